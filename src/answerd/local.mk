@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The daemon: all but main() is in a library, so that tests can link it.
+
+noinst_LIBRARIES += src/libanswerd.a
+src_libanswerd_a_SOURCES =
+src_libanswerd_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(INIH_CFLAGS)

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Folders above include and link folders below, never the other way: base, then protocol, journal and net, then programs.
+
+include src/base/local.mk
+include src/protocol/local.mk
+include src/journal/local.mk
+include src/net/local.mk
+include src/answerd/local.mk
+include src/ask/local.mk
+include src/ask-bench/local.mk
+
+# In the order that the linker wants: each before what it uses.
+answerd_libs = \
+	src/libanswerd.a \
+	src/libjournal.a \
+	src/libprotocol.a \
+	src/libnet.a \
+	src/libbase.a \
+	$(SYSTEMD_LIBS) \
+	$(INIH_LIBS)
+ask_libs = \
+	src/libask.a \
+	src/libprotocol.a \
+	src/libnet.a \
+	src/libbase.a \
+	$(LIBEDIT_LIBS) \
+	$(JANSSON_LIBS)
+ask_bench_libs = \
+	src/libaskbench.a \
+	src/libprotocol.a \
+	src/libnet.a \
+	src/libbase.a \
+	$(JANSSON_LIBS) \
+	-lm

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Every test speaks TAP. C programs do so themselves; a Python file holds unittest cases, which tests/lib/tap.py runs.
+
+TEST_EXTENSIONS = .py
+
+tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = $(tap_driver)
+PY_LOG_DRIVER = $(tap_driver)
+PY_LOG_COMPILER = $(PYTHON) $(top_srcdir)/tests/lib/tap.py
+
+AM_TESTS_ENVIRONMENT = \
+	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
+	top_builddir='$(abs_top_builddir)'; export top_builddir; \
+	ANSWERD='$(abs_top_builddir)/answerd'; export ANSWERD; \
+	ASK='$(abs_top_builddir)/ask'; export ASK; \
+	ASK_BENCH='$(abs_top_builddir)/ask-bench'; export ASK_BENCH; \
+	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
+
+include tests/unit/local.mk
+include tests/e2e/local.mk
+include tests/fuzz/local.mk
+include tests/system/local.mk
+include tests/bench/local.mk

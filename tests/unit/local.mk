@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# One file of Check cases per module, each a program of its own; runner.c has their main().
+
+unit_tests =
+unit_tests += tests/unit/test-macros
+
+tests_unit_test_macros_SOURCES = tests/unit/test-macros.c
+tests_unit_test_macros_CFLAGS = $(unit_cflags)
+tests_unit_test_macros_LDADD = $(unit_libs)
+
+unit_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
+unit_libs = \
+	tests/unit/librunner.a \
+	src/libanswerd.a \
+	src/libask.a \
+	src/libaskbench.a \
+	src/libjournal.a \
+	src/libprotocol.a \
+	src/libnet.a \
+	src/libbase.a \
+	$(SYSTEMD_LIBS) \
+	$(INIH_LIBS) \
+	$(LIBEDIT_LIBS) \
+	$(JANSSON_LIBS) \
+	$(CHECK_LIBS) \
+	-lm
+
+tests_unit_librunner_a_SOURCES = tests/unit/runner.c
+tests_unit_librunner_a_SOURCES += tests/unit/runner.h
+tests_unit_librunner_a_CFLAGS = $(unit_cflags)
+
+if HAVE_CHECK
+check_LIBRARIES += tests/unit/librunner.a
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
+endif
