@@ -27,32 +27,40 @@
          int unused;                                                                               \
      }))
 
+/* The macros below number their variables, since one may stand in another's argument. */
+#define JOIN_(a, b)        a##b
+#define UNIQUE_(prefix, n) JOIN_(prefix, n)
+
 /* The struct of the given type whose member the pointer points to. */
 #define CONTAINER_OF(pointer, type, member)                                                        \
+    CONTAINER_OF_(pointer, type, member, UNIQUE_(member_, __COUNTER__))
+#define CONTAINER_OF_(pointer, type, member, m)                                                    \
     __extension__({                                                                                \
-        __typeof__(((type *)NULL)->member) *_member = (pointer);                                   \
-        (type *)(void *)((char *)_member - offsetof(type, member));                                \
+        __typeof__(((type *)NULL)->member) *m = (pointer);                                         \
+        (type *)(void *)((char *)m - offsetof(type, member));                                      \
     })
 
-/* Each argument is evaluated once. Both must be of one type, or the comparison could change a
- * value's sign. */
-#define MIN(a, b) _PICK(a, <, b)
-#define MAX(a, b) _PICK(a, >, b)
-#define _PICK(a, operator, b)                                                                      \
+/* Both arguments must be of one type, or comparing could change a value's sign. Each is evaluated
+ * once. */
+#define MIN(a, b)                PICK_(a, <, b, __COUNTER__)
+#define MAX(a, b)                PICK_(a, >, b, __COUNTER__)
+#define PICK_(a, operator, b, n) PICK_AS_(a, operator, b, UNIQUE_(a_, n), UNIQUE_(b_, n))
+#define PICK_AS_(a, operator, b, x, y)                                                             \
     __extension__({                                                                                \
-        __auto_type _a = (a);                                                                      \
-        __auto_type _b = (b);                                                                      \
-        _Static_assert(__builtin_types_compatible_p(__typeof__(_a), __typeof__(_b)),               \
+        __auto_type x = (a);                                                                       \
+        __auto_type y = (b);                                                                       \
+        _Static_assert(__builtin_types_compatible_p(__typeof__(x), __typeof__(y)),                 \
                        "MIN and MAX need arguments of one type");                                  \
-        _a operator _b ? _a : _b;                                                                  \
+        x operator y ? x : y;                                                                      \
     })
 
-/* How many of size d hold n: both unsigned, d not 0. Does not overflow. */
-#define DIV_ROUND_UP(n, d)                                                                         \
+/* How many of size d hold n; both unsigned, d not 0. Adding d - 1 first could overflow. */
+#define DIV_ROUND_UP(n, d) DIV_ROUND_UP_(n, d, UNIQUE_(n_, __COUNTER__), UNIQUE_(d_, __COUNTER__))
+#define DIV_ROUND_UP_(n, d, x, y)                                                                  \
     __extension__({                                                                                \
-        __auto_type _n = (n);                                                                      \
-        __auto_type _d = (d);                                                                      \
-        _n / _d + (_n % _d != 0 ? 1 : 0);                                                          \
+        __auto_type x = (n);                                                                       \
+        __auto_type y = (d);                                                                       \
+        x / y + (x % y != 0 ? 1 : 0);                                                              \
     })
 
 /* Take the value out of the variable, so that its cleanup finds nothing. */

@@ -54,6 +54,7 @@ START_TEST(div_round_up)
     ck_assert_uint_eq(DIV_ROUND_UP(1U, 8U), 1);
     ck_assert_uint_eq(DIV_ROUND_UP(8U, 8U), 1);
     ck_assert_uint_eq(DIV_ROUND_UP(9U, 8U), 2);
+    ck_assert_uint_eq(DIV_ROUND_UP(DIV_ROUND_UP(17U, 4U), 2U), 3);
     ck_assert_uint_eq(DIV_ROUND_UP(SIZE_MAX, (size_t)1), SIZE_MAX);
     ck_assert_uint_eq(DIV_ROUND_UP(SIZE_MAX, SIZE_MAX), 1);
 }
