@@ -4,3 +4,15 @@
 noinst_LIBRARIES += src/libbase.a
 src_libbase_a_SOURCES =
 src_libbase_a_SOURCES += src/base/macros.h
+src_libbase_a_SOURCES += src/base/buffer.c
+src_libbase_a_SOURCES += src/base/buffer.h
+src_libbase_a_SOURCES += src/base/clock.h
+src_libbase_a_SOURCES += src/base/escape.c
+src_libbase_a_SOURCES += src/base/escape.h
+src_libbase_a_SOURCES += src/base/parse.c
+src_libbase_a_SOURCES += src/base/parse.h
+src_libbase_a_SOURCES += src/base/pool.c
+src_libbase_a_SOURCES += src/base/pool.h
+src_libbase_a_SOURCES += src/base/record.h
+src_libbase_a_SOURCES += src/base/timer.c
+src_libbase_a_SOURCES += src/base/timer.h

@@ -3,3 +3,11 @@
 
 noinst_LIBRARIES += src/libnet.a
 src_libnet_a_SOURCES =
+src_libnet_a_SOURCES += src/net/address.c
+src_libnet_a_SOURCES += src/net/address.h
+src_libnet_a_SOURCES += src/net/loop.c
+src_libnet_a_SOURCES += src/net/loop.h
+src_libnet_a_SOURCES += src/net/peer.c
+src_libnet_a_SOURCES += src/net/peer.h
+src_libnet_a_SOURCES += src/net/socket.c
+src_libnet_a_SOURCES += src/net/socket.h

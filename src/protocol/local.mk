@@ -3,3 +3,9 @@
 
 noinst_LIBRARIES += src/libprotocol.a
 src_libprotocol_a_SOURCES =
+src_libprotocol_a_SOURCES += src/protocol/frame.c
+src_libprotocol_a_SOURCES += src/protocol/frame.h
+src_libprotocol_a_SOURCES += src/protocol/session.c
+src_libprotocol_a_SOURCES += src/protocol/session.h
+src_libprotocol_a_SOURCES += src/protocol/template.c
+src_libprotocol_a_SOURCES += src/protocol/template.h

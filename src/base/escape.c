@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/escape.h"
+
+static const char ellipsis[] = "…";
+
+#define ELLIPSIS_SIZE (sizeof ellipsis - 1)
+
+size_t utf8_sequence(const uint8_t *text, size_t n)
+{
+    uint32_t c, lowest;
+    size_t size;
+
+    if (n == 0)
+        return 0;
+    if (text[0] < 0x80)
+        return 1;
+    if (text[0] >= 0xc2 && text[0] < 0xe0)
+        size = 2, c = text[0] & 0x1f, lowest = 0x80;
+    else if (text[0] >= 0xe0 && text[0] < 0xf0)
+        size = 3, c = text[0] & 0x0f, lowest = 0x800;
+    else if (text[0] >= 0xf0 && text[0] < 0xf5)
+        size = 4, c = text[0] & 0x07, lowest = 0x10000;
+    else
+        return 0;
+    if (n < size)
+        return 0;
+    for (size_t i = 1; i < size; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (text[i] & 0x3f);
+    }
+    if (c < lowest || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+        return 0;
+    return size;
+}
+
+static size_t escape_byte(uint8_t byte, char out[static 4])
+{
+    static const char hex[] = "0123456789abcdef";
+
+    out[0] = '\\';
+    switch (byte) {
+    case '\n':
+        out[1] = 'n';
+        return 2;
+    case '\r':
+        out[1] = 'r';
+        return 2;
+    case '\t':
+        out[1] = 't';
+        return 2;
+    case '\\':
+        out[1] = '\\';
+        return 2;
+    default:
+        out[1] = 'x';
+        out[2] = hex[byte >> 4];
+        out[3] = hex[byte & 0xf];
+        return 4;
+    }
+}
+
+/* One character of the input, shown; *ret_used is what it took of the input. */
+static size_t escape_one(const uint8_t *text, size_t n, char out[static 4], size_t *ret_used)
+{
+    size_t size = utf8_sequence(text, n);
+    bool c1 =
+        size == 2 && text[0] == 0xc2 && text[1] < 0xa0; /* U+0080 to U+009F: CSI and its like */
+
+    if (size == 0 || c1 || text[0] < 0x20 || text[0] == 0x7f || text[0] == '\\') {
+        *ret_used = 1;
+        return escape_byte(text[0], out);
+    }
+    memcpy(out, text, size);
+    *ret_used = size;
+    return size;
+}
+
+size_t escape_text(const uint8_t *text, size_t n, char *out, size_t capacity)
+{
+    size_t written = 0, mark = 0; /* mark: the last place from which an ellipsis still fits */
+
+    for (size_t i = 0, used; i < n; i += used) {
+        char one[4];
+        size_t size = escape_one(text + i, n - i, one, &used);
+
+        if (written + size > capacity) {
+            memcpy(out + mark, ellipsis, ELLIPSIS_SIZE);
+            return mark + ELLIPSIS_SIZE;
+        }
+        memcpy(out + written, one, size);
+        written += size;
+        if (written + ELLIPSIS_SIZE <= capacity)
+            mark = written;
+    }
+    return written;
+}

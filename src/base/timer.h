@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * A hierarchical timer wheel: arming, re-arming and cancelling are O(1), whatever the number of
+ * timers.
+ *
+ * Times are milliseconds of any monotonic clock; the wheel never reads one. Level n has 64 slots of
+ * 64^n ms, so that eleven levels cover all of 64 bits. A timer sits in the level of the highest bit
+ * in which its expiry differs from the wheel's present; when the present reaches its slot, it moves
+ * down, and is exact in the lowest level.
+ */
+
+#define TIMER_NEVER UINT64_MAX
+
+#define TIMER_LEVEL_BITS 6
+#define TIMER_SLOTS      (1 << TIMER_LEVEL_BITS)
+#define TIMER_LEVELS     11
+
+/* Embedded in its owner; all zero is a timer that is not armed. */
+struct timer {
+    struct timer *next, **pprev;
+    uint64_t expires; /* ms */
+};
+
+struct timer_wheel {
+    uint64_t now;
+    uint64_t occupied[TIMER_LEVELS]; /* a bit for each slot that holds timers */
+    struct timer *slots[TIMER_LEVELS][TIMER_SLOTS];
+    struct timer *due;
+};
+
+void timer_wheel_init(struct timer_wheel *w, uint64_t now);
+
+static inline bool timer_armed(const struct timer *t)
+{
+    return t->pprev;
+}
+
+/* Arms or re-arms. What is already past expires with the next advance; TIMER_NEVER only cancels. */
+void timer_set(struct timer_wheel *w, struct timer *t, uint64_t expires);
+void timer_cancel(struct timer *t);
+
+/* When to call timer_wheel_advance() next: never later than the first expiry, maybe earlier.
+ * TIMER_NEVER when nothing is armed. */
+uint64_t timer_wheel_next(const struct timer_wheel *w);
+
+/* Moves the present to `now` (going back is ignored) and gives one timer whose time has come, no
+ * longer armed, or NULL when there are no more. */
+struct timer *timer_wheel_advance(struct timer_wheel *w, uint64_t now);

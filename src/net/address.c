@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "net/address.h"
+
+/* path: with a leading '@' for the abstract namespace, whose names begin with NUL and have no
+ * terminator (unix(7)). */
+static int parse_unix(const char *path, struct address *ret, const char **ret_error)
+{
+    size_t n = strlen(path);
+
+    if (n < 2) {
+        *ret_error = "a socket's path is missing";
+        return -EINVAL;
+    }
+    if (n >= sizeof ret->un.sun_path) {
+        *ret_error = "a socket's path has at most 107 bytes";
+        return -EINVAL;
+    }
+    *ret = (struct address){ .family = AF_UNIX, .un.sun_family = AF_UNIX };
+    memcpy(ret->un.sun_path, path, n);
+    ret->un_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + 1);
+    if (path[0] == '@') {
+        ret->un.sun_path[0] = '\0';
+        ret->un_size--;
+    }
+    return 0;
+}
+
+static int parse_inet(const char *host, size_t n, const char *port, struct address *ret,
+                      const char **ret_error)
+{
+    *ret_error = NULL;
+    if (n >= sizeof ret->host)
+        *ret_error = "the host's name is too long";
+    else if (!*port)
+        *ret_error = "the port is missing";
+    else if (strlen(port) >= sizeof ret->port)
+        *ret_error = "the port is too long";
+    else if (strspn(port, "0123456789") == strlen(port) && (strlen(port) > 5 || atoi(port) > 65535))
+        *ret_error = "ports go from 0 to 65535";
+    if (*ret_error)
+        return -EINVAL;
+
+    *ret = (struct address){ .family = AF_UNSPEC };
+    memcpy(ret->host, host, n);
+    strcpy(ret->port, port);
+    return 0;
+}
+
+int address_parse(const char *text, struct address *ret, const char **ret_error)
+{
+    const char *colon = strrchr(text, ':');
+
+    if (text[0] == '/' || text[0] == '@')
+        return parse_unix(text, ret, ret_error);
+    if (strncmp(text, "unix:", 5) == 0) {
+        if (text[5] == '/' || text[5] == '@')
+            return parse_unix(text + 5, ret, ret_error);
+        *ret_error = "a socket's path begins with / or @";
+        return -EINVAL;
+    }
+    if (text[0] == '[') {
+        const char *end = strchr(text, ']');
+
+        if (!end || end[1] != ':' || end == text + 1) {
+            *ret_error = "an IPv6 address is written [ADDRESS]:PORT";
+            return -EINVAL;
+        }
+        return parse_inet(text + 1, (size_t)(end - text - 1), end + 2, ret, ret_error);
+    }
+    if (!colon) {
+        *ret_error = "the port is missing; write HOST:PORT, :PORT, [V6]:PORT, /path or @abstract";
+        return -EINVAL;
+    }
+    if (memchr(text, ':', (size_t)(colon - text))) {
+        *ret_error = "an IPv6 address is written [ADDRESS]:PORT";
+        return -EINVAL;
+    }
+    return parse_inet(text, (size_t)(colon - text), colon + 1, ret, ret_error);
+}
+
+static int resolve_error(int r, const char **ret_error)
+{
+    if (r == EAI_MEMORY)
+        return -ENOMEM;
+    *ret_error = r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r);
+    return r == EAI_SYSTEM ? -errno : -EHOSTUNREACH;
+}
+
+static bool have_ipv6(void)
+{
+    _cleanup_close_ int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    return fd >= 0;
+}
+
+static int resolve_inet(const struct address *address, int family, bool passive,
+                        struct addrinfo **ret, const char **ret_error)
+{
+    const char *host = address->host[0] ? address->host : NULL;
+    struct addrinfo hints = {
+        .ai_family = family,
+        .ai_socktype = SOCK_STREAM,
+        .ai_flags = passive ? AI_PASSIVE : 0,
+    };
+    int r;
+
+    if (passive && !host && family == AF_UNSPEC)
+        hints.ai_family = have_ipv6() ? AF_INET6 : AF_INET;
+    r = getaddrinfo(host, address->port, &hints, ret);
+    return r == 0 ? 0 : resolve_error(r, ret_error);
+}
+
+int address_resolve(const struct address *address, int family, bool passive,
+                    struct sockaddr_any **ret, const char **ret_error)
+{
+    struct addrinfo *list = NULL;
+    struct sockaddr_any *all;
+    int n = 0, r;
+
+    if (address->family != AF_UNIX) {
+        r = resolve_inet(address, family, passive, &list, ret_error);
+        if (r < 0)
+            return r;
+    }
+    for (struct addrinfo *ai = list; ai; ai = ai->ai_next)
+        n++;
+    all = calloc((size_t)MAX(n, 1), sizeof *all);
+    if (!all) {
+        if (list)
+            freeaddrinfo(list);
+        return -ENOMEM;
+    }
+    if (address->family == AF_UNIX) {
+        all[0].size = address->un_size;
+        memcpy(&all[0].storage, &address->un, address->un_size);
+    }
+    n = address->family == AF_UNIX ? 1 : 0;
+    for (struct addrinfo *ai = list; ai; ai = ai->ai_next, n++) {
+        all[n].size = ai->ai_addrlen;
+        memcpy(&all[n].storage, ai->ai_addr, ai->ai_addrlen);
+    }
+    if (list)
+        freeaddrinfo(list);
+    *ret = all;
+    return n;
+}
+
+static char *format_unix(const struct sockaddr_un *un, socklen_t size,
+                         char text[static ADDRESS_TEXT_MAX])
+{
+    size_t n = size > offsetof(struct sockaddr_un, sun_path)
+                   ? size - offsetof(struct sockaddr_un, sun_path)
+                   : 0;
+
+    if (n == 0)
+        return strcpy(text, "unix");
+    if (un->sun_path[0] == '\0') {
+        (void)snprintf(text, ADDRESS_TEXT_MAX, "@%.*s", (int)n - 1, un->sun_path + 1);
+        return text;
+    }
+    (void)snprintf(text, ADDRESS_TEXT_MAX, "%.*s", (int)n, un->sun_path);
+    return text;
+}
+
+char *address_format(const struct sockaddr *sa, socklen_t size, char text[static ADDRESS_TEXT_MAX])
+{
+    const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
+    char host[INET6_ADDRSTRLEN];
+
+    switch (sa->sa_family) {
+    case AF_UNIX:
+        return format_unix((const struct sockaddr_un *)sa, size, text);
+    case AF_INET:
+        (void)inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
+        break;
+    case AF_INET6:
+        if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+            (void)inet_ntop(AF_INET, in6->sin6_addr.s6_addr + 12, host, sizeof host);
+            break;
+        }
+        (void)inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
+        (void)snprintf(text, ADDRESS_TEXT_MAX, "[%s]:%u", host, sockaddr_port(sa));
+        return text;
+    default:
+        (void)snprintf(text, ADDRESS_TEXT_MAX, "address family %u", sa->sa_family);
+        return text;
+    }
+    (void)snprintf(text, ADDRESS_TEXT_MAX, "%s:%u", host, sockaddr_port(sa));
+    return text;
+}
+
+uint16_t sockaddr_port(const struct sockaddr *sa)
+{
+    switch (sa->sa_family) {
+    case AF_INET:
+        return ntohs(((const struct sockaddr_in *)sa)->sin_port);
+    case AF_INET6:
+        return ntohs(((const struct sockaddr_in6 *)sa)->sin6_port);
+    default:
+        return 0;
+    }
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+/*
+ * Edge-triggered epoll behind a list of what is ready.
+ *
+ * The kernel reports an edge once. What it reported is kept as readiness bits on the source, and a
+ * source with news is put on the ready list. Readiness ends only when a system call says EAGAIN:
+ * then, and only then, the owner clears the bit, and the next edge sets it again. Hence the
+ * invariant that keeps edge-triggering from stalling:
+ *
+ *     a source whose owner could go on is on the ready list, or waits for an edge that the kernel
+ * owes it.
+ *
+ * An owner that stops early, for fairness or because it must wait for something else, keeps its
+ * bits, and puts its source back on the list itself (loop_queue) when it may go on. What the owner
+ * wants is nobody's business here:
+ *
+ *     wanted   ready bit   then
+ *     no       any         nothing; the bit stays and is not lost
+ *     yes      set         act, until EAGAIN or until the turn's budget is used up
+ *     yes      clear       wait: an edge will come
+ *
+ * So a descriptor is registered once, for everything it will ever need, and never modified:
+ * EPOLL_CTL_MOD would cost a system call for each change of mind. That a socket is registered for
+ * EPOLLOUT while nothing is to be sent costs nothing: the kernel reports that edge only after a
+ * send() has found no room (SOCK_NOSPACE in sock_writeable's callers), and it comes along with
+ * others for free.
+ *
+ * A batch of events from one epoll_wait() can name a source that an earlier event of the same batch
+ * made its owner close. Memory of sources is therefore freed only between turns (when loop_next()
+ * has given NULL), not while a turn runs.
+ */
+
+/* What the kernel said last; the values are EPOLL*, folded into a byte. */
+enum {
+    READY_IN = EPOLLIN,
+    READY_PRI = EPOLLPRI,
+    READY_OUT = EPOLLOUT,
+    READY_ERR = EPOLLERR,
+    READY_HUP = EPOLLHUP,
+    READY_RDHUP = 0x20, /* EPOLLRDHUP is 0x2000 */
+};
+
+/* Embedded in its owner. */
+struct source {
+    struct source *next; /* on the ready list */
+    int fd;
+    uint8_t ready; /* READY_* */
+    bool queued;   /* on the ready list */
+    uint8_t kind;  /* the owner's: which struct this is part of */
+    uint8_t state; /* the owner's */
+};
+
+#define LOOP_EVENTS 256 /* taken from the kernel at once */
+
+struct loop {
+    int epoll_fd;
+    struct source *head, **tail; /* ready now */
+    struct source *turn;         /* what remains of the present turn */
+    struct epoll_event events[LOOP_EVENTS];
+};
+
+/* 0 or a negative errno. */
+int loop_init(struct loop *l);
+void loop_deinit(struct loop *l);
+
+/* Registers source->fd for `events` (EPOLL*, without EPOLLET, which is added). May be called from
+ * another thread for a source that this thread has not seen yet: that is how a connection is handed
+ * over. 0 or a negative errno. */
+int loop_add(struct loop *l, struct source *s, uint32_t events);
+
+/* Must come before close() where a duplicate of the descriptor may live on, in another process for
+ * instance: the kernel forgets a registration only with the last of them (epoll(7)). */
+void loop_remove(struct loop *l, struct source *s);
+
+/* Puts a source at the end of the ready list, unless it is there: for the next turn, if one is
+ * running. */
+void loop_queue(struct loop *l, struct source *s);
+
+/* Waits for events, for timeout_ms at the most (-1: for ever); not at all while a source is on the
+ * ready list. Then the ready list becomes the new turn. 0 or a negative errno; a signal is no
+ * error. */
+int loop_wait(struct loop *l, int timeout_ms);
+
+/* The next source of this turn, in the order in which they became ready, or NULL at the end of the
+ * turn. */
+struct source *loop_next(struct loop *l);
+
+/* Takes a source that is about to be freed off the lists; for between turns. O(1) unless it is
+ * queued. */
+void loop_forget(struct loop *l, struct source *s);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "net/address.h"
+#include "net/peer.h"
+
+static const uint8_t v4_prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+static void init_unix(struct peer *peer, int fd)
+{
+    struct ucred cred = { .uid = (uid_t)-1 };
+    socklen_t size = sizeof cred;
+
+    (void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size);
+    peer->is_unix = true;
+    memcpy(peer->address, &cred.pid, sizeof cred.pid);
+    memcpy(peer->address + 8, &cred.uid, sizeof cred.uid);
+}
+
+void peer_init(struct peer *peer, int fd, const struct sockaddr *sa)
+{
+    memset(peer, 0, sizeof *peer);
+    peer->port = sockaddr_port(sa);
+    switch (sa->sa_family) {
+    case AF_INET:
+        memcpy(peer->address, v4_prefix, sizeof v4_prefix);
+        memcpy(peer->address + 12, &((const struct sockaddr_in *)sa)->sin_addr, 4);
+        break;
+    case AF_INET6:
+        memcpy(peer->address, &((const struct sockaddr_in6 *)sa)->sin6_addr, 16);
+        break;
+    case AF_UNIX:
+        init_unix(peer, fd);
+        break;
+    }
+}
+
+size_t peer_format_address(const struct peer *peer, char text[static PEER_TEXT_MAX])
+{
+    if (peer->is_unix) {
+        pid_t pid;
+        uid_t uid;
+
+        memcpy(&pid, peer->address, sizeof pid);
+        memcpy(&uid, peer->address + 8, sizeof uid);
+        return (size_t)snprintf(text, PEER_TEXT_MAX, "pid=%d,uid=%u", pid, uid);
+    }
+    if (memcmp(peer->address, v4_prefix, sizeof v4_prefix) == 0)
+        (void)inet_ntop(AF_INET, peer->address + 12, text, PEER_TEXT_MAX);
+    else
+        (void)inet_ntop(AF_INET6, peer->address, text, PEER_TEXT_MAX);
+    return strlen(text);
+}
+
+size_t peer_format_port(const struct peer *peer, char text[static PEER_TEXT_MAX])
+{
+    if (peer->is_unix) {
+        text[0] = '\0';
+        return 0;
+    }
+    return (size_t)snprintf(text, PEER_TEXT_MAX, "%u", peer->port);
+}
+
+size_t peer_format(const struct peer *peer, char text[static PEER_TEXT_MAX])
+{
+    char address[PEER_TEXT_MAX];
+
+    if (peer->is_unix)
+        return peer_format_address(peer, text);
+    (void)peer_format_address(peer, address);
+    /* An address of 45 characters at most, so that the result fits. */
+    return (size_t)snprintf(text, PEER_TEXT_MAX, strchr(address, ':') ? "[%.45s]:%u" : "%.45s:%u",
+                            address, peer->port);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "net/socket.h"
+
+static int set_int(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+void socket_set_nodelay(int fd)
+{
+    /* Refused by sockets that are not TCP, which have nothing to switch off. */
+    (void)set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+/* A server that was killed leaves its socket's file behind. Nobody listens on it if connect() is
+ * refused. */
+static int remove_stale(const struct sockaddr_any *address)
+{
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&address->sa;
+    _cleanup_close_ int fd = -EBADF;
+
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    if (connect(fd, &address->sa, address->size) == 0 || errno != ECONNREFUSED)
+        return -EADDRINUSE;
+    return unlink(un->sun_path) < 0 ? -errno : 0;
+}
+
+static int bind_address(int fd, const struct sockaddr_any *address)
+{
+    int r;
+
+    if (bind(fd, &address->sa, address->size) == 0)
+        return 0;
+    r = -errno;
+    if (r != -EADDRINUSE || address->sa.sa_family != AF_UNIX ||
+        ((const struct sockaddr_un *)&address->sa)->sun_path[0] == '\0')
+        return r;
+    r = remove_stale(address);
+    if (r < 0)
+        return r;
+    return bind(fd, &address->sa, address->size) < 0 ? -errno : 0;
+}
+
+int socket_listen(const struct sockaddr_any *address, int backlog)
+{
+    _cleanup_close_ int fd = -EBADF;
+    int r;
+
+    fd = socket(address->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    if (address->sa.sa_family != AF_UNIX) {
+        r = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+        if (r < 0)
+            return r;
+        socket_set_nodelay(fd);
+    }
+    if (address->sa.sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->sa;
+
+        /* Do not depend on net.ipv6.bindv6only: only the wildcard stands for IPv4 too. */
+        r = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, !IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr));
+        if (r < 0)
+            return r;
+    }
+    r = bind_address(fd, address);
+    if (r < 0)
+        return r;
+    if (listen(fd, backlog) < 0)
+        return -errno;
+    return STEAL_FD(fd);
+}
+
+int socket_check_listening(int fd)
+{
+    int value;
+    socklen_t size = sizeof value;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &value, &size) < 0)
+        return -errno;
+    if (value != SOCK_STREAM)
+        return -ESOCKTNOSUPPORT;
+    size = sizeof value;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) < 0)
+        return -errno;
+    return value ? 0 : -EINVAL;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <sys/socket.h>
+
+#include "net/address.h"
+
+/*
+ * Opens a listening stream socket: non-blocking, close-on-exec. [::] takes IPv4 too. A UNIX
+ * socket's path that is left over from a server that is gone is replaced; one that still answers is
+ * EADDRINUSE. Returns the descriptor or a negative errno.
+ */
+int socket_listen(const struct sockaddr_any *address, int backlog);
+
+/*
+ * Sets what accepted sockets inherit: Nagle's algorithm off, for TCP, so that a reply never waits
+ * for the acknowledgement of the one before (tcp(7): options of a listening socket are those of
+ * what it accepts). Nothing for other families.
+ */
+void socket_set_nodelay(int fd);
+
+/* 0 if fd is a listening stream socket; -ENOTSOCK, -ESOCKTNOSUPPORT (not a stream), -EINVAL (not
+ * listening), or what the kernel said. */
+int socket_check_listening(int fd);

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/macros.h"
+#include "protocol/session.h"
+
+#define BURST_US UINT64_C(1000000) /* a peer may use up one second's share at once */
+
+/* RUN-CONNECTION-SEQ: no counter is shared between workers, and a reader sees what belongs
+ * together. */
+static void format_id(char id[static RECORD_ID_MAX], const char *run_id, const struct session *s)
+{
+    (void)snprintf(id, RECORD_ID_MAX, "%s-%" PRIu64 "-%" PRIu64, run_id, s->number, s->seq);
+}
+
+static int append_reply(const struct session_feed *feed, const struct frame *frame,
+                        const struct record *record)
+{
+    const struct session_rules *rules = feed->rules;
+    const uint8_t *constant;
+    ssize_t start;
+    size_t size;
+    int r;
+
+    constant = template_constant(rules->reply, &size);
+    if (constant)
+        return frame_append(rules->framing, feed->reply, constant, size, frame->crlf);
+
+    start = frame_begin(rules->framing, feed->reply);
+    if (start < 0)
+        return (int)start;
+    r = template_render(rules->reply, record, feed->now.real_us, feed->reply);
+    if (r < 0) {
+        buffer_truncate(*feed->reply, (size_t)start);
+        return r;
+    }
+    return frame_end(rules->framing, feed->reply, (size_t)start, frame->crlf);
+}
+
+/* One message: its reply and its record, or neither. */
+static int answer(struct session *s, const struct session_feed *feed, const struct frame *frame)
+{
+    size_t before = buffer_size(*feed->reply), unused;
+    char id[RECORD_ID_MAX] = "";
+    struct record record = {
+        .data = frame->data,
+        .size = frame->size,
+        .id = id,
+        .peer = feed->peer,
+        .peer_port = feed->peer_port,
+        .peer_name = feed->peer_name,
+        .listener = feed->listener,
+        .connection = s->number,
+        .seq = ++s->seq,
+    };
+    int r;
+
+    if (feed->record || !template_constant(feed->rules->reply, &unused))
+        format_id(id, feed->run_id, s);
+    r = append_reply(feed, frame, &record);
+    if (r >= 0 && feed->record) {
+        r = feed->record(feed->userdata, &record, buffer_size(*feed->reply) - before);
+        if (r < 0)
+            buffer_truncate(*feed->reply, before);
+    }
+    if (r < 0)
+        s->seq--;
+    return r;
+}
+
+/* A bucket that holds one second's share, kept as one number: the time at which it would be full
+ * again, less what it holds (the "virtual scheduling" form of a leaky bucket). */
+static bool rate_allows(const struct session *s, const struct session_feed *feed)
+{
+    return feed->rules->message_cost == 0 || session_resume_us(s, feed->rules) <= feed->now.mono_us;
+}
+
+static void rate_charge(struct session *s, const struct session_feed *feed)
+{
+    if (feed->rules->message_cost > 0)
+        s->earned_us = MAX(s->earned_us, feed->now.mono_us) + feed->rules->message_cost;
+}
+
+uint64_t session_resume_us(const struct session *s, const struct session_rules *rules)
+{
+    uint64_t full = s->earned_us + rules->message_cost;
+
+    return full > BURST_US ? full - MAX(BURST_US, rules->message_cost) : 0;
+}
+
+int session_append_error(const struct session_rules *rules, const char *reason,
+                         struct buffer **reply)
+{
+    char text[128];
+    int n = snprintf(text, sizeof text, "error: %s", reason);
+
+    return frame_append(rules->framing, reply, text, MIN((size_t)n, sizeof text - 1), false);
+}
+
+static enum session_status fail(const struct session_feed *feed, enum frame_error error,
+                                enum frame_error *ret_error)
+{
+    *ret_error = error;
+    /* Without memory for the error's text the connection ends without it, which is all that can be
+     * done. */
+    (void)session_append_error(feed->rules, frame_error_text(error), feed->reply);
+    return SESSION_FAILED;
+}
+
+enum session_status session_feed(struct session *s, const struct session_feed *feed,
+                                 const uint8_t *in, size_t n, bool eof, size_t *scanned,
+                                 size_t *ret_used, enum frame_error *ret_error)
+{
+    const struct session_rules *rules = feed->rules;
+    size_t used = 0;
+
+    for (size_t messages = 0;; messages++) {
+        struct frame frame;
+        ssize_t size;
+        int r;
+
+        *ret_used = used;
+        size = frame_next(rules->framing, rules->max_message, in + used, n - used, eof, scanned,
+                          &frame);
+        if (size == 0)
+            return eof ? SESSION_ENDED : SESSION_HUNGRY;
+        if (size < 0)
+            return fail(feed, (enum frame_error) - size, ret_error);
+        if (messages == feed->message_limit || buffer_size(*feed->reply) >= feed->reply_limit)
+            return SESSION_STOPPED;
+        if (!rate_allows(s, feed))
+            return SESSION_LIMITED;
+        r = answer(s, feed, &frame);
+        if (r == -EAGAIN)
+            return SESSION_STOPPED;
+        if (r < 0)
+            return SESSION_NOMEM;
+        rate_charge(s, feed);
+        used += (size_t)size;
+        *scanned = 0;
+    }
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/record.h"
+#include "protocol/frame.h"
+#include "protocol/template.h"
+
+/*
+ * One connection's conversation: bytes in, records and reply bytes out. No system calls, no clock,
+ * no sockets, so that any stream can be fed to it cut at any place, and gives the same records and
+ * the same bytes.
+ */
+
+#define RECORD_ID_MAX 64
+
+struct session {
+    uint64_t number;    /* of the connection, for records and IDs */
+    uint64_t seq;       /* of the last message */
+    uint64_t earned_us; /* rate limit: the time up to which this peer has used up its share */
+};
+
+/* What a listener asks of its sessions. Immutable. */
+struct session_rules {
+    enum framing framing;
+    const struct template *reply;
+    size_t max_message;    /* bytes */
+    uint64_t message_cost; /* rate limit: µs that one message uses up; 0: no limit */
+};
+
+/* Offers a record and its reply's size. 0 takes it; -EAGAIN refuses: the message stays in the
+ * input, and its reply is not given. */
+typedef int (*session_record_fn)(void *userdata, const struct record *record, size_t reply_size);
+
+/* One feed's surroundings. */
+struct session_feed {
+    const struct session_rules *rules;
+    struct moment now;
+    const char *run_id; /* of this process: makes IDs unique across restarts */
+    const char *peer, *peer_port, *peer_name, *listener; /* as in struct record */
+    struct buffer **reply;                               /* replies are appended here */
+    size_t reply_limit;       /* stop when *reply has grown to so many bytes */
+    size_t message_limit;     /* stop after so many messages */
+    session_record_fn record; /* NULL: messages are not written down */
+    void *userdata;
+};
+
+enum session_status {
+    SESSION_HUNGRY,  /* all complete messages are answered; more bytes are needed */
+    SESSION_STOPPED, /* a limit was reached, or a record refused: call again with the rest */
+    SESSION_LIMITED, /* the rate limit: call again with the rest when the clock says
+                        session_resume_us() */
+    SESSION_ENDED,   /* eof, and everything is answered */
+    SESSION_FAILED,  /* the peer broke the framing; the last reply says how. No more input is to be
+                        fed */
+    SESSION_NOMEM,   /* no memory for a reply: the message was not taken */
+};
+
+/*
+ * Answers the messages in in[n]. eof: the peer will send nothing more. *scanned: see frame_next().
+ *
+ * *ret_used is how many bytes were used up; the rest is to be fed again, with what follows.
+ * *ret_error, for SESSION_FAILED, is what was wrong.
+ */
+enum session_status session_feed(struct session *s, const struct session_feed *feed,
+                                 const uint8_t *in, size_t n, bool eof, size_t *scanned,
+                                 size_t *ret_used, enum frame_error *ret_error);
+
+/* When a SESSION_LIMITED session may go on, on the clock of moment.mono_us. */
+uint64_t session_resume_us(const struct session *s, const struct session_rules *rules);
+
+/* Appends `error: REASON` in the session's framing. 0 or -ENOMEM. */
+int session_append_error(const struct session_rules *rules, const char *reason,
+                         struct buffer **reply);
