@@ -22,3 +22,19 @@ include tests/e2e/local.mk
 include tests/fuzz/local.mk
 include tests/system/local.mk
 include tests/bench/local.mk
+
+if ENABLE_COVERAGE
+.PHONY: coverage
+# Which lines of the sources the tests ran: a summary here, and pages in coverage/.
+coverage: check
+	$(AM_V_at)$(MKDIR_P) coverage
+	$(AM_V_GEN)top=$$(cd $(top_srcdir) && pwd -P) && \
+		$(GCOVR) --root="$$top" --filter="$$top/src/" --print-summary --html-details=coverage/index.html .
+	@echo "coverage/index.html has it line by line."
+
+clean-local: clean-coverage
+.PHONY: clean-coverage
+clean-coverage:
+	rm -rf coverage
+	find . -name '*.gc[dn][ao]' -exec rm -f {} +
+endif
