@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "journal/entry.h"
+#include "journal/sink.h"
+
+/*
+ * journald's native socket: one entry, one datagram. The socket is connected, since only then does the kernel report
+ * when there is room again: for an unconnected one EPOLLOUT speaks of its own send buffer alone (unix(7),
+ * unix_dgram_poll()). When the peer goes away, sending says ECONNREFUSED and then ENOTCONN: a new socket is needed.
+ */
+
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+#define SEND_AT_ONCE   64
+#define SNDBUF_SIZE    (8 * 1024 * 1024) /* what sd_journal_send(3) asks for; the kernel gives what it allows */
+
+static int journal_address(const char *path, struct sockaddr_un *ret)
+{
+    *ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
+    if (!path)
+        path = JOURNAL_SOCKET;
+    if (strlen(path) >= sizeof ret->sun_path)
+        return -ENAMETOOLONG;
+    strcpy(ret->sun_path, path);
+    return 0;
+}
+
+bool sink_journal_exists(const char *path)
+{
+    return access(path ?: JOURNAL_SOCKET, F_OK) == 0;
+}
+
+static int journal_open(struct sink *s)
+{
+    _cleanup_close_ int fd = -EBADF;
+    struct sockaddr_un address;
+    int r;
+
+    r = journal_address(s->path, &address);
+    if (r < 0)
+        return r;
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    if (connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
+        return -errno;
+    /* More entries in flight; without it the send buffer is full before the journal's queue is. */
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ SNDBUF_SIZE }, sizeof(int));
+    return STEAL_FD(fd);
+}
+
+static int write_all(int fd, const uint8_t *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, data, size);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        data += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+/* An entry too large for a datagram goes as a file in memory, sealed so that journald may trust that it stays as it
+ * is. The datagram itself is empty. */
+static ssize_t send_large(int socket_fd, const uint8_t *entry, size_t size)
+{
+    _cleanup_close_ int fd = -EBADF;
+    union {
+        struct cmsghdr header;
+        uint8_t space[CMSG_SPACE(sizeof(int))];
+    } control = { 0 };
+    struct msghdr message = { .msg_control = &control, .msg_controllen = sizeof control };
+    struct cmsghdr *cmsg;
+    int r;
+
+    fd = memfd_create("answerd-entry", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return -errno;
+    r = write_all(fd, entry, size);
+    if (r < 0)
+        return r;
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+        return -errno;
+
+    cmsg = CMSG_FIRSTHDR(&message);
+    cmsg->cmsg_level = SOL_SOCKET;
+    cmsg->cmsg_type = SCM_RIGHTS;
+    cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(cmsg), &fd, sizeof fd);
+    return sendmsg(socket_fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 1;
+}
+
+static ssize_t journal_send(struct sink *s, size_t first, size_t n)
+{
+    struct mmsghdr messages[SEND_AT_ONCE] = { 0 };
+    struct iovec vectors[SEND_AT_ONCE];
+    uint8_t *bytes = buffer_head(s->bytes);
+    int sent;
+
+    n = MIN(n, (size_t)SEND_AT_ONCE);
+    for (size_t i = 0; i < n; i++) {
+        size_t start = first + i > 0 ? s->ends[first + i - 1] : 0;
+
+        vectors[i] = (struct iovec){ bytes + start, s->ends[first + i] - start };
+        messages[i].msg_hdr = (struct msghdr){ .msg_iov = &vectors[i], .msg_iovlen = 1 };
+    }
+    sent = sendmmsg(s->fd, messages, (unsigned)n, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EMSGSIZE)
+        return send_large(s->fd, vectors[0].iov_base, vectors[0].iov_len);
+    return sent < 0 ? -errno : sent;
+}
+
+static const struct sink_kind journal_kind = {
+    .open = journal_open,
+    .encode = entry_record,
+    .send = journal_send,
+};
+
+void sink_init_journal(struct sink *s, const char *path)
+{
+    *s = (struct sink){ .kind = &journal_kind, .path = path, .fd = -1, .state = SINK_AWAY };
+}
