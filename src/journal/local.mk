@@ -3,3 +3,10 @@
 
 noinst_LIBRARIES += src/libjournal.a
 src_libjournal_a_SOURCES =
+src_libjournal_a_SOURCES += src/journal/entry.c
+src_libjournal_a_SOURCES += src/journal/entry.h
+src_libjournal_a_SOURCES += src/journal/event.h
+src_libjournal_a_SOURCES += src/journal/sink.c
+src_libjournal_a_SOURCES += src/journal/sink.h
+src_libjournal_a_SOURCES += src/journal/sink-journal.c
+src_libjournal_a_SOURCES += src/journal/sink-stderr.c

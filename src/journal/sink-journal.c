@@ -13,14 +13,16 @@
 #include "journal/sink.h"
 
 /*
- * journald's native socket: one entry, one datagram. The socket is connected, since only then does the kernel report
- * when there is room again: for an unconnected one EPOLLOUT speaks of its own send buffer alone (unix(7),
- * unix_dgram_poll()). When the peer goes away, sending says ECONNREFUSED and then ENOTCONN: a new socket is needed.
+ * journald's native socket: one entry, one datagram. The socket is connected, since only then does
+ * the kernel report when there is room again: for an unconnected one EPOLLOUT speaks of its own
+ * send buffer alone (unix(7), unix_dgram_poll()). When the peer goes away, sending says
+ * ECONNREFUSED and then ENOTCONN: a new socket is needed.
  */
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 #define SEND_AT_ONCE   64
-#define SNDBUF_SIZE    (8 * 1024 * 1024) /* what sd_journal_send(3) asks for; the kernel gives what it allows */
+#define SNDBUF_SIZE                                                                                \
+    (8 * 1024 * 1024) /* what sd_journal_send(3) asks for; the kernel gives what it allows */
 
 static int journal_address(const char *path, struct sockaddr_un *ret)
 {
@@ -72,8 +74,8 @@ static int write_all(int fd, const uint8_t *data, size_t size)
     return 0;
 }
 
-/* An entry too large for a datagram goes as a file in memory, sealed so that journald may trust that it stays as it
- * is. The datagram itself is empty. */
+/* An entry too large for a datagram goes as a file in memory, sealed so that journald may trust
+ * that it stays as it is. The datagram itself is empty. */
 static ssize_t send_large(int socket_fd, const uint8_t *entry, size_t size)
 {
     _cleanup_close_ int fd = -EBADF;

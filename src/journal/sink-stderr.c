@@ -13,11 +13,12 @@
 /*
  * A line for each record on standard error, for answerd started by hand.
  *
- * O_NONBLOCK belongs to the open file, which others share (the shell that started us, for one), so it is not set on
- * descriptor 2: standard error is opened again through /proc, which gives an open file of our own (proc(5)). A socket
- * cannot be opened so, but can be written to with MSG_DONTWAIT.
+ * O_NONBLOCK belongs to the open file, which others share (the shell that started us, for one), so
+ * it is not set on descriptor 2: standard error is opened again through /proc, which gives an open
+ * file of our own (proc(5)). A socket cannot be opened so, but can be written to with MSG_DONTWAIT.
  *
- * Lines go out whole, and at most PIPE_BUF bytes at once, so that those of several workers do not mix (pipe(7)).
+ * Lines go out whole, and at most PIPE_BUF bytes at once, so that those of several workers do not
+ * mix (pipe(7)).
  */
 
 static int stderr_open(_unused_ struct sink *s)
@@ -31,8 +32,8 @@ static int stderr_open(_unused_ struct sink *s)
         fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     else
         fd = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    /* A terminal that belongs to someone else, after su(1), cannot be opened; then writing may block, as for everyone
-     * who writes there. */
+    /* A terminal that belongs to someone else, after su(1), cannot be opened; then writing may
+     * block, as for everyone who writes there. */
     if (fd < 0 && (errno == EACCES || errno == ENOENT || errno == ENXIO))
         fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     return fd < 0 ? -errno : fd;
@@ -54,7 +55,8 @@ static ssize_t write_some(int fd, const uint8_t *data, size_t size)
     return n < 0 ? -errno : n;
 }
 
-/* The start of a line that was cut short must not be written again: what was taken is consumed from the batch. */
+/* The start of a line that was cut short must not be written again: what was taken is consumed from
+ * the batch. */
 static void consume(struct sink *s, size_t n)
 {
     buffer_consume(s->bytes, n);

@@ -10,23 +10,25 @@
 #include "base/record.h"
 
 /*
- * Where records go: the journal, or lines on standard error. A sink belongs to one thread and never blocks.
+ * Where records go: the journal, or lines on standard error. A sink belongs to one thread and never
+ * blocks.
  *
- * Records are staged (encoded into a batch), and flushed (handed to the kernel) in order. A reply may go once its
- * record was flushed: then the kernel has it, and it survives this process. What the sink could not take stays staged,
- * and nothing more can be staged behind a full batch: whoever brings messages has to wait, and nothing is dropped.
+ * Records are staged (encoded into a batch), and flushed (handed to the kernel) in order. A reply
+ * may go once its record was flushed: then the kernel has it, and it survives this process. What
+ * the sink could not take stays staged, and nothing more can be staged behind a full batch: whoever
+ * brings messages has to wait, and nothing is dropped.
  *
  * The sink's descriptor is for an edge-triggered loop, which belongs to the caller.
  */
 
-#define SINK_BATCH_MAX   512          /* records staged at most: journald's queue has as many places */
+#define SINK_BATCH_MAX   512 /* records staged at most: journald's queue has as many places */
 #define SINK_BATCH_BYTES (256 * 1024) /* beyond so many bytes no more is staged */
 
 enum sink_state {
-    SINK_READY,   /* takes records, as far as is known */
-    SINK_BLOCKED, /* full: flush again when the descriptor has become writable */
+    SINK_READY,    /* takes records, as far as is known */
+    SINK_BLOCKED,  /* full: flush again when the descriptor has become writable */
     SINK_STRAINED, /* the kernel is out of memory, which gives no edge: flush again in a while */
-    SINK_AWAY,    /* nobody is there: sink_open() again in a while */
+    SINK_AWAY,     /* nobody is there: sink_open() again in a while */
 };
 
 struct sink;
@@ -59,15 +61,15 @@ void sink_deinit(struct sink *s);
 /* Whether journald's socket exists. path as above. */
 bool sink_journal_exists(const char *path);
 
-/* Opens, or opens anew, the descriptor; a former one has been closed by then. What is staged stays. 0 or a negative
- * errno, state SINK_AWAY. */
+/* Opens, or opens anew, the descriptor; a former one has been closed by then. What is staged stays.
+ * 0 or a negative errno, state SINK_AWAY. */
 int sink_open(struct sink *s);
 
 /* 0; -EAGAIN: the batch is full, or the sink takes nothing now; -ENOMEM. */
 int sink_stage(struct sink *s, const struct record *record);
 
-/* Hands over what it can. Returns the number of records that the kernel took by this call, the oldest first, and sets
- * the state. In SINK_AWAY the descriptor has been closed. */
+/* Hands over what it can. Returns the number of records that the kernel took by this call, the
+ * oldest first, and sets the state. In SINK_AWAY the descriptor has been closed. */
 size_t sink_flush(struct sink *s);
 
 static inline size_t sink_waiting(const struct sink *s)
