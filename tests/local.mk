@@ -17,6 +17,7 @@ AM_TESTS_ENVIRONMENT = \
 	ASK_BENCH='$(abs_top_builddir)/ask-bench'; export ASK_BENCH; \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
 
+include tests/lib/local.mk
 include tests/unit/local.mk
 include tests/e2e/local.mk
 include tests/fuzz/local.mk

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A real systemd-journald of a test's own, in a folder of its own, with no systemd as PID 1.
+
+The test binds the socket and journald inherits it, so that stopping, killing and restarting journald
+does to its clients exactly what systemd's socket unit does. It runs as a journal namespace, and thus
+touches no kernel log, audit or /var/log of the machine.
+
+The socket's queue holds net.unix.max_dgram_qlen datagrams, a number which the kernel copies to a
+socket when it is made (unix(7)): 10 as the kernel starts, 512 where systemd set it.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import journal_export
+import net
+
+PROGRAM = "/lib/systemd/systemd-journald"
+ACTIVATE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "activate.py")
+SYNCHRONIZE = b'{"method":"io.systemd.Journal.Synchronize"}\0'
+
+
+def require():
+    """Skips the test where there is no journald to run."""
+    if not os.access(PROGRAM, os.X_OK) or not shutil.which("journalctl"):
+        raise unittest.SkipTest("systemd-journald and journalctl are needed")
+
+
+class Journal:
+    """A running journald. `socket_path` is what ANSWERD_JOURNAL_SOCKET is to be set to."""
+
+    def __init__(self, test=None, logs=None):
+        """Starts it. With `test` given, it is closed at that test's end. `logs` is where to write."""
+        require()
+        # sun_path holds 108 bytes, so not below a long TMPDIR.
+        self.directory = tempfile.mkdtemp(prefix="aj", dir="/tmp")
+        self.run = os.path.join(self.directory, "run")
+        self.logs = logs or os.path.join(self.directory, "logs")
+        os.mkdir(self.run)
+        os.makedirs(self.logs, exist_ok=True)
+        self.socket_path = os.path.join(self.run, "socket")
+        self._log = open(os.path.join(self.directory, "journald.log"), "ab")
+        self._process = self._socket = self._varlink = None
+        if test is not None:
+            test.addCleanup(self.close)
+        self.create_socket()
+        self.start()
+
+    def create_socket(self):
+        """Binds the socket that journald is to read; a running journald keeps reading the old one."""
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(self.socket_path)
+
+    def remove_socket(self):
+        """Ends journald and takes its socket away: senders see ECONNREFUSED, then ENOENT."""
+        self.stop()
+        self._socket.close()
+        self._socket = None
+        os.unlink(self.socket_path)
+
+    def start(self):
+        """Starts journald on the bound socket, and returns once it takes requests."""
+        environment = {
+            "PATH": os.environ["PATH"],
+            "RUNTIME_DIRECTORY": self.run,
+            "LOGS_DIRECTORY": self.logs,
+        }
+        varlink = os.path.join(self.run, "io.systemd.journal")
+        if os.path.exists(varlink):
+            os.unlink(varlink)
+        self._process = subprocess.Popen(
+            [sys.executable, "-SE", ACTIVATE, str(self._socket.fileno()), PROGRAM, "answerd-test"],
+            pass_fds=[self._socket.fileno()], env=environment, stdin=subprocess.DEVNULL,
+            stdout=self._log, stderr=self._log)
+        self._varlink = net.wait_until(self._connect_varlink, what="journald to come up")
+
+    def _connect_varlink(self):
+        if self._process.poll() is not None:
+            raise AssertionError(f"journald ended at once, status {self._process.returncode}")
+        try:
+            # Held open: an instance of a namespace exits when it has been idle for 30 s, but not
+            # while it has a client.
+            return net.connect(os.path.join(self.run, "io.systemd.journal"))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return None
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def _end(self, number):
+        self._varlink.close()
+        self._process.send_signal(number)
+        # A stopped process dies of SIGKILL, but takes SIGTERM only when it goes on.
+        self._process.send_signal(signal.SIGCONT)
+        status = self._process.wait(timeout=net.TIMEOUT)
+        self._process = None
+        return status
+
+    def stop(self):
+        """SIGTERM, and waits: journald first reads what its socket holds."""
+        if self._process is not None:
+            self._end(signal.SIGTERM)
+
+    def kill(self):
+        """SIGKILL, and waits. The socket stays, with what is queued in it."""
+        self._end(signal.SIGKILL)
+
+    def restart(self):
+        """As `systemctl restart systemd-journald`: the socket is held meanwhile."""
+        self.stop()
+        self.start()
+
+    def pause(self):
+        """SIGSTOP: the queue fills, and senders get EAGAIN."""
+        self._process.send_signal(signal.SIGSTOP)
+        net.wait_until(lambda: self._state() == "T", what="journald to stop")
+
+    def resume(self):
+        self._process.send_signal(signal.SIGCONT)
+
+    def _state(self):
+        with open(f"/proc/{self._process.pid}/stat", encoding="ascii") as stat:
+            return stat.read().rpartition(")")[2].split()[0]
+
+    def sync(self, timeout=60.0):
+        """Returns when journald has taken all that was queued before the call, and written it.
+
+        True if it said so; False where it would not (it talks to root only).
+        """
+        try:
+            self._varlink.sendall(SYNCHRONIZE)
+            reply = net.recv_exactly(self._varlink, len(b'{"parameters":{}}\0'), timeout)
+        except OSError:
+            return False
+        if b"error" in reply:
+            raise AssertionError(f"journald would not synchronize: {reply!r}")
+        return True
+
+    def export(self, *matches):
+        """The bytes of `journalctl -o export`, over all files, in journal order."""
+        done = subprocess.run(
+            ["journalctl", "--directory=" + self.logs, "--all", "--quiet", "-o", "export", *matches],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"journalctl: {done.stderr.decode()}")
+        return done.stdout
+
+    def entries(self, *matches):
+        """The entries that match, such as `entries("ANSWERD_PEER=127.0.0.1")`; all when none is given.
+
+        What journald has not read from its socket yet is not among them: see sync() and wait_for().
+        """
+        return journal_export.parse(self.export(*matches))
+
+    def wait_for(self, count, *matches, timeout=60.0):
+        """The entries that match, once there are at least `count` of them."""
+        found = []
+
+        def enough():
+            nonlocal found
+            self.sync(timeout)
+            found = self.entries(*matches)
+            return len(found) >= count
+
+        try:
+            net.wait_until(enough, timeout, interval=0.1)
+        except AssertionError:
+            raise AssertionError(f"{len(found)} of {count} entries in {timeout} s") from None
+        return found
+
+    def close(self):
+        """Ends journald and removes its folder."""
+        self.stop()
+        if self._socket is not None:
+            self._socket.close()
+        self._log.close()
+        shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+TESTS += tests/lib/test_fixtures.py
+
+EXTRA_DIST += \
+	tests/lib/activate.py \
+	tests/lib/daemon.py \
+	tests/lib/journal_export.py \
+	tests/lib/journald.py \
+	tests/lib/net.py \
+	tests/lib/tap.py \
+	tests/lib/test_fixtures.py
