@@ -24,8 +24,16 @@ include tests/fuzz/local.mk
 include tests/system/local.mk
 include tests/bench/local.mk
 
+EXTRA_DIST += .clang-tidy
+EXTRA_DIST += tests/analyze.sh
+
+.PHONY: analyze coverage clean-coverage
+# What gcc's analyzer, clang-tidy and cppcheck find in the sources.
+analyze: config.h
+	$(AM_V_at)$(top_srcdir)/tests/analyze.sh $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) \
+		$(SYSTEMD_CFLAGS) $(INIH_CFLAGS) $(LIBEDIT_CFLAGS) $(JANSSON_CFLAGS)
+
 if ENABLE_COVERAGE
-.PHONY: coverage
 # Which lines of the sources the tests ran: a summary here, and pages in coverage/.
 coverage: check
 	$(AM_V_at)$(MKDIR_P) coverage
@@ -34,7 +42,6 @@ coverage: check
 	@echo "coverage/index.html has it line by line."
 
 clean-local: clean-coverage
-.PHONY: clean-coverage
 clean-coverage:
 	rm -rf coverage
 	find . -name '*.gc[dn][ao]' -exec rm -f {} +

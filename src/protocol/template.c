@@ -200,8 +200,9 @@ static int append_text(struct buffer **out, const char *text)
 static int append_u64(struct buffer **out, uint64_t value)
 {
     char text[24];
+    int n = snprintf(text, sizeof text, "%" PRIu64, value);
 
-    return buffer_append(out, text, (size_t)snprintf(text, sizeof text, "%" PRIu64, value));
+    return buffer_append(out, text, (size_t)n);
 }
 
 /* RFC 3339, UTC, with milliseconds. */
