@@ -17,6 +17,9 @@ AM_TESTS_ENVIRONMENT = \
 	ASK_BENCH='$(abs_top_builddir)/ask-bench'; export ASK_BENCH; \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
 
+TESTS += tests/layers.py
+EXTRA_DIST += tests/layers.py
+
 include tests/lib/local.mk
 include tests/unit/local.mk
 include tests/e2e/local.mk
