@@ -17,16 +17,17 @@ int buffer_reserve(struct buffer **b, size_t room)
     if (__builtin_add_overflow(size, room, &need) || need > SIZE_MAX / 4)
         return -ENOMEM;
 
-    /* Moving to the front is worth it only if it frees half of the space: otherwise a queue that
-     * stays long would be moved for every few bytes. */
-    if (old && need <= old->capacity / 2) {
-        memmove(old->data, old->data + old->start, size);
+    /* Moving to the front copies no more bytes than were consumed since the last move; otherwise
+     * the capacity doubles. Either way a queue that stays long is not copied for every few bytes.
+     */
+    if (old && need <= old->capacity && size <= old->start) {
+        memcpy(old->data, old->data + old->start, size);
         old->start = 0;
         old->end = size;
         return 0;
     }
 
-    capacity = MAX(old ? old->capacity : 0, (size_t)CAPACITY_MIN);
+    capacity = old ? 2 * old->capacity : CAPACITY_MIN;
     while (capacity < need)
         capacity *= 2;
 
