@@ -11,21 +11,21 @@
 
 #define USEC_PER_SEC UINT64_C(1000000)
 
-/* Reads digits at *p and moves it behind them. */
+/* Reads digits at *p and moves it behind them, also where they are too many: -ERANGE. */
 static int take_digits(const char **p, uint64_t *ret)
 {
     const char *s = *p;
     uint64_t value = 0;
+    bool overflow = false;
 
     if (!isdigit((unsigned char)*s))
         return -EINVAL;
     for (; isdigit((unsigned char)*s); s++)
-        if (__builtin_mul_overflow(value, 10, &value) ||
-            __builtin_add_overflow(value, (uint64_t)(*s - '0'), &value)) {
-            s += strspn(s, "0123456789");
-            return *s ? -EINVAL : -ERANGE;
-        }
+        overflow |= __builtin_mul_overflow(value, 10, &value) ||
+                    __builtin_add_overflow(value, (uint64_t)(*s - '0'), &value);
     *p = s;
+    if (overflow)
+        return -ERANGE;
     *ret = value;
     return 0;
 }
@@ -35,31 +35,32 @@ int parse_u64(const char *text, uint64_t *ret)
     uint64_t value;
     int r = take_digits(&text, &value);
 
+    if (r == -EINVAL || *text)
+        return -EINVAL;
     if (r < 0)
         return r;
-    if (*text)
-        return -EINVAL;
     *ret = value;
     return 0;
 }
 
 int parse_size(const char *text, uint64_t *ret)
 {
-    static const char units[] = "KMG";
+    static const char prefixes[] = "KMG";
+    const char *prefix = NULL;
     uint64_t value;
     int r = take_digits(&text, &value);
 
-    if (r < 0)
+    if (r == -EINVAL)
         return r;
     if (*text) {
-        const char *unit = strchr(units, *text);
-
-        if (!unit || text[1])
+        prefix = strchr(prefixes, *text);
+        if (!prefix || text[1])
             return -EINVAL;
-        for (; unit >= units; unit--)
-            if (__builtin_mul_overflow(value, 1024, &value))
-                return -ERANGE;
     }
+    if (r < 0)
+        return r;
+    if (prefix && __builtin_mul_overflow(value, UINT64_C(1024) << 10 * (prefix - prefixes), &value))
+        return -ERANGE;
     *ret = value;
     return 0;
 }
@@ -129,9 +130,41 @@ static int take_fraction(const char **p, const char **digits, size_t *n)
     return *n > 0 ? 0 : -EINVAL;
 }
 
+/* One number and its unit at *p, in µs; moves *p behind them. -ERANGE too only after that, so that
+ * what follows is still judged. */
+static int take_span(const char **p, uint64_t *ret_us)
+{
+    const char *digits = NULL, *end;
+    uint64_t value, unit, us;
+    size_t n_digits;
+    int number, r;
+
+    number = take_digits(p, &value);
+    if (number == -EINVAL)
+        return number;
+    r = take_fraction(p, &digits, &n_digits);
+    if (r < 0)
+        return r;
+    end = *p;
+    *p += strspn(*p, " ");
+    if (!**p && *p != end)
+        return -EINVAL;
+    r = take_unit(p, &unit);
+    if (r < 0)
+        return r;
+    if (number < 0 || __builtin_mul_overflow(value, unit, &us))
+        return -ERANGE;
+    for (size_t i = 0; i < n_digits && unit > 0; i++, unit /= 10)
+        if (__builtin_add_overflow(us, (uint64_t)(digits[i] - '0') * unit / 10, &us))
+            return -ERANGE;
+    *ret_us = us;
+    return 0;
+}
+
 int parse_span(const char *text, uint64_t *ret_us)
 {
     uint64_t sum = 0;
+    bool overflow = false;
 
     if (strcmp(text, "infinity") == 0) {
         *ret_us = SPAN_INFINITY;
@@ -139,33 +172,21 @@ int parse_span(const char *text, uint64_t *ret_us)
     }
 
     do {
-        const char *digits = NULL;
-        uint64_t value, unit;
-        size_t n_digits;
+        uint64_t us = 0;
+        const char *end;
         int r;
 
-        r = take_digits(&text, &value);
-        if (r < 0)
+        r = take_span(&text, &us);
+        if (r == -EINVAL)
             return r;
-        r = take_fraction(&text, &digits, &n_digits);
-        if (r < 0)
-            return r;
+        overflow |= r < 0 || __builtin_add_overflow(sum, us, &sum);
+        end = text;
         text += strspn(text, " ");
-        r = take_unit(&text, &unit);
-        if (r < 0)
-            return r;
-        if (__builtin_mul_overflow(value, unit, &value) || __builtin_add_overflow(sum, value, &sum))
-            return -ERANGE;
-        for (size_t i = 0; i < n_digits && unit > 0; i++) {
-            sum += (uint64_t)(digits[i] - '0') * unit / 10;
-            unit /= 10;
-        }
-        if (*text == ' ' && !text[strspn(text, " ")])
+        if (!*text && text != end)
             return -EINVAL;
-        text += strspn(text, " ");
     } while (*text);
 
-    if (sum == SPAN_INFINITY)
+    if (overflow || sum == SPAN_INFINITY)
         return -ERANGE;
     *ret_us = sum;
     return 0;
