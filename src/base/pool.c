@@ -7,6 +7,13 @@
 #include "base/macros.h"
 #include "base/pool.h"
 
+/* gcc says so by a macro, clang by a feature. */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
 #else
