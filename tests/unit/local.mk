@@ -2,11 +2,41 @@
 # One file of Check cases per module, each a program of its own; runner.c has their main().
 
 unit_tests =
+unit_tests += tests/unit/test-buffer
+unit_tests += tests/unit/test-escape
 unit_tests += tests/unit/test-macros
+unit_tests += tests/unit/test-parse
+unit_tests += tests/unit/test-pool
+unit_tests += tests/unit/test-timer
+
+tests_unit_test_buffer_SOURCES = tests/unit/test-buffer.c
+tests_unit_test_buffer_SOURCES += tests/unit/random.h
+tests_unit_test_buffer_CFLAGS = $(unit_cflags)
+tests_unit_test_buffer_LDADD = $(unit_libs)
+
+tests_unit_test_escape_SOURCES = tests/unit/test-escape.c
+tests_unit_test_escape_SOURCES += tests/unit/random.h
+tests_unit_test_escape_CFLAGS = $(unit_cflags)
+tests_unit_test_escape_LDADD = $(unit_libs)
 
 tests_unit_test_macros_SOURCES = tests/unit/test-macros.c
 tests_unit_test_macros_CFLAGS = $(unit_cflags)
 tests_unit_test_macros_LDADD = $(unit_libs)
+
+tests_unit_test_parse_SOURCES = tests/unit/test-parse.c
+tests_unit_test_parse_SOURCES += tests/unit/random.h
+tests_unit_test_parse_CFLAGS = $(unit_cflags)
+tests_unit_test_parse_LDADD = $(unit_libs)
+
+tests_unit_test_pool_SOURCES = tests/unit/test-pool.c
+tests_unit_test_pool_SOURCES += tests/unit/random.h
+tests_unit_test_pool_CFLAGS = $(unit_cflags)
+tests_unit_test_pool_LDADD = $(unit_libs)
+
+tests_unit_test_timer_SOURCES = tests/unit/test-timer.c
+tests_unit_test_timer_SOURCES += tests/unit/random.h
+tests_unit_test_timer_CFLAGS = $(unit_cflags)
+tests_unit_test_timer_LDADD = $(unit_libs)
 
 unit_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
 unit_libs = \
