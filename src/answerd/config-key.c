@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "answerd/config-key.h"
+#include "answerd/config.h"
+#include "base/macros.h"
+#include "base/parse.h"
+#include "base/timer.h"
+
+#define SIZE_LIMIT    (UINT64_C(256) * 1024 * 1024) /* of a message, and of unsent replies */
+#define WORKERS_LIMIT 1024
+
+static int refuse(const char **ret_expected, const char *expected)
+{
+    *ret_expected = expected;
+    return -EINVAL;
+}
+
+static int read_count(const char *value, void *at, const char **ret_expected)
+{
+    uint64_t count = UINT64_MAX;
+    int r = strcmp(value, "infinity") == 0 ? 0 : parse_u64(value, &count);
+
+    if (r < 0 || count == 0)
+        return refuse(ret_expected, "a number from 1, or infinity");
+    *(uint64_t *)at = count;
+    return 0;
+}
+
+static int read_workers(const char *value, void *at, const char **ret_expected)
+{
+    uint64_t count = 0;
+    int r = strcmp(value, "auto") == 0 ? 0 : parse_u64(value, &count);
+
+    if (r < 0 || count > WORKERS_LIMIT || (count == 0 && strcmp(value, "auto") != 0))
+        return refuse(ret_expected, "a number from 1 to 1024, or auto");
+    *(unsigned *)at = (unsigned)count;
+    return 0;
+}
+
+static int read_size(const char *value, void *at, const char **ret_expected)
+{
+    uint64_t size;
+    int r = parse_size(value, &size);
+
+    if (r < 0 || size == 0 || size > SIZE_LIMIT)
+        return refuse(ret_expected, "a size from 1 to 256M, like 64K");
+    *(size_t *)at = size;
+    return 0;
+}
+
+static int read_memory(const char *value, void *at, const char **ret_expected)
+{
+    uint64_t size = UINT64_MAX;
+    int r = strcmp(value, "infinity") == 0 ? 0 : parse_size(value, &size);
+
+    if (r < 0 || size == 0)
+        return refuse(ret_expected, "a size like 64M, or infinity");
+    *(uint64_t *)at = size;
+    return 0;
+}
+
+/* Rounded up to the wheel's milliseconds. */
+static int read_span(const char *value, void *at, const char **ret_expected)
+{
+    uint64_t us;
+    int r = parse_span(value, &us);
+
+    if (r < 0 || us == 0)
+        return refuse(ret_expected, "a time span like 500ms, 30s, 5min or infinity");
+    *(uint64_t *)at = us == SPAN_INFINITY ? TIMER_NEVER : DIV_ROUND_UP(us, UINT64_C(1000));
+    return 0;
+}
+
+static int read_framing(const char *value, void *at, const char **ret_expected)
+{
+    if (framing_parse(value, at) == 0)
+        return 0;
+    return refuse(ret_expected, "line, length, netstring or chunk");
+}
+
+static int read_record(const char *value, void *at, const char **ret_expected)
+{
+    if (record_mode_parse(value, at) == 0)
+        return 0;
+    return refuse(ret_expected, "journal, stderr or none");
+}
+
+static int read_rate(const char *value, void *at, const char **ret_expected)
+{
+    uint64_t rate = 0;
+    int r = strcmp(value, "infinity") == 0 ? 0 : parse_u64(value, &rate);
+
+    if (r < 0 || rate > 1000000 || (rate == 0 && strcmp(value, "infinity") != 0))
+        return refuse(ret_expected, "messages a second, from 1 to 1000000, or infinity");
+    *(uint64_t *)at = rate ? 1000000 / rate : 0;
+    return 0;
+}
+
+const struct config_key config_server_keys[] = {
+    { "DrainTimeout", offsetof(struct config, drain_ms), read_span },
+    { "MaxConnections", offsetof(struct config, max_connections), read_count },
+    { "MaxConnectionsPerAddress", offsetof(struct config, max_connections_per_address),
+      read_count },
+    { "MemoryLimit", offsetof(struct config, memory_limit), read_memory },
+    { "Workers", offsetof(struct config, workers), read_workers },
+    { NULL, 0, NULL },
+};
+
+const struct config_key config_listener_keys[] = {
+    { "Framing", offsetof(struct settings, rules.framing), read_framing },
+    { "IdleTimeout", offsetof(struct settings, idle_ms), read_span },
+    { "MaxMessageSize", offsetof(struct settings, rules.max_message), read_size },
+    { "MessageTimeout", offsetof(struct settings, message_ms), read_span },
+    { "OutputLimit", offsetof(struct settings, output_limit), read_size },
+    { "RateLimit", offsetof(struct settings, rules.message_cost), read_rate },
+    { "Record", offsetof(struct settings, record), read_record },
+    { "WriteTimeout", offsetof(struct settings, write_ms), read_span },
+    { NULL, 0, NULL },
+};
+
+const struct config_key *config_key_find(const struct config_key *keys, const char *name)
+{
+    for (; keys->name; keys++)
+        if (strcmp(keys->name, name) == 0)
+            return keys;
+    return NULL;
+}

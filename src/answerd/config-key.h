@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stddef.h>
+
+/*
+ * The keys of the configuration that have a plain value: their names, and how the value is read
+ * into its struct.
+ */
+struct config_key {
+    const char *name;
+    size_t offset; /* of the value in its struct */
+    /* 0, or -EINVAL with *ret_expected a static text that says what is allowed. *at is untouched on
+     * failure. */
+    int (*read)(const char *value, void *at, const char **ret_expected);
+};
+
+/* Of [Server], in struct config. Both tables are sorted by name and end with a NULL name. */
+extern const struct config_key config_server_keys[];
+/* Of [Listener], in struct settings. */
+extern const struct config_key config_listener_keys[];
+
+/* The key of that name, or NULL. */
+const struct config_key *config_key_find(const struct config_key *keys, const char *name);
