@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A whole systemd of a test's own, booted in a container over the machine's own files.
+
+The root is an overlay of `/` on a tmpfs: what the container writes is gone with it. The mounts are made
+in a mount namespace of the test's process and the container dies with that process, so that nothing
+stays behind however the test ends. The network is the container's own too, with nothing but loopback.
+"""
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+import uuid
+
+import net
+
+ACTIVATE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "activate.py")
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+# linux/sched.h, sys/mount.h
+CLONE_NEWNS = 0x00020000
+CLONE_NEWNET = 0x40000000
+MS_REC = 0x4000
+MS_PRIVATE = 1 << 18
+
+TOOLS = ("systemd-nspawn", "nsenter", "systemctl", "journalctl", "dbus-daemon")
+# Units of the machine that have no work in the container, and would delay or degrade its boot.
+MASKED = ("systemd-networkd-wait-online.service", "systemd-timesyncd.service", "systemd-resolved.service",
+          "systemd-networkd.service", "networking.service", "ssh.service", "apt-daily.timer",
+          "apt-daily-upgrade.timer", "man-db.timer", "e2scrub_reap.service", "redis-server.service",
+          "memcached.service", "postgresql.service", "docker.service", "docker.socket", "containerd.service",
+          "console-getty.service", "getty.target", "cron.service")
+
+_unshared = False
+
+
+def _check(result, what):
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def _mount(source, target, kind, flags, data):
+    encoded = [None if x is None else x.encode() for x in (source, target, kind)]
+    _check(LIBC.mount(*encoded, ctypes.c_ulong(flags), None if data is None else data.encode()),
+           f"cannot mount {kind or 'flags'} on {target}")
+
+
+def _unshare_mounts():
+    """Gives this process mounts of its own, once (unshare(2)): they go when it and its children have."""
+    global _unshared
+    if not _unshared:
+        _check(LIBC.unshare(CLONE_NEWNS), "cannot unshare the mount namespace")
+        _mount("none", "/", None, MS_REC | MS_PRIVATE, None)
+        _unshared = True
+
+
+def require():
+    """Skips, with the reason, where no container can be booted."""
+    if os.geteuid() != 0:
+        raise unittest.SkipTest("booting a container takes root")
+    for tool in TOOLS:
+        if not shutil.which(tool, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/lib/systemd"):
+            raise unittest.SkipTest(f"{tool} is not installed")
+    with open("/proc/filesystems", encoding="ascii") as kinds:
+        if "\toverlay\n" not in kinds.read():
+            raise unittest.SkipTest("the kernel has no overlay file system")
+
+
+class Failed(AssertionError):
+    """A command inside ended otherwise than expected; shows its output."""
+
+
+class Container:
+    """A booted systemd. `root` is its file system seen from outside."""
+
+    def __init__(self, boot_timeout=60.0):
+        require()
+        self._directory = tempfile.mkdtemp(prefix="an", dir="/tmp")
+        self._process = None
+        self.leader = 0
+        try:
+            self._mount_root()
+            self._prepare()
+        except OSError as error:
+            self.close()
+            raise unittest.SkipTest(f"no container here: {error}") from None
+        self._boot_timeout = boot_timeout
+
+    def _mount_root(self):
+        _unshare_mounts()
+        _mount("tmpfs", self._directory, "tmpfs", 0, "mode=755")
+        for name in ("upper", "work", "root"):
+            os.mkdir(os.path.join(self._directory, name))
+        self.root = os.path.join(self._directory, "root")
+        _mount("overlay", self.root, "overlay", 0,
+               f"lowerdir=/,upperdir={self._directory}/upper,workdir={self._directory}/work")
+
+    def path(self, name):
+        """Where a file of the container is, seen from outside. Not for /tmp, /run, /proc and the like."""
+        return os.path.join(self.root, name.lstrip("/"))
+
+    def write(self, name, text, mode=0o644):
+        path = self.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(path, mode)
+
+    def _prepare(self):
+        self.write("/etc/machine-id", uuid.uuid4().hex + "\n")
+        self.write("/etc/hostname", "answerd-test\n")
+        self.write("/etc/fstab", "")
+        # The journal of the machine itself is not the container's.
+        shutil.rmtree(self.path("/var/log/journal"), ignore_errors=True)
+        for unit in MASKED:
+            link = self.path("/etc/systemd/system/" + unit)
+            if os.path.lexists(link):
+                os.unlink(link)
+            os.symlink("/dev/null", link)
+
+    def boot(self):
+        """Boots, and returns when systemd has started all it wants to."""
+        self._console = open(os.path.join(self._directory, "console"), "wb+")
+        name = os.path.basename(self._directory)
+        self._process = subprocess.Popen(
+            [sys.executable, "-SE", ACTIVATE, "", "systemd-nspawn", "--quiet", "--directory=" + self.root,
+             "--machine=" + name, "--register=no", "--keep-unit", "--boot", "--private-network",
+             "--console=pipe", "--resolv-conf=off", "--timezone=off", "--link-journal=no"],
+            stdin=subprocess.DEVNULL, stdout=self._console, stderr=subprocess.STDOUT)
+        try:
+            self.leader = net.wait_until(self._find_leader, self._boot_timeout, "the container to start",
+                                         interval=0.02)
+            net.wait_until(self._booted, self._boot_timeout, "systemd to come up", interval=0.1)
+            self.run("ip link set lo up", check=False)
+        except AssertionError as error:
+            self._console.seek(0)
+            text = self._console.read().decode(errors="replace")
+            raise Failed(f"{error}\n{text[-4000:]}") from None
+
+    def _find_leader(self):
+        if self._process.poll() is not None:
+            raise AssertionError(f"systemd-nspawn ended, status {self._process.returncode}")
+        # Between nspawn and the container's PID 1 there is no other process.
+        with open(f"/proc/{self._process.pid}/task/{self._process.pid}/children", encoding="ascii") as file:
+            for pid in file.read().split():
+                with open(f"/proc/{pid}/status", encoding="ascii") as status:
+                    for line in status:
+                        if line.startswith("NSpid:") and line.split()[-1] == "1" and len(line.split()) > 2:
+                            return int(pid)
+        return 0
+
+    def _booted(self):
+        if self._process.poll() is not None:
+            raise AssertionError(f"systemd-nspawn ended, status {self._process.returncode}")
+        state = self.run("systemctl is-system-running --wait", check=False).strip()
+        return state in ("running", "degraded")
+
+    def command(self, *arguments):
+        """The command which runs another one inside."""
+        return ["nsenter", "--target", str(self.leader), "--all", "--wd", "env", "-i", "LC_ALL=C.UTF-8",
+                "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
+                "TERM=dumb", "SYSTEMD_PAGER=", *arguments]
+
+    def run(self, script, check=True, timeout=120.0, binary=False, data=None):
+        """Runs a line of shell inside and returns what it printed, standard error included.
+
+        `check` may be False, or the exit status that is expected.
+        """
+        done = subprocess.run(
+            self.command("sh", "-c", script), input=data, stdout=subprocess.PIPE, timeout=timeout,
+            stderr=subprocess.DEVNULL if binary else subprocess.STDOUT,
+            **({} if data is not None else {"stdin": subprocess.DEVNULL}))
+        text = done.stdout if binary else done.stdout.decode(errors="backslashreplace")
+        wanted = 0 if check is True else check
+        if check is not False and done.returncode != wanted:
+            raise Failed(f"`{script}`: exit status {done.returncode}, not {wanted}\n{text}")
+        return text
+
+    def status(self, script, timeout=120.0):
+        """Only the exit status of a line of shell."""
+        return subprocess.run(self.command("sh", "-c", script), stdin=subprocess.DEVNULL, timeout=timeout,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode
+
+    def socket(self, family=socket.AF_INET, timeout=net.TIMEOUT):
+        """A stream socket in the container's network, for use from outside.
+
+        A socket stays in the network namespace that its thread was in when it was made (setns(2)).
+        """
+        with open("/proc/self/task/%d/ns/net" % LIBC.gettid(), "rb") as ours, \
+                open(f"/proc/{self.leader}/ns/net", "rb") as theirs:
+            _check(LIBC.setns(theirs.fileno(), CLONE_NEWNET), "cannot enter the container's network")
+            try:
+                sock = socket.socket(family, socket.SOCK_STREAM)
+            finally:
+                _check(LIBC.setns(ours.fileno(), CLONE_NEWNET), "cannot return to the own network")
+        sock.settimeout(timeout)
+        return sock
+
+    def connect(self, port, host="127.0.0.1", timeout=net.TIMEOUT):
+        sock = self.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, timeout)
+        try:
+            sock.connect((host, port))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def host_pid(self, pid):
+        """The number outside of a process that has the number `pid` inside."""
+        for name in os.listdir("/proc"):
+            if not name.isdigit():
+                continue
+            try:
+                if os.stat(f"/proc/{name}/ns/pid").st_ino != os.stat(f"/proc/{self.leader}/ns/pid").st_ino:
+                    continue
+                with open(f"/proc/{name}/status", encoding="utf-8") as status:
+                    ids = next(line for line in status if line.startswith("NSpid:")).split()
+            except OSError:
+                continue
+            if int(ids[-1]) == pid:
+                return int(name)
+        raise ProcessLookupError(pid)
+
+    def close(self):
+        """Ends the container by its leader and lets go of its files."""
+        if self.leader:
+            try:
+                os.kill(self.leader, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.leader = 0
+        if self._process is not None:
+            try:
+                self._process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+            self._console.close()
+        # MNT_DETACH: the mounts are this process's own, and whatever still holds them is ending.
+        for path in (os.path.join(self._directory, "root"), self._directory):
+            if os.path.ismount(path):
+                LIBC.umount2(path.encode(), 2)
+        if os.path.isdir(self._directory):
+            os.rmdir(self._directory)
