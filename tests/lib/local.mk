@@ -8,5 +8,6 @@ EXTRA_DIST += \
 	tests/lib/journal_export.py \
 	tests/lib/journald.py \
 	tests/lib/net.py \
+	tests/lib/nspawn.py \
 	tests/lib/tap.py \
 	tests/lib/test_fixtures.py
