@@ -1,1 +1,75 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Each target is fuzz-NAME.c with seeds in corpus/NAME. "make check" feeds it these by replay-NAME, with any compiler;
+# --enable-fuzzers also builds fuzz-NAME, with libFuzzer, for "make fuzz". What that finds goes into the corpus.
+
+fuzz_targets =
+replays =
+
+fuzz_targets += tests/fuzz/fuzz-address
+replays += tests/fuzz/replay-address
+tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz-address.c tests/fuzz/target.h
+tests_fuzz_fuzz_address_CFLAGS = $(fuzz_cflags)
+tests_fuzz_fuzz_address_LDADD = $(fuzz_libs)
+tests_fuzz_replay_address_SOURCES = tests/fuzz/fuzz-address.c $(replay)
+tests_fuzz_replay_address_LDADD = $(fuzz_libs)
+
+fuzz_targets += tests/fuzz/fuzz-frame
+replays += tests/fuzz/replay-frame
+tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz-frame.c tests/fuzz/target.h
+tests_fuzz_fuzz_frame_CFLAGS = $(fuzz_cflags)
+tests_fuzz_fuzz_frame_LDADD = $(fuzz_libs)
+tests_fuzz_replay_frame_SOURCES = tests/fuzz/fuzz-frame.c $(replay)
+tests_fuzz_replay_frame_LDADD = $(fuzz_libs)
+
+fuzz_targets += tests/fuzz/fuzz-parse
+replays += tests/fuzz/replay-parse
+tests_fuzz_fuzz_parse_SOURCES = tests/fuzz/fuzz-parse.c tests/fuzz/target.h
+tests_fuzz_fuzz_parse_CFLAGS = $(fuzz_cflags)
+tests_fuzz_fuzz_parse_LDADD = $(fuzz_libs)
+tests_fuzz_replay_parse_SOURCES = tests/fuzz/fuzz-parse.c $(replay)
+tests_fuzz_replay_parse_LDADD = $(fuzz_libs)
+
+fuzz_targets += tests/fuzz/fuzz-template
+replays += tests/fuzz/replay-template
+tests_fuzz_fuzz_template_SOURCES = tests/fuzz/fuzz-template.c tests/fuzz/target.h
+tests_fuzz_fuzz_template_CFLAGS = $(fuzz_cflags)
+tests_fuzz_fuzz_template_LDADD = $(fuzz_libs)
+tests_fuzz_replay_template_SOURCES = tests/fuzz/fuzz-template.c $(replay)
+tests_fuzz_replay_template_LDADD = $(fuzz_libs)
+
+fuzz_cflags = $(AM_CFLAGS) $(FUZZER_CFLAGS)
+fuzz_libs = \
+	src/libanswerd.a \
+	src/libask.a \
+	src/libjournal.a \
+	src/libprotocol.a \
+	src/libnet.a \
+	src/libbase.a \
+	$(SYSTEMD_LIBS) \
+	$(INIH_LIBS) \
+	$(LIBEDIT_LIBS) \
+	$(JANSSON_LIBS)
+replay = tests/fuzz/replay.c tests/fuzz/target.h
+
+EXTRA_DIST += tests/fuzz/corpus
+check_PROGRAMS += $(replays)
+TESTS += $(replays)
+
+.PHONY: fuzz
+
+if ENABLE_FUZZERS
+noinst_PROGRAMS += $(fuzz_targets)
+
+FUZZ_SECONDS = 60
+# Every target for so long, from its seeds and what earlier runs in this build found of interest.
+fuzz: $(fuzz_targets)
+	@for target in $(fuzz_targets); do \
+		name=$${target##*fuzz-}; \
+		found=fuzz-found/$$name; \
+		$(MKDIR_P) "$$found" && \
+		echo "== $$name: $(FUZZ_SECONDS) s; what breaks it will be in $$found-*" && \
+		"$$target" -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 -verbosity=0 \
+			-artifact_prefix="$$found-" "$$found" "$(top_srcdir)/tests/fuzz/corpus/$$name" || exit 1; \
+	done
+endif
