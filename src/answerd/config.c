@@ -11,6 +11,7 @@
 #include "answerd/config.h"
 #include "answerd/suggest.h"
 #include "base/macros.h"
+#include "base/timer.h"
 #include "net/address.h"
 
 /*
