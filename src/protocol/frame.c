@@ -93,8 +93,8 @@ static ssize_t netstring_next(size_t max, const uint8_t *in, size_t n, bool eof,
     for (i = 0; i < n && isdigit(in[i]); i++) {
         if (i == 1 && in[0] == '0')
             return -FRAME_MALFORMED;
-        size = size * 10 + (uint64_t)(in[i] - '0');
-        if (size > max)
+        if (__builtin_mul_overflow(size, 10, &size) ||
+            __builtin_add_overflow(size, (uint64_t)(in[i] - '0'), &size) || size > max)
             return -FRAME_TOO_LONG;
     }
     if (i == n)
@@ -102,7 +102,7 @@ static ssize_t netstring_next(size_t max, const uint8_t *in, size_t n, bool eof,
     if (i == 0 || in[i] != ':')
         return -FRAME_MALFORMED;
     i++;
-    if (n - i < size + 1)
+    if (n - i <= size)
         return eof ? -FRAME_TRUNCATED : 0;
     if (in[i + size] != ',')
         return -FRAME_MALFORMED;
