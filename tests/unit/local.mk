@@ -4,9 +4,12 @@
 unit_tests =
 unit_tests += tests/unit/test-buffer
 unit_tests += tests/unit/test-escape
+unit_tests += tests/unit/test-frame
 unit_tests += tests/unit/test-macros
 unit_tests += tests/unit/test-parse
 unit_tests += tests/unit/test-pool
+unit_tests += tests/unit/test-session
+unit_tests += tests/unit/test-template
 unit_tests += tests/unit/test-timer
 
 tests_unit_test_buffer_SOURCES = tests/unit/test-buffer.c
@@ -18,6 +21,11 @@ tests_unit_test_escape_SOURCES = tests/unit/test-escape.c
 tests_unit_test_escape_SOURCES += tests/unit/random.h
 tests_unit_test_escape_CFLAGS = $(unit_cflags)
 tests_unit_test_escape_LDADD = $(unit_libs)
+
+tests_unit_test_frame_SOURCES = tests/unit/test-frame.c
+tests_unit_test_frame_SOURCES += tests/unit/random.h
+tests_unit_test_frame_CFLAGS = $(unit_cflags)
+tests_unit_test_frame_LDADD = $(unit_libs)
 
 tests_unit_test_macros_SOURCES = tests/unit/test-macros.c
 tests_unit_test_macros_CFLAGS = $(unit_cflags)
@@ -32,6 +40,17 @@ tests_unit_test_pool_SOURCES = tests/unit/test-pool.c
 tests_unit_test_pool_SOURCES += tests/unit/random.h
 tests_unit_test_pool_CFLAGS = $(unit_cflags)
 tests_unit_test_pool_LDADD = $(unit_libs)
+
+tests_unit_test_session_SOURCES = tests/unit/test-session.c
+tests_unit_test_session_SOURCES += tests/unit/conversation.c
+tests_unit_test_session_SOURCES += tests/unit/conversation.h
+tests_unit_test_session_SOURCES += tests/unit/random.h
+tests_unit_test_session_CFLAGS = $(unit_cflags)
+tests_unit_test_session_LDADD = $(unit_libs)
+
+tests_unit_test_template_SOURCES = tests/unit/test-template.c
+tests_unit_test_template_CFLAGS = $(unit_cflags)
+tests_unit_test_template_LDADD = $(unit_libs)
 
 tests_unit_test_timer_SOURCES = tests/unit/test-timer.c
 tests_unit_test_timer_SOURCES += tests/unit/random.h

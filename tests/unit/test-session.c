@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "conversation.h"
+#include "protocol/session.h"
+#include "random.h"
+#include "runner.h"
+
+#define BYTES(text) (const uint8_t *)(text), sizeof(text) - 1
+
+static struct template *compile(const char *text)
+{
+    struct template *t = NULL;
+    const char *error;
+    size_t offset;
+
+    ck_assert_int_eq(template_compile(text, &t, &error, &offset), 0);
+    return t;
+}
+
+static struct session_rules rules_new(enum framing framing, const char *reply, size_t max)
+{
+    return (
+        struct session_rules){ .framing = framing, .reply = compile(reply), .max_message = max };
+}
+
+static void rules_deinit(struct session_rules *rules)
+{
+    template_free((struct template *)rules->reply);
+}
+
+static const struct plan at_once = { 0 };
+
+/* A stream, and the bytes that go back for it. */
+struct example {
+    enum framing framing;
+    const char *reply;
+    size_t max;
+    const uint8_t *stream;
+    size_t n;
+    enum session_status status;
+    size_t n_records;
+    const uint8_t *replies;
+    size_t n_replies;
+};
+
+static const struct example examples[] = {
+    { FRAMING_LINE, "ok", 64, BYTES(""), SESSION_ENDED, 0, BYTES("") },
+    { FRAMING_LINE, "ok", 64, BYTES("a\nb\nc"), SESSION_ENDED, 3, BYTES("ok\nok\nok\n") },
+    { FRAMING_LINE, "ok", 64, BYTES("a\r\nb\n\r\n"), SESSION_ENDED, 3, BYTES("ok\r\nok\nok\r\n") },
+    { FRAMING_LINE, "", 64, BYTES("a\n\n"), SESSION_ENDED, 2, BYTES("\n\n") },
+    { FRAMING_LINE, "{seq}:{message}", 64, BYTES("x\n\0\xff\n"), SESSION_ENDED, 2,
+      BYTES("1:x\n2:\0\xff\n") },
+    { FRAMING_LINE, "{id} {peer} {listener} {time}", 64, BYTES("x\n"), SESSION_ENDED, 1,
+      BYTES("0123456789abcdef-7-1 192.0.2.1:40000 default 2023-11-14T22:13:20.123Z\n") },
+    { FRAMING_LINE, "ok", 5, BYTES("12345\n123456\nc\n"), SESSION_FAILED, 1,
+      BYTES("ok\nerror: message too long\n") },
+    { FRAMING_LINE, "ok", 5, BYTES("a\n12345\r\n12345\rx"), SESSION_FAILED, 2,
+      BYTES("ok\nok\r\nerror: message too long\n") },
+    { FRAMING_LENGTH, "{message}!", 5, BYTES("\0\0\0\1a\0\0\0\5bcdef\0\0\0\0"), SESSION_ENDED, 3,
+      BYTES("\0\0\0\2a!\0\0\0\6bcdef!\0\0\0\1!") },
+    { FRAMING_LENGTH, "ok", 5, BYTES("\0\0\0\0\0\0\0\6abcdef"), SESSION_FAILED, 1,
+      BYTES("\0\0\0\2ok\0\0\0\x17"
+            "error: message too long") },
+    { FRAMING_LENGTH, "ok", 64, BYTES("\xff\xff\xff\xff"), SESSION_FAILED, 0,
+      BYTES("\0\0\0\x17"
+            "error: message too long") },
+    { FRAMING_LENGTH, "ok", 64, BYTES("\0\0\0\2a"), SESSION_FAILED, 0,
+      BYTES("\0\0\0\x28"
+            "error: the stream ended inside a message") },
+    { FRAMING_NETSTRING, "{message}", 12, BYTES("0:,1:,,12:hello world!,"), SESSION_ENDED, 3,
+      BYTES("0:,1:,,12:hello world!,") },
+    { FRAMING_NETSTRING, "ok", 12, BYTES("1:a,01:b,"), SESSION_FAILED, 1,
+      BYTES("2:ok,24:error: malformed message,") },
+    { FRAMING_NETSTRING, "ok", 12, BYTES("1:a,2:bc;"), SESSION_FAILED, 1,
+      BYTES("2:ok,24:error: malformed message,") },
+    { FRAMING_NETSTRING, "ok", 12, BYTES("18446744073709551617:a,"), SESSION_FAILED, 0,
+      BYTES("23:error: message too long,") },
+    { FRAMING_NETSTRING, "ok", 12, BYTES("3:ab"), SESSION_FAILED, 0,
+      BYTES("40:error: the stream ended inside a message,") },
+};
+
+static void check_plan(const struct session_rules *rules, const struct example *e, bool eof,
+                       const struct plan *plan, const struct outcome *expected)
+{
+    struct outcome outcome;
+
+    converse(rules, e->stream, e->n, eof, plan, &outcome);
+    if (!outcome_equal(&outcome, expected))
+        ck_abort_msg("other results with %zu cuts, the first at %zu, reads of %zu, random %zu",
+                     plan->n_cuts, plan->n_cuts ? plan->cuts[0] : 0, plan->read_max,
+                     (size_t)plan->random);
+    outcome_deinit(&outcome);
+}
+
+/* Whole; cut at each offset; at each two; a byte at a time; and all of that in a busy server. */
+static void check_all_plans(const struct session_rules *rules, const struct example *e, bool eof,
+                            const struct outcome *expected)
+{
+    for (uint64_t random = 0; random < 3; random++)
+        for (size_t i = 0; i <= e->n; i++)
+            for (size_t j = i; j <= e->n; j++) {
+                const size_t cuts[] = { i, j };
+
+                check_plan(rules, e, eof, &(struct plan){ cuts, 2, 0, random * (i * e->n + j + 1) },
+                           expected);
+            }
+    check_plan(rules, e, eof, &(struct plan){ .read_max = 1 }, expected);
+    for (uint64_t random = 1; random < 100; random++)
+        check_plan(rules, e, eof,
+                   &(struct plan){ .read_max = 1 + random % 7, .random = random * 77 }, expected);
+}
+
+START_TEST(streams_cut_anywhere)
+{
+    const struct example *e = &examples[_i];
+    struct session_rules rules = rules_new(e->framing, e->reply, e->max);
+    struct outcome expected;
+
+    converse(&rules, e->stream, e->n, true, &at_once, &expected);
+    ck_assert_int_eq(expected.status, e->status);
+    ck_assert_uint_eq(expected.n_records, e->n_records);
+    ck_assert_uint_eq(buffer_size(expected.replies), e->n_replies);
+    if (e->n_replies > 0)
+        ck_assert_mem_eq(buffer_head(expected.replies), e->replies, e->n_replies);
+    check_all_plans(&rules, e, true, &expected);
+    /* Nor does the pace change anything but the time that it takes. */
+    rules.message_cost = 700000;
+    check_all_plans(&rules, e, true, &expected);
+    rules.message_cost = 0;
+    outcome_deinit(&expected);
+
+    converse(&rules, e->stream, e->n, false, &at_once, &expected);
+    check_all_plans(&rules, e, false, &expected);
+    outcome_deinit(&expected);
+    rules_deinit(&rules);
+}
+END_TEST
+
+static uint8_t *random_stream(uint64_t *random, enum framing framing, size_t *ret_n)
+{
+    size_t n_messages = random_below(random, 40);
+    struct buffer *out = NULL;
+    uint8_t *stream;
+
+    for (size_t i = 0; i < n_messages; i++) {
+        uint8_t message[300];
+        size_t size = random_magnitude(random, 8);
+
+        for (size_t k = 0; k < size; k++)
+            message[k] = random_below(random, 10) ? (uint8_t)random_next(random) : '\n';
+        ck_assert_int_eq(frame_append(framing, &out, message, size, random_below(random, 2)), 0);
+    }
+    /* One in two is broken somewhere. */
+    *ret_n = buffer_size(out);
+    stream = malloc(*ret_n + 1);
+    ck_assert_ptr_nonnull(stream);
+    if (*ret_n > 0) {
+        memcpy(stream, buffer_head(out), *ret_n);
+        if (random_below(random, 2))
+            stream[random_below(random, *ret_n)] ^= (uint8_t)(1 << random_below(random, 8));
+        if (random_below(random, 4) == 0)
+            *ret_n = random_below(random, *ret_n);
+    }
+    buffer_free(&out);
+    return stream;
+}
+
+START_TEST(random_streams_in_random_pieces)
+{
+    static const char *const replies[] = { "ok", "", "{seq} {id} {message}" };
+    uint64_t random = (uint64_t)_i + 100;
+
+    for (int round = 0; round < 100; round++) {
+        enum framing framing = (enum framing)random_below(&random, 3);
+        struct session_rules rules =
+            rules_new(framing, replies[random_below(&random, 3)], random_below(&random, 300));
+        struct example e = { 0 };
+        struct outcome expected;
+
+        e.stream = random_stream(&random, framing, &e.n);
+        converse(&rules, e.stream, e.n, true, &at_once, &expected);
+        rules.message_cost = random_magnitude(&random, 21);
+        for (uint64_t i = 0; i < 20; i++)
+            check_plan(&rules, &e, true,
+                       &(struct plan){ .read_max = (size_t)1 << i / 2, .random = i * random },
+                       &expected);
+        outcome_deinit(&expected);
+        free((uint8_t *)e.stream);
+        rules_deinit(&rules);
+    }
+}
+END_TEST
+
+START_TEST(ten_thousand_messages_at_once)
+{
+    enum { N = 10000 };
+    struct session_rules rules = rules_new(FRAMING_LINE, "{seq}", 64);
+    struct outcome outcome;
+    struct buffer *stream = NULL;
+
+    for (int i = 0; i < N; i++)
+        ck_assert_int_eq(buffer_append(&stream, "message\n", 8), 0);
+    converse(&rules, buffer_head(stream), buffer_size(stream), true, &at_once, &outcome);
+    ck_assert_int_eq(outcome.status, SESSION_ENDED);
+    ck_assert_uint_eq(outcome.n_records, N);
+    ck_assert_uint_eq(buffer_size(outcome.replies), 9 * 2 + 90 * 3 + 900 * 4 + 9000 * 5 + 6);
+    outcome_deinit(&outcome);
+    buffer_free(&stream);
+    rules_deinit(&rules);
+}
+END_TEST
+
+/* A feed without a driver around it, for what the driver takes care of. */
+struct direct {
+    struct session session;
+    struct session_rules rules;
+    struct session_feed feed;
+    struct buffer *reply;
+    size_t scanned, used;
+    enum frame_error error;
+    size_t offered;
+    int answer; /* what the record callback says */
+};
+
+static int offer(void *userdata, const struct record *record, size_t reply_size)
+{
+    struct direct *d = userdata;
+
+    (void)record;
+    ck_assert_uint_gt(reply_size, 0);
+    d->offered++;
+    return d->answer;
+}
+
+static struct direct *direct_new(enum framing framing, const char *reply, size_t max)
+{
+    struct direct *d = calloc(1, sizeof *d);
+
+    ck_assert_ptr_nonnull(d);
+    d->rules = rules_new(framing, reply, max);
+    d->feed = (struct session_feed){
+        .rules = &d->rules,
+        .now = { .mono_us = 5000000 },
+        .run_id = "run",
+        .peer = "p",
+        .peer_port = "1",
+        .peer_name = "p:1",
+        .listener = "l",
+        .reply = &d->reply,
+        .reply_limit = SIZE_MAX,
+        .message_limit = SIZE_MAX,
+        .record = offer,
+        .userdata = d,
+    };
+    return d;
+}
+
+static void direct_free(struct direct *d)
+{
+    buffer_free(&d->reply);
+    rules_deinit(&d->rules);
+    free(d);
+}
+
+static enum session_status direct_feed(struct direct *d, const char *in, bool eof)
+{
+    return session_feed(&d->session, &d->feed, (const uint8_t *)in, strlen(in), eof, &d->scanned,
+                        &d->used, &d->error);
+}
+
+START_TEST(refused_records_leave_no_trace)
+{
+    struct direct *d = direct_new(FRAMING_LINE, "{seq}", 64);
+
+    d->answer = -EAGAIN;
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(direct_feed(d, "a\nb\n", false), SESSION_STOPPED);
+        ck_assert_uint_eq(d->used, 0);
+        ck_assert_uint_eq(buffer_size(d->reply), 0);
+        ck_assert_uint_eq(d->session.seq, 0);
+    }
+    ck_assert_uint_eq(d->offered, 3);
+    d->answer = 0;
+    ck_assert_int_eq(direct_feed(d, "a\nb\n", false), SESSION_HUNGRY);
+    ck_assert_uint_eq(d->used, 4);
+    ck_assert_mem_eq(buffer_head(d->reply), "1\n2\n", 4);
+    direct_free(d);
+}
+END_TEST
+
+START_TEST(no_memory_for_a_record_takes_nothing)
+{
+    struct direct *d = direct_new(FRAMING_LINE, "ok", 64);
+
+    d->answer = -ENOMEM;
+    ck_assert_int_eq(direct_feed(d, "a\n", false), SESSION_NOMEM);
+    ck_assert_uint_eq(d->used, 0);
+    ck_assert_uint_eq(buffer_size(d->reply), 0);
+    direct_free(d);
+}
+END_TEST
+
+START_TEST(limits_stop_between_messages)
+{
+    struct direct *d = direct_new(FRAMING_LINE, "ok", 64);
+
+    d->feed.message_limit = 2;
+    ck_assert_int_eq(direct_feed(d, "a\nb\nc\n", false), SESSION_STOPPED);
+    ck_assert_uint_eq(d->used, 4);
+    ck_assert_int_eq(direct_feed(d, "c\n", false), SESSION_HUNGRY);
+    d->feed.message_limit = 1;
+    ck_assert_int_eq(direct_feed(d, "d\n", true), SESSION_ENDED);
+    ck_assert_uint_eq(buffer_size(d->reply), 12);
+
+    d->feed.reply_limit = 12;
+    ck_assert_int_eq(direct_feed(d, "e\n", false), SESSION_STOPPED);
+    ck_assert_uint_eq(d->used, 0);
+    ck_assert_int_eq(direct_feed(d, "e", false), SESSION_HUNGRY);
+    d->feed.reply_limit = 13;
+    ck_assert_int_eq(direct_feed(d, "e\nf\n", false), SESSION_STOPPED);
+    ck_assert_uint_eq(d->used, 2);
+    direct_free(d);
+}
+END_TEST
+
+START_TEST(without_a_record_the_reply_is_given)
+{
+    struct direct *d = direct_new(FRAMING_LINE, "{id}", 64);
+
+    d->feed.record = NULL;
+    d->session.number = 3;
+    ck_assert_int_eq(direct_feed(d, "a\nb\n", true), SESSION_ENDED);
+    ck_assert_uint_eq(d->offered, 0);
+    ck_assert_mem_eq(buffer_head(d->reply), "run-3-1\nrun-3-2\n", 16);
+    direct_free(d);
+}
+END_TEST
+
+START_TEST(chunks_are_answered_one_by_one)
+{
+    struct direct *d = direct_new(FRAMING_CHUNK, "<{message}>", 8);
+
+    ck_assert_int_eq(direct_feed(d, "he\nllo", false), SESSION_HUNGRY);
+    ck_assert_int_eq(direct_feed(d, "", false), SESSION_HUNGRY);
+    ck_assert_int_eq(direct_feed(d, "you", true), SESSION_ENDED);
+    ck_assert_uint_eq(d->offered, 2);
+    ck_assert_mem_eq(buffer_head(d->reply), "<he\nllo><you>", 13);
+    buffer_clear(d->reply);
+    ck_assert_int_eq(direct_feed(d, "123456789", false), SESSION_FAILED);
+    ck_assert_int_eq(d->error, FRAME_TOO_LONG);
+    ck_assert_mem_eq(buffer_head(d->reply), "error: message too long", 23);
+    direct_free(d);
+}
+END_TEST
+
+START_TEST(rate_is_held_in_the_long_run)
+{
+    /* µs a message: a burst of one second's share first, then one message each. */
+    static const uint64_t costs[] = { 1, 10, 1000, 100000, 333333, 1000000, 2000000, 60000000 };
+    struct direct *d = direct_new(FRAMING_LINE, "ok", 64);
+    const uint64_t begin = d->feed.now.mono_us, cost = costs[_i];
+    const uint64_t burst = MAX(UINT64_C(1), 1000000 / cost), wanted = MIN(3 * burst, burst + 1000);
+
+    d->rules.message_cost = cost;
+    d->feed.message_limit = 1;
+    for (uint64_t n = 0; n < wanted;) {
+        uint64_t elapsed = d->feed.now.mono_us - begin,
+                 earned = (MAX(cost, UINT64_C(1000000)) + elapsed) / cost;
+        enum session_status status = direct_feed(d, "a\nb\n", false);
+
+        buffer_clear(d->reply);
+        if (status == SESSION_STOPPED) {
+            n++;
+            if (n > earned)
+                ck_abort_msg("%zu messages in %zu us", (size_t)n, (size_t)elapsed);
+            continue;
+        }
+        ck_assert_int_eq(status, SESSION_LIMITED);
+        ck_assert_uint_eq(d->used, 0);
+        ck_assert_uint_ge(n, earned);
+        ck_assert_uint_gt(session_resume_us(&d->session, &d->rules), d->feed.now.mono_us);
+        ck_assert_uint_le(session_resume_us(&d->session, &d->rules), d->feed.now.mono_us + cost);
+        d->feed.now.mono_us = session_resume_us(&d->session, &d->rules);
+    }
+    direct_free(d);
+}
+END_TEST
+
+START_TEST(errors_are_framed)
+{
+    static const struct {
+        enum framing framing;
+        const char *bytes;
+        size_t n;
+    } cases[] = {
+        { FRAMING_LINE, "error: no\n", 10 },
+        { FRAMING_LENGTH, "\0\0\0\terror: no", 13 },
+        { FRAMING_NETSTRING, "9:error: no,", 12 },
+        { FRAMING_CHUNK, "error: no", 9 },
+    };
+    char long_reason[1000];
+
+    memset(long_reason, 'x', sizeof long_reason - 1);
+    long_reason[sizeof long_reason - 1] = '\0';
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct session_rules rules = { .framing = cases[i].framing };
+        _cleanup_(buffer_free) struct buffer *reply = NULL;
+
+        ck_assert_int_eq(session_append_error(&rules, "no", &reply), 0);
+        ck_assert_uint_eq(buffer_size(reply), cases[i].n);
+        ck_assert_mem_eq(buffer_head(reply), cases[i].bytes, cases[i].n);
+        ck_assert_int_eq(session_append_error(&rules, long_reason, &reply), 0);
+        ck_assert_uint_le(buffer_size(reply), 200);
+    }
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("session");
+    TCase *cases = tcase_create("session");
+
+    tcase_set_timeout(cases, 120);
+    tcase_add_loop_test(cases, streams_cut_anywhere, 0, ARRAY_SIZE(examples));
+    tcase_add_loop_test(cases, random_streams_in_random_pieces, 0, 5);
+    tcase_add_test(cases, ten_thousand_messages_at_once);
+    tcase_add_test(cases, refused_records_leave_no_trace);
+    tcase_add_test(cases, no_memory_for_a_record_takes_nothing);
+    tcase_add_test(cases, limits_stop_between_messages);
+    tcase_add_test(cases, without_a_record_the_reply_is_given);
+    tcase_add_test(cases, chunks_are_answered_one_by_one);
+    tcase_add_loop_test(cases, rate_is_held_in_the_long_run, 0, 8);
+    tcase_add_test(cases, errors_are_framed);
+    suite_add_tcase(suite, cases);
+    return suite;
+}
