@@ -12,8 +12,10 @@
  * Framing: where one message ends and the next begins in a stream of bytes.
  *
  *   line       bytes up to LF; a CR before it is not part of the message; at the end of the stream
- * what is left is one length     4 bytes, big-endian, then that many bytes netstring  LEN:BYTES,
- * with LEN in decimal without leading zeros chunk      whatever one read returned
+ *              what is left is one
+ *   length     4 bytes, big-endian, then that many bytes
+ *   netstring  LEN:BYTES, with LEN in decimal without leading zeros
+ *   chunk      whatever one read returned
  */
 enum framing { FRAMING_LINE, FRAMING_LENGTH, FRAMING_NETSTRING, FRAMING_CHUNK };
 

@@ -46,13 +46,17 @@ static int replay(const char *path)
 
 static int report(int number, const char *path)
 {
-    int r = replay(path);
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    int r;
 
+    /* Should the target abort, this is the last line, and names the culprit. */
+    printf("# %s\n", name);
+    (void)fflush(stdout);
+    r = replay(path);
     if (r < 0)
         printf("# %s: %s\n", path, strerror(-r));
-    printf("%s %d - %s\n", r < 0 ? "not ok" : "ok", number, strrchr(path, '/') + 1);
-    /* What follows may abort, and this must not be lost then. */
-    return fflush(stdout) < 0 ? -errno : r;
+    printf("%s %d - %s\n", r < 0 ? "not ok" : "ok", number, name);
+    return r;
 }
 
 static int is_shown(const struct dirent *entry)
