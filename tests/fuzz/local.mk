@@ -14,6 +14,24 @@ tests_fuzz_fuzz_address_LDADD = $(fuzz_libs)
 tests_fuzz_replay_address_SOURCES = tests/fuzz/fuzz-address.c $(replay)
 tests_fuzz_replay_address_LDADD = $(fuzz_libs)
 
+fuzz_targets += tests/fuzz/fuzz-config
+replays += tests/fuzz/replay-config
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz-config.c tests/fuzz/target.h
+tests_fuzz_fuzz_config_CFLAGS = $(fuzz_cflags)
+tests_fuzz_fuzz_config_LDADD = $(fuzz_libs)
+tests_fuzz_replay_config_SOURCES = tests/fuzz/fuzz-config.c $(replay)
+tests_fuzz_replay_config_LDADD = $(fuzz_libs)
+
+fuzz_targets += tests/fuzz/fuzz-entry
+replays += tests/fuzz/replay-entry
+tests_fuzz_fuzz_entry_SOURCES = tests/fuzz/fuzz-entry.c tests/fuzz/target.h $(decoder)
+tests_fuzz_fuzz_entry_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_entry_CFLAGS = $(fuzz_cflags)
+tests_fuzz_fuzz_entry_LDADD = $(fuzz_libs)
+tests_fuzz_replay_entry_SOURCES = tests/fuzz/fuzz-entry.c $(replay) $(decoder)
+tests_fuzz_replay_entry_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_replay_entry_LDADD = $(fuzz_libs)
+
 fuzz_targets += tests/fuzz/fuzz-frame
 replays += tests/fuzz/replay-frame
 tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz-frame.c tests/fuzz/target.h
@@ -30,6 +48,16 @@ tests_fuzz_fuzz_parse_LDADD = $(fuzz_libs)
 tests_fuzz_replay_parse_SOURCES = tests/fuzz/fuzz-parse.c $(replay)
 tests_fuzz_replay_parse_LDADD = $(fuzz_libs)
 
+fuzz_targets += tests/fuzz/fuzz-session
+replays += tests/fuzz/replay-session
+tests_fuzz_fuzz_session_SOURCES = tests/fuzz/fuzz-session.c tests/fuzz/target.h $(conversation)
+tests_fuzz_fuzz_session_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_session_CFLAGS = $(fuzz_cflags)
+tests_fuzz_fuzz_session_LDADD = $(fuzz_libs)
+tests_fuzz_replay_session_SOURCES = tests/fuzz/fuzz-session.c $(replay) $(conversation)
+tests_fuzz_replay_session_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_replay_session_LDADD = $(fuzz_libs)
+
 fuzz_targets += tests/fuzz/fuzz-template
 replays += tests/fuzz/replay-template
 tests_fuzz_fuzz_template_SOURCES = tests/fuzz/fuzz-template.c tests/fuzz/target.h
@@ -38,6 +66,7 @@ tests_fuzz_fuzz_template_LDADD = $(fuzz_libs)
 tests_fuzz_replay_template_SOURCES = tests/fuzz/fuzz-template.c $(replay)
 tests_fuzz_replay_template_LDADD = $(fuzz_libs)
 
+fuzz_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 fuzz_cflags = $(AM_CFLAGS) $(FUZZER_CFLAGS)
 fuzz_libs = \
 	src/libanswerd.a \
@@ -50,6 +79,8 @@ fuzz_libs = \
 	$(INIH_LIBS) \
 	$(LIBEDIT_LIBS) \
 	$(JANSSON_LIBS)
+conversation = tests/unit/conversation.c tests/unit/conversation.h tests/unit/random.h
+decoder = tests/unit/decoder.c tests/unit/decoder.h
 replay = tests/fuzz/replay.c tests/fuzz/target.h
 
 EXTRA_DIST += tests/fuzz/corpus
