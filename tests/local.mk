@@ -28,10 +28,15 @@ include tests/fuzz/local.mk
 include tests/system/local.mk
 include tests/bench/local.mk
 
+.PHONY: analyze check-system coverage clean-coverage
+
+# In the same harness, apart since they boot a system each: as root, and skipped otherwise.
+check-system: all
+	$(AM_V_at)$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(SYSTEM_TESTS)'
+
 EXTRA_DIST += .clang-tidy
 EXTRA_DIST += tests/analyze.sh
 
-.PHONY: analyze coverage clean-coverage
 # What gcc's analyzer, clang-tidy and cppcheck find in the sources.
 analyze: config.h
 	$(AM_V_at)$(top_srcdir)/tests/analyze.sh $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) \
