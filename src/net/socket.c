@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -20,12 +21,17 @@ void socket_set_nodelay(int fd)
 }
 
 /* A server that was killed leaves its socket's file behind. Nobody listens on it if connect() is
- * refused. */
+ * refused, but that it is for a file of any other kind too, which must stay. */
 static int remove_stale(const struct sockaddr_any *address)
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&address->sa;
     _cleanup_close_ int fd = -EBADF;
+    struct stat st;
 
+    if (lstat(un->sun_path, &st) < 0)
+        return -errno;
+    if (!S_ISSOCK(st.st_mode))
+        return -EADDRINUSE;
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
