@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -33,6 +34,8 @@ static int parse_unix(const char *path, struct address *ret, const char **ret_er
     return 0;
 }
 
+/* A port that getaddrinfo(3) would read with strtoul(3), sign and leading space included, is not
+ * one. */
 static int parse_inet(const char *host, size_t n, const char *port, struct address *ret,
                       const char **ret_error)
 {
@@ -41,6 +44,8 @@ static int parse_inet(const char *host, size_t n, const char *port, struct addre
         *ret_error = "the host's name is too long";
     else if (!*port)
         *ret_error = "the port is missing";
+    else if (!isalnum((unsigned char)*port))
+        *ret_error = "a port is a number or the name of a service";
     else if (strlen(port) >= sizeof ret->port)
         *ret_error = "the port is too long";
     else if (strspn(port, "0123456789") == strlen(port) && (strlen(port) > 5 || atoi(port) > 65535))
@@ -69,7 +74,7 @@ int address_parse(const char *text, struct address *ret, const char **ret_error)
     if (text[0] == '[') {
         const char *end = strchr(text, ']');
 
-        if (!end || end[1] != ':' || end == text + 1) {
+        if (!end || end[1] != ':' || !memchr(text, ':', (size_t)(end - text))) {
             *ret_error = "an IPv6 address is written [ADDRESS]:PORT";
             return -EINVAL;
         }
@@ -88,10 +93,12 @@ int address_parse(const char *text, struct address *ret, const char **ret_error)
 
 static int resolve_error(int r, const char **ret_error)
 {
+    int error = r == EAI_SYSTEM && errno > 0 ? errno : EHOSTUNREACH;
+
     if (r == EAI_MEMORY)
         return -ENOMEM;
-    *ret_error = r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r);
-    return r == EAI_SYSTEM ? -errno : -EHOSTUNREACH;
+    *ret_error = r == EAI_SYSTEM ? strerror(error) : gai_strerror(r);
+    return -error;
 }
 
 static bool have_ipv6(void)
