@@ -284,27 +284,26 @@ static const char *check_line(const char *line)
     return NULL;
 }
 
-/* fgets() that counts lines. False at the end; *ret_wrong is what is wrong with the line's form, or
- * NULL. */
+/* fgets() that counts lines, and sees NUL bytes. False at the end; *ret_wrong is what is wrong with
+ * the line's form, or NULL. */
 static bool next_line(struct reader *r, char *text, int size, const char **ret_wrong)
 {
     static char too_long[64];
-    size_t n;
+    int n = 0, c = 0;
 
-    if (!fgets(text, size, r->stream))
+    while (n < size - 1 && c != '\n' && (c = getc(r->stream)) != EOF)
+        text[n++] = (char)c;
+    text[n] = '\0';
+    if (n == 0)
         return false;
     r->line++;
-    n = strlen(text);
-    if ((n > 0 && text[n - 1] == '\n') || (feof(r->stream) && n <= LINE_LIMIT)) {
-        *ret_wrong = check_line(text);
-        return true;
-    }
-    if (n < (size_t)size - 1 && !feof(r->stream)) {
-        *ret_wrong = "there is a NUL byte in this line";
+    if (c == '\n' || (c == EOF && n <= LINE_LIMIT)) {
+        *ret_wrong =
+            memchr(text, '\0', (size_t)n) ? "there is a NUL byte in this line" : check_line(text);
         return true;
     }
     /* The rest of the line must not be taken for a line. */
-    for (int c = getc(r->stream); c != EOF && c != '\n';)
+    while (c != EOF && c != '\n')
         c = getc(r->stream);
     (void)snprintf(too_long, sizeof too_long, "a line has at most %d bytes", LINE_LIMIT);
     *ret_wrong = too_long;

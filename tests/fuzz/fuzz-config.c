@@ -71,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(r == -EINVAL && reports.n > 0 && !config);
         return 0;
     }
+    CHECK(size == 0 || !memchr(data, '\0', size));
     CHECK(reports.n == 0 && config && config->n_listeners > 0);
     CHECK(config_find(config, "default") == config->listeners);
     for (size_t i = 0; i < config->n_listeners; i++)
