@@ -2,15 +2,23 @@
 # One file of Check cases per module, each a program of its own; runner.c has their main().
 
 unit_tests =
+unit_tests += tests/unit/test-address
 unit_tests += tests/unit/test-buffer
 unit_tests += tests/unit/test-escape
 unit_tests += tests/unit/test-frame
+unit_tests += tests/unit/test-loop
 unit_tests += tests/unit/test-macros
 unit_tests += tests/unit/test-parse
+unit_tests += tests/unit/test-peer
 unit_tests += tests/unit/test-pool
 unit_tests += tests/unit/test-session
+unit_tests += tests/unit/test-socket
 unit_tests += tests/unit/test-template
 unit_tests += tests/unit/test-timer
+
+tests_unit_test_address_SOURCES = tests/unit/test-address.c
+tests_unit_test_address_CFLAGS = $(unit_cflags)
+tests_unit_test_address_LDADD = $(unit_libs)
 
 tests_unit_test_buffer_SOURCES = tests/unit/test-buffer.c
 tests_unit_test_buffer_SOURCES += tests/unit/random.h
@@ -27,6 +35,10 @@ tests_unit_test_frame_SOURCES += tests/unit/random.h
 tests_unit_test_frame_CFLAGS = $(unit_cflags)
 tests_unit_test_frame_LDADD = $(unit_libs)
 
+tests_unit_test_loop_SOURCES = tests/unit/test-loop.c
+tests_unit_test_loop_CFLAGS = $(unit_cflags)
+tests_unit_test_loop_LDADD = $(unit_libs)
+
 tests_unit_test_macros_SOURCES = tests/unit/test-macros.c
 tests_unit_test_macros_CFLAGS = $(unit_cflags)
 tests_unit_test_macros_LDADD = $(unit_libs)
@@ -35,6 +47,10 @@ tests_unit_test_parse_SOURCES = tests/unit/test-parse.c
 tests_unit_test_parse_SOURCES += tests/unit/random.h
 tests_unit_test_parse_CFLAGS = $(unit_cflags)
 tests_unit_test_parse_LDADD = $(unit_libs)
+
+tests_unit_test_peer_SOURCES = tests/unit/test-peer.c
+tests_unit_test_peer_CFLAGS = $(unit_cflags)
+tests_unit_test_peer_LDADD = $(unit_libs)
 
 tests_unit_test_pool_SOURCES = tests/unit/test-pool.c
 tests_unit_test_pool_SOURCES += tests/unit/random.h
@@ -47,6 +63,10 @@ tests_unit_test_session_SOURCES += tests/unit/conversation.h
 tests_unit_test_session_SOURCES += tests/unit/random.h
 tests_unit_test_session_CFLAGS = $(unit_cflags)
 tests_unit_test_session_LDADD = $(unit_libs)
+
+tests_unit_test_socket_SOURCES = tests/unit/test-socket.c
+tests_unit_test_socket_CFLAGS = $(unit_cflags)
+tests_unit_test_socket_LDADD = $(unit_libs)
 
 tests_unit_test_template_SOURCES = tests/unit/test-template.c
 tests_unit_test_template_CFLAGS = $(unit_cflags)

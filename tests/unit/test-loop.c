@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "net/loop.h"
+#include "runner.h"
+
+#define ALL (EPOLLIN | EPOLLOUT | EPOLLRDHUP)
+
+static struct loop loop;
+
+static void setup(void)
+{
+    ck_assert_int_eq(loop_init(&loop), 0);
+}
+
+static void teardown(void)
+{
+    loop_deinit(&loop);
+    loop_deinit(&loop);
+}
+
+/* A source in the loop; the other end of its socket is *ret_peer. */
+static struct source source_new(int *ret_peer)
+{
+    int fds[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+    *ret_peer = fds[1];
+    return (struct source){ .fd = fds[0] };
+}
+
+static void send_byte(int fd)
+{
+    ck_assert_int_eq(send(fd, "x", 1, MSG_NOSIGNAL), 1);
+}
+
+static void receive_byte(int fd)
+{
+    char byte;
+
+    ck_assert_int_eq(recv(fd, &byte, 1, 0), 1);
+}
+
+START_TEST(an_edge_comes_once_and_its_bit_stays)
+{
+    int peer;
+    struct source s = source_new(&peer);
+
+    ck_assert_int_eq(loop_add(&loop, &s, ALL), 0);
+    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_ptr_eq(loop_next(&loop), &s);
+    ck_assert_ptr_null(loop_next(&loop));
+    ck_assert_int_eq(s.ready, READY_OUT); /* at once, for a new socket */
+
+    send_byte(peer);
+    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_ptr_eq(loop_next(&loop), &s);
+    ck_assert_int_eq(s.ready, READY_IN | READY_OUT);
+
+    /* Not read, and so no news. */
+    ck_assert_int_eq(loop_wait(&loop, 0), 0);
+    ck_assert_ptr_null(loop_next(&loop));
+    ck_assert_int_eq(s.ready, READY_IN | READY_OUT);
+
+    /* Cleared after EAGAIN, set again by the next edge. */
+    receive_byte(s.fd);
+    s.ready &= (uint8_t)~READY_IN;
+    send_byte(peer);
+    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_ptr_eq(loop_next(&loop), &s);
+    ck_assert_int_ne(s.ready & READY_IN, 0);
+    close(peer);
+    close(s.fd);
+}
+END_TEST
+
+START_TEST(room_is_an_edge_after_eagain)
+{
+    char bytes[4096] = "";
+    int peer;
+    struct source s = source_new(&peer);
+
+    ck_assert_int_eq(loop_add(&loop, &s, ALL), 0);
+    while (send(s.fd, bytes, sizeof bytes, MSG_NOSIGNAL) > 0)
+        ;
+    ck_assert_int_eq(errno, EAGAIN);
+    ck_assert_int_eq(loop_wait(&loop, 0), 0);
+    while (loop_next(&loop))
+        ;
+    s.ready = 0;
+    while (recv(peer, bytes, sizeof bytes, 0) > 0)
+        ;
+    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_ptr_eq(loop_next(&loop), &s);
+    ck_assert_int_eq(s.ready, READY_OUT);
+    close(peer);
+    close(s.fd);
+}
+END_TEST
+
+START_TEST(ends_of_the_stream)
+{
+    int peer;
+    struct source s = source_new(&peer);
+
+    ck_assert_int_eq(loop_add(&loop, &s, ALL), 0);
+    ck_assert_int_eq(shutdown(peer, SHUT_WR), 0);
+    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_ptr_eq(loop_next(&loop), &s);
+    ck_assert_int_eq(s.ready, READY_IN | READY_OUT | READY_RDHUP);
+    close(peer);
+    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_ptr_eq(loop_next(&loop), &s);
+    ck_assert_int_eq(s.ready, READY_IN | READY_OUT | READY_RDHUP | READY_HUP);
+    close(s.fd);
+}
+END_TEST
+
+START_TEST(what_cannot_be_watched)
+{
+    struct source s = { .fd = -1 };
+
+    ck_assert_int_eq(loop_add(&loop, &s, ALL), -EBADF);
+    s.fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    ck_assert_int_ge(s.fd, 0);
+    ck_assert_int_eq(loop_add(&loop, &s, ALL), -EPERM);
+    loop_remove(&loop, &s);
+    close(s.fd);
+}
+END_TEST
+
+START_TEST(queued_sources_come_in_order)
+{
+    struct source s[4] = { 0 };
+
+    for (int i = 0; i < 4; i++)
+        loop_queue(&loop, &s[i]);
+    loop_queue(&loop, &s[0]); /* is there already */
+    /* Does not wait while something is to be done. */
+    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    for (int i = 0; i < 4; i++) {
+        ck_assert_ptr_eq(loop_next(&loop), &s[i]);
+        /* What goes on is for the next turn: a turn ends. */
+        if (i % 2 == 1)
+            loop_queue(&loop, &s[i]);
+    }
+    ck_assert_ptr_null(loop_next(&loop));
+    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_ptr_eq(loop_next(&loop), &s[1]);
+    ck_assert_ptr_eq(loop_next(&loop), &s[3]);
+    ck_assert_ptr_null(loop_next(&loop));
+    ck_assert_int_eq(loop_wait(&loop, 0), 0);
+    ck_assert_ptr_null(loop_next(&loop));
+}
+END_TEST
+
+START_TEST(those_queued_come_before_those_with_news)
+{
+    int peer;
+    struct source queued = { 0 }, s = source_new(&peer);
+
+    ck_assert_int_eq(loop_add(&loop, &s, ALL), 0);
+    loop_queue(&loop, &queued);
+    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_ptr_eq(loop_next(&loop), &queued);
+    ck_assert_ptr_eq(loop_next(&loop), &s);
+    ck_assert_ptr_null(loop_next(&loop));
+
+    /* News of one that is queued does not queue it twice. */
+    loop_queue(&loop, &s);
+    send_byte(peer);
+    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_ptr_eq(loop_next(&loop), &s);
+    ck_assert_int_ne(s.ready & READY_IN, 0);
+    ck_assert_ptr_null(loop_next(&loop));
+    close(peer);
+    close(s.fd);
+}
+END_TEST
+
+START_TEST(forgetting_keeps_the_others)
+{
+    for (int forgotten = 0; forgotten < 3; forgotten++) {
+        struct source s[3] = { 0 }, last = { 0 };
+
+        for (int i = 0; i < 3; i++)
+            loop_queue(&loop, &s[i]);
+        loop_forget(&loop, &s[forgotten]);
+        loop_forget(&loop, &s[forgotten]);
+        ck_assert(!s[forgotten].queued);
+        loop_queue(&loop, &last);
+        ck_assert_int_eq(loop_wait(&loop, -1), 0);
+        for (int i = 0; i < 3; i++)
+            if (i != forgotten)
+                ck_assert_ptr_eq(loop_next(&loop), &s[i]);
+        ck_assert_ptr_eq(loop_next(&loop), &last);
+        ck_assert_ptr_null(loop_next(&loop));
+    }
+}
+END_TEST
+
+START_TEST(forgetting_the_only_one)
+{
+    struct source s = { 0 }, other = { 0 };
+
+    loop_queue(&loop, &s);
+    loop_forget(&loop, &s);
+    ck_assert_int_eq(loop_wait(&loop, 0), 0);
+    ck_assert_ptr_null(loop_next(&loop));
+    loop_queue(&loop, &other);
+    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_ptr_eq(loop_next(&loop), &other);
+}
+END_TEST
+
+/* Two are in one batch, and the first one's owner closes the second: it still comes, and its memory
+ * must be there until the turn is over. */
+START_TEST(closed_within_the_batch)
+{
+    enum { OPEN, CLOSED };
+    struct source s[2];
+    int peers[2], seen = 0;
+
+    for (int i = 0; i < 2; i++) {
+        s[i] = source_new(&peers[i]);
+        ck_assert_int_eq(loop_add(&loop, &s[i], ALL), 0);
+        send_byte(peers[i]);
+    }
+    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    for (struct source *now; (now = loop_next(&loop)); seen++) {
+        struct source *other = &s[now == &s[0]];
+
+        if (now->state == CLOSED)
+            continue;
+        loop_remove(&loop, other);
+        close(other->fd);
+        other->state = CLOSED;
+    }
+    ck_assert_int_eq(seen, 2);
+    for (int i = 0; i < 2; i++)
+        if (s[i].state == CLOSED)
+            loop_forget(&loop, &s[i]);
+    for (int i = 0; i < 2; i++)
+        (void)send(peers[i], "x", 1, MSG_NOSIGNAL);
+    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_int_eq(loop_next(&loop)->state, OPEN);
+    ck_assert_ptr_null(loop_next(&loop));
+}
+END_TEST
+
+/* The kernel forgets a registration only with the last duplicate of the descriptor: epoll(7). */
+START_TEST(removed_while_a_duplicate_lives)
+{
+    int peer, duplicate;
+    struct source s = source_new(&peer);
+
+    ck_assert_int_eq(loop_add(&loop, &s, ALL), 0);
+    duplicate = dup(s.fd);
+    loop_remove(&loop, &s);
+    close(s.fd);
+    send_byte(peer);
+    ck_assert_int_eq(loop_wait(&loop, 0), 0);
+    ck_assert_ptr_null(loop_next(&loop));
+    close(duplicate);
+    close(peer);
+}
+END_TEST
+
+START_TEST(more_than_one_batch)
+{
+    enum { N = LOOP_EVENTS + 100 };
+    static struct source s[N];
+    int seen = 0;
+
+    for (int i = 0; i < N; i++) {
+        s[i].fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+        ck_assert_int_ge(s[i].fd, 0);
+        ck_assert_int_eq(loop_add(&loop, &s[i], EPOLLIN), 0);
+    }
+    for (int turn = 0; turn < 2; turn++) {
+        ck_assert_int_eq(loop_wait(&loop, -1), 0);
+        for (struct source *now; (now = loop_next(&loop)); seen++) {
+            ck_assert_int_eq(now->ready, READY_IN);
+            ck_assert_int_eq(now->state++, 0);
+        }
+    }
+    ck_assert_int_eq(seen, N);
+    for (int i = 0; i < N; i++)
+        close(s[i].fd);
+}
+END_TEST
+
+static void nothing(_unused_ int number)
+{
+}
+
+START_TEST(a_signal_ends_the_wait)
+{
+    struct sigaction action = { .sa_handler = nothing };
+    /* Again and again, or one that comes before the wait would be lost. */
+    struct itimerval often = { { 0, 10000 }, { 0, 10000 } }, never = { 0 };
+
+    ck_assert_int_eq(sigaction(SIGALRM, &action, NULL), 0);
+    ck_assert_int_eq(setitimer(ITIMER_REAL, &often, NULL), 0);
+    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_ptr_null(loop_next(&loop));
+    ck_assert_int_eq(setitimer(ITIMER_REAL, &never, NULL), 0);
+}
+END_TEST
+
+static void *hand_over(void *source)
+{
+    return loop_add(&loop, source, ALL) == 0 ? source : NULL;
+}
+
+/* That a socket is writable is the news by which a waiting thread hears of it. */
+START_TEST(handed_over_by_another_thread)
+{
+    int peer;
+    struct source s = source_new(&peer);
+    pthread_t thread;
+    void *result;
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, hand_over, &s), 0);
+    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_ptr_eq(loop_next(&loop), &s);
+    ck_assert_int_eq(s.ready, READY_OUT);
+    ck_assert_int_eq(pthread_join(thread, &result), 0);
+    ck_assert_ptr_eq(result, &s);
+    close(peer);
+    close(s.fd);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("loop");
+    TCase *cases = tcase_create("loop");
+
+    tcase_set_timeout(cases, 30);
+    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_add_test(cases, an_edge_comes_once_and_its_bit_stays);
+    tcase_add_test(cases, room_is_an_edge_after_eagain);
+    tcase_add_test(cases, ends_of_the_stream);
+    tcase_add_test(cases, what_cannot_be_watched);
+    tcase_add_test(cases, queued_sources_come_in_order);
+    tcase_add_test(cases, those_queued_come_before_those_with_news);
+    tcase_add_test(cases, forgetting_keeps_the_others);
+    tcase_add_test(cases, forgetting_the_only_one);
+    tcase_add_test(cases, closed_within_the_batch);
+    tcase_add_test(cases, removed_while_a_duplicate_lives);
+    tcase_add_test(cases, more_than_one_batch);
+    tcase_add_test(cases, a_signal_ends_the_wait);
+    tcase_add_test(cases, handed_over_by_another_thread);
+    suite_add_tcase(suite, cases);
+    return suite;
+}
