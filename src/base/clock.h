@@ -14,13 +14,18 @@ struct moment {
     uint64_t real_us; /* CLOCK_REALTIME_COARSE */
 };
 
-static inline uint64_t clock_us(clockid_t id)
+static inline uint64_t clock_ns(clockid_t id)
 {
     struct timespec t;
 
     /* Fails for unknown clocks only (clock_gettime(2)). */
     (void)clock_gettime(id, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static inline uint64_t clock_us(clockid_t id)
+{
+    return clock_ns(id) / 1000;
 }
 
 static inline struct moment moment_now(void)

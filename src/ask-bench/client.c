@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "ask-bench/client.h"
+#include "base/macros.h"
+#include "net/socket.h"
+
+#define RECEIVE_SIZE  (256 * 1024)
+#define REPLY_MAX     MESSAGE_SIZE_MAX
+#define RETRY_NS      UINT64_C(100000000) /* before a failed connection is tried again */
+#define UNIX_RETRY_NS UINT64_C(1000000)
+#define ENDED         (READY_ERR | READY_HUP | READY_RDHUP)
+
+int crowd_init(struct crowd *crowd)
+{
+    const struct message *m = crowd->message;
+    uint64_t window = crowd->options->pipeline;
+
+    /* The part of it that no reply is long enough to touch never becomes memory. */
+    crowd->scratch = malloc(frame_size_max(crowd->options->framing, REPLY_MAX) + RECEIVE_SIZE);
+    crowd->clients = calloc(crowd->n_clients, sizeof *crowd->clients);
+    crowd->due = calloc(crowd->n_clients * window, sizeof *crowd->due);
+    if (!crowd->scratch || !crowd->clients || !crowd->due)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < crowd->n_clients; i++) {
+        struct client *c = &crowd->clients[i];
+
+        c->source.fd = -1;
+        c->planned = i;
+        c->expected = i % m->cycle;
+        c->out_at = c->expected * (uint32_t)m->frame_size;
+    }
+    timer_wheel_init(&crowd->wheel, crowd_now(crowd) / 1000000);
+    return loop_init(&crowd->loop);
+}
+
+static uint64_t *ring(const struct crowd *crowd, const struct client *c)
+{
+    return crowd->due + (size_t)(c - crowd->clients) * crowd->options->pipeline;
+}
+
+static void set_timer(struct crowd *crowd, struct client *c, uint64_t ns)
+{
+    /* Rounded up, so that the time has really come. */
+    timer_set(&crowd->wheel, &c->timer, ns / 1000000 + 1);
+}
+
+static uint64_t timeout_ns(const struct crowd *crowd)
+{
+    return crowd->options->timeout_us * 1000;
+}
+
+static void count_error(struct crowd *crowd, enum error_kind kind, uint64_t n)
+{
+    STAT_ADD(crowd->stats->counters.errors[kind], n);
+}
+
+/* Back to no connection. What was in flight has no reply to come. */
+static void shut(struct crowd *crowd, struct client *c)
+{
+    if (c->source.state == CLIENT_OPEN)
+        STAT_SET(crowd->stats->open, crowd->stats->open - 1);
+    if (c->source.state == CLIENT_CONNECTING)
+        crowd->connecting--;
+    c->source.state = CLIENT_CLOSED;
+    c->source.fd = close_fd(c->source.fd);
+    timer_cancel(&c->timer);
+    buffer_free(&c->partial);
+    if (c->in_flight > 0)
+        count_error(crowd, ERROR_UNANSWERED, c->in_flight);
+    crowd->in_flight -= c->in_flight;
+    c->in_flight = c->unsent = 0;
+    c->progress_ns = 0;
+    c->out_at = c->expected * (uint32_t)crowd->message->frame_size;
+}
+
+void client_end(struct crowd *crowd, struct client *c)
+{
+    if (c->source.state == CLIENT_OPEN || c->source.state == CLIENT_CONNECTING ||
+        (crowd->options->churn && c->source.state == CLIENT_CLOSED))
+        return;
+    timer_cancel(&c->timer);
+    c->source.state = CLIENT_CLOSED;
+    if (c->owed > 0)
+        count_error(crowd, ERROR_UNANSWERED, c->owed);
+    crowd->owed -= c->owed;
+    c->owed = 0;
+}
+
+static void fail(struct crowd *crowd, struct client *c, enum error_kind kind)
+{
+    count_error(crowd, kind, 1);
+    shut(crowd, c);
+    c->source.state = CLIENT_WAITING;
+    /* Held connections are counted, not mended. */
+    if (crowd->ending || crowd->options->mode == MODE_HOLD)
+        client_end(crowd, c);
+    else
+        set_timer(crowd, c, crowd->now_ns + RETRY_NS);
+}
+
+static void established(struct crowd *crowd, struct client *c)
+{
+    struct worker_stats *s = crowd->stats;
+
+    c->source.state = CLIENT_OPEN;
+    crowd->connecting--;
+    timer_cancel(&c->timer);
+    STAT_ADD(s->counters.connects, 1);
+    STAT_SET(s->open, s->open + 1);
+    if (s->open > s->peak)
+        STAT_SET(s->peak, s->open);
+    histogram_record(&s->connect, crowd->now_ns - c->progress_ns);
+    c->progress_ns = crowd->now_ns;
+    if (c->in_flight > 0)
+        set_timer(crowd, c, c->progress_ns + timeout_ns(crowd));
+}
+
+/* The bytes that have not left yet. 0, also where the socket is full, or a negative errno. */
+static int transmit(struct crowd *crowd, struct client *c)
+{
+    const struct message *m = crowd->message;
+    uint32_t end = m->cycle * (uint32_t)m->frame_size;
+
+    while (c->unsent > 0) {
+        ssize_t n = send(c->source.fd, buffer_head(m->bytes) + c->out_at, c->unsent, MSG_NOSIGNAL);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN) {
+            c->source.ready &= (uint8_t)~READY_OUT;
+            return 0;
+        }
+        if (n < 0)
+            return -errno;
+        c->unsent -= (uint32_t)n;
+        c->out_at += (uint32_t)n;
+        if (c->out_at >= end)
+            c->out_at -= end;
+        STAT_ADD(crowd->stats->counters.bytes_out, (uint64_t)n);
+    }
+    return 0;
+}
+
+static int open_socket(struct crowd *crowd)
+{
+    _cleanup_close_ int fd = -1;
+    struct sockaddr_any local;
+
+    fd = socket(crowd->target->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    /* A single message waits for no acknowledgement of an earlier one. */
+    if (!crowd->options->churn)
+        socket_set_nodelay(fd);
+    if (crowd->sources->family != AF_UNSPEC) {
+        /* The port is chosen by connect(), when both ends are known: otherwise all connections
+         * from one address would share its ports, wherever they go (ip(7)). */
+        if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){ 1 }, sizeof(int)) < 0)
+            return -errno;
+        sources_get(crowd->sources, crowd->source, &local);
+        crowd->source += crowd->source_step;
+        if (bind(fd, &local.sa, local.size) < 0)
+            return -errno;
+    }
+    return STEAL_FD(fd);
+}
+
+/* A UNIX socket's connect() does not wait in the background: EAGAIN says that the server's queue is
+ * full, and nothing will tell when it no longer is (connect(2)). */
+static void retry_unix(struct crowd *crowd, struct client *c)
+{
+    c->source.fd = close_fd(c->source.fd);
+    c->source.state = CLIENT_WAITING;
+    crowd->connecting--;
+    if (crowd->now_ns - c->progress_ns >= timeout_ns(crowd))
+        fail(crowd, c, ERROR_TIMEOUT);
+    else
+        set_timer(crowd, c, crowd->now_ns + UNIX_RETRY_NS);
+}
+
+/* Registers a socket whose connection is under way or, on loopback, there already. */
+static int watch(struct crowd *crowd, struct client *c, bool connected)
+{
+    int r;
+
+    if (c->unsent > 0) {
+        /* A handshake over loopback is complete when connect() returns, so that a message that
+         * waits can go at once. */
+        r = transmit(crowd, c);
+        if (r < 0)
+            return r;
+        connected |= c->unsent == 0;
+    }
+    if (connected) {
+        c->source.ready |= READY_OUT;
+        (void)crowd_now(crowd);
+        established(crowd, c);
+    } else
+        set_timer(crowd, c, c->progress_ns + timeout_ns(crowd));
+    /* One that lives for a single message that is gone need never know that there is room. */
+    return loop_add(&crowd->loop, &c->source,
+                    EPOLLIN | EPOLLRDHUP |
+                        (crowd->options->churn && c->unsent == 0 ? 0 : (uint32_t)EPOLLOUT));
+}
+
+void client_connect(struct crowd *crowd, struct client *c)
+{
+    bool connected;
+    int r;
+
+    if (c->progress_ns == 0)
+        c->progress_ns = crowd->now_ns;
+    timer_cancel(&c->timer);
+    c->source.state = CLIENT_CONNECTING;
+    c->source.ready = 0;
+    crowd->connecting++;
+    r = open_socket(crowd);
+    if (r < 0) {
+        fail(crowd, c, error_from_errno(-r));
+        return;
+    }
+    c->source.fd = r;
+    connected = connect(r, &crowd->target->sa, crowd->target->size) == 0;
+    if (!connected && errno == EAGAIN && crowd->target->sa.sa_family == AF_UNIX) {
+        retry_unix(crowd, c);
+        return;
+    }
+    if (!connected && errno != EINPROGRESS && errno != EINTR)
+        r = -errno;
+    else
+        r = watch(crowd, c, connected);
+    if (r < 0)
+        fail(crowd, c, error_from_errno(-r));
+}
+
+/* How many messages may go now. */
+static uint32_t allowance(const struct crowd *crowd, const struct client *c)
+{
+    uint32_t room = (uint32_t)crowd->options->pipeline - c->in_flight;
+
+    if (c->source.state != (crowd->options->churn ? CLIENT_CLOSED : CLIENT_OPEN))
+        return 0;
+    if (crowd->options->mode == MODE_CLOSED)
+        return crowd->budget < room ? (uint32_t)crowd->budget : room;
+    return MIN(room, c->owed);
+}
+
+bool client_has_room(const struct crowd *crowd, const struct client *c)
+{
+    return c->source.state == (crowd->options->churn ? CLIENT_CLOSED : CLIENT_OPEN) &&
+           c->in_flight < crowd->options->pipeline;
+}
+
+void client_owe(struct crowd *crowd, struct client *c)
+{
+    c->owed++;
+    crowd->owed++;
+}
+
+/* Puts n messages in flight; they leave with transmit(). */
+static void claim(struct crowd *crowd, struct client *c, uint32_t n)
+{
+    uint32_t window = (uint32_t)crowd->options->pipeline, at = c->oldest + c->in_flight;
+    uint64_t *due = ring(crowd, c);
+
+    if (c->in_flight == 0)
+        c->progress_ns = crowd->now_ns;
+    for (uint32_t i = 0; i < n; i++, at++) {
+        at = at >= window ? at - window : at;
+        due[at] = crowd->now_ns;
+        if (crowd->options->mode == MODE_OPEN) {
+            due[at] = pacer_due(&crowd->pacer, c->planned);
+            c->planned += crowd->n_clients;
+        }
+    }
+    if (crowd->options->mode == MODE_CLOSED) {
+        crowd->budget -= n;
+    } else {
+        c->owed -= n;
+        crowd->owed -= n;
+    }
+    c->in_flight += n;
+    crowd->in_flight += n;
+    c->unsent += n * (uint32_t)crowd->message->frame_size;
+    STAT_ADD(crowd->stats->counters.sent, n);
+}
+
+void client_advance(struct crowd *crowd, struct client *c)
+{
+    uint32_t n = allowance(crowd, c);
+    int r;
+
+    if (n > 0)
+        claim(crowd, c, n);
+    if (c->unsent == 0)
+        return;
+    if (c->source.state == CLIENT_CLOSED) {
+        client_connect(crowd, c);
+        return;
+    }
+    /* Re-armed only when it has expired, not for every message. */
+    if (!timer_armed(&c->timer))
+        set_timer(crowd, c, c->progress_ns + timeout_ns(crowd));
+    if (!(c->source.ready & READY_OUT))
+        return;
+    r = transmit(crowd, c);
+    if (r < 0)
+        fail(crowd, c, error_from_errno(-r));
+}
+
+/* Counts n replies, whose last byte has just been read.
+ *
+ * A reply read now may have waited while this process was busy with other connections. Where it is
+ * the only one that can have come, it came before the loop's turn began, so that its time is known
+ * better than now; otherwise it may have come at any moment since, and the latest is taken: the
+ * server never looks better than it was. */
+static void complete(struct crowd *crowd, struct client *c, uint32_t n)
+{
+    bool alone = c->in_flight == 1 && c->progress_ns < crowd->turn_ns;
+    uint64_t came = alone ? crowd->turn_ns : crowd->now_ns;
+    uint32_t window = (uint32_t)crowd->options->pipeline;
+    struct worker_stats *s = crowd->stats;
+    const uint64_t *due = ring(crowd, c);
+
+    if (n > c->in_flight) {
+        count_error(crowd, ERROR_UNEXPECTED, n - c->in_flight);
+        n = c->in_flight;
+    }
+    if (n == 0)
+        return;
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t from = due[c->oldest];
+
+        histogram_record(&s->latency, came > from ? came - from : 0);
+        c->oldest = c->oldest + 1 == window ? 0 : c->oldest + 1;
+    }
+    c->in_flight -= n;
+    crowd->in_flight -= n;
+    c->expected = (c->expected + n) % crowd->message->cycle;
+    STAT_ADD(s->counters.replies, n);
+    STAT_SET(s->last_reply_ns, crowd->now_ns);
+}
+
+static bool is_echo(const struct message *m, uint32_t number, const struct frame *frame)
+{
+    return frame->size == m->size && memcmp(frame->data, message_payload(m, number), m->size) == 0;
+}
+
+/* Takes the replies out of what has been read, keeping what is left of an unfinished one.
+ * *ret: how many. 0, -EPROTO, -ENOMEM. */
+static int parse(struct crowd *crowd, struct client *c, size_t n, bool eof, uint32_t *ret)
+{
+    const struct options *o = crowd->options;
+    const struct message *m = crowd->message;
+    size_t at = 0, scanned = c->partial ? c->partial->scanned : 0;
+    uint32_t number = c->expected, frames = 0;
+    int r;
+
+    /* Only by the bytes that are to come can be told where a bare reply ends. */
+    bool wait = o->framing == FRAMING_CHUNK && o->verify_echo && n < m->size && !eof;
+
+    while (at < n && !wait) {
+        struct frame frame;
+        ssize_t size =
+            frame_next(o->framing, REPLY_MAX, crowd->scratch + at, n - at, eof, &scanned, &frame);
+
+        if (size < 0)
+            return -EPROTO;
+        if (size == 0)
+            break;
+        if (o->verify_echo && !is_echo(m, number, &frame) && frames < c->in_flight)
+            count_error(crowd, ERROR_MISMATCH, 1);
+        number = number + 1 == m->cycle ? 0 : number + 1;
+        at += (size_t)size;
+        scanned = 0;
+        frames++;
+    }
+    *ret = frames;
+    if (at == n) {
+        buffer_free(&c->partial);
+        return 0;
+    }
+    buffer_clear(c->partial);
+    r = buffer_append(&c->partial, crowd->scratch + at, n - at);
+    if (r < 0)
+        return r;
+    c->partial->scanned = scanned;
+    return 0;
+}
+
+/* Reads once. Returns the number of bytes, 0 at the end of the stream, or a negative errno. */
+static ssize_t receive(struct crowd *crowd, struct client *c)
+{
+    size_t have = buffer_size(c->partial);
+    uint32_t frames = 0;
+    ssize_t n;
+    int r;
+
+    n = recv(c->source.fd, crowd->scratch + have, RECEIVE_SIZE, 0);
+    if (n < 0)
+        return -errno;
+    (void)crowd_now(crowd);
+    STAT_ADD(crowd->stats->counters.bytes_in, (uint64_t)n);
+    if (have > 0)
+        memcpy(crowd->scratch, buffer_head(c->partial), have);
+    r = parse(crowd, c, have + (size_t)n, n == 0, &frames);
+    complete(crowd, c, frames);
+    c->progress_ns = crowd->now_ns;
+    return r < 0 ? r : n;
+}
+
+/* The server has ended the connection, which it may do when all is done. */
+static void closed_by_server(struct crowd *crowd, struct client *c)
+{
+    if (c->in_flight == 0 && (crowd->ending || crowd->options->churn))
+        shut(crowd, c);
+    else
+        fail(crowd, c, ERROR_CLOSED);
+}
+
+static enum error_kind receive_error(ssize_t r)
+{
+    return r == -EPROTO ? ERROR_PROTOCOL : error_from_errno((int)-r);
+}
+
+/* Reads until it is certain that an edge will tell of more. */
+static void read_replies(struct crowd *crowd, struct client *c)
+{
+    bool tcp = crowd->target->sa.sa_family != AF_UNIX;
+
+    for (;;) {
+        ssize_t n = receive(crowd, c);
+
+        if (n == -EINTR)
+            continue;
+        if (n == -EAGAIN)
+            break;
+        if (n == 0) {
+            closed_by_server(crowd, c);
+            return;
+        }
+        if (n < 0) {
+            fail(crowd, c, receive_error(n));
+            return;
+        }
+        if (n == RECEIVE_SIZE || c->source.ready & ENDED)
+            continue;
+        /* A TCP socket that gave less than it could has no more, and when no reply is awaited
+         * whatever comes next has an edge of its own: no need to be told EAGAIN. */
+        if (tcp || c->in_flight == 0)
+            break;
+    }
+    c->source.ready &= (uint8_t)~READY_IN;
+}
+
+static void connect_event(struct crowd *crowd, struct client *c)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+
+    if (c->source.ready & (READY_ERR | READY_HUP)) {
+        if (getsockopt(c->source.fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+            error = errno;
+        fail(crowd, c, error ? error_from_errno(error) : ERROR_RESET);
+    } else if (c->source.ready & READY_OUT) {
+        (void)crowd_now(crowd);
+        established(crowd, c);
+    }
+}
+
+void client_event(struct crowd *crowd, struct client *c)
+{
+    if (c->source.state == CLIENT_CONNECTING)
+        connect_event(crowd, c);
+    if (c->source.state != CLIENT_OPEN)
+        return;
+    if (c->source.ready & (READY_IN | ENDED))
+        read_replies(crowd, c);
+    if (crowd->options->churn && c->source.state == CLIENT_OPEN && c->in_flight == 0)
+        shut(crowd, c);
+    client_advance(crowd, c);
+}
+
+void client_timer(struct crowd *crowd, struct client *c)
+{
+    uint64_t deadline = c->progress_ns + timeout_ns(crowd);
+
+    switch (c->source.state) {
+    case CLIENT_WAITING:
+        if (crowd->options->churn && c->in_flight == 0) {
+            c->source.state = CLIENT_CLOSED;
+            client_advance(crowd, c);
+        } else
+            client_connect(crowd, c);
+        break;
+    case CLIENT_CONNECTING:
+        fail(crowd, c, ERROR_TIMEOUT);
+        break;
+    case CLIENT_OPEN:
+        if (c->in_flight == 0)
+            break;
+        if (crowd->now_ns >= deadline)
+            fail(crowd, c, ERROR_TIMEOUT);
+        else
+            set_timer(crowd, c, deadline);
+        break;
+    default:
+        break;
+    }
+}

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include "ask-bench/coordinator.h"
+#include "ask-bench/gather.h"
+#include "ask-bench/progress.h"
+#include "ask-bench/target.h"
+#include "ask-bench/worker.h"
+#include "base/clock.h"
+#include "base/macros.h"
+#include "base/parse.h"
+
+#define RESERVED_DESCRIPTORS 64 /* a worker's own: standard streams, epoll, timer … */
+#define TICK_NS              UINT64_C(1000000000)
+#define STOP_LIMIT_NS        UINT64_C(5000000000) /* for workers to end, beyond their timeouts */
+
+struct run {
+    const struct options *options;
+    struct result *result;
+    struct message message;
+    struct sockaddr_any target;
+    struct sources sources;
+    struct control *control; /* shared */
+    pid_t *pids;             /* 0: gone */
+    uint32_t n_workers, n_alive;
+    int signal_fd, wake_fd, done_fd;
+    uint64_t connect_ns; /* when connecting began */
+    uint64_t tick_ns;    /* when the next sample is due */
+    uint64_t round_ns;   /* --hold: when the next round begins, or the run ends */
+    uint64_t kill_ns;    /* when workers that are still there are ended by force */
+    struct progress progress;
+    struct gather gather;
+};
+
+static int complain(const char *what, int error)
+{
+    (void)fprintf(stderr, "ask-bench: %s: %s\n", what, strerror(-error));
+    return error;
+}
+
+uint64_t coordinator_usable_descriptors(uint64_t limit)
+{
+    return limit > 2 * RESERVED_DESCRIPTORS ? limit - RESERVED_DESCRIPTORS : limit / 2;
+}
+
+uint32_t coordinator_workers(const struct options *o, uint64_t descriptors)
+{
+    uint64_t usable = MAX(coordinator_usable_descriptors(descriptors), UINT64_C(1));
+    uint64_t needed = DIV_ROUND_UP(o->connections, usable), wanted = o->workers;
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    /* Half of the processors are the server's. */
+    if (wanted == 0)
+        wanted = MIN(cpus > 3 ? (uint64_t)cpus / 2 : 1, o->connections);
+    if (o->workers == 0 && o->mode == MODE_OPEN)
+        wanted = MIN(wanted, o->rate);
+    return (uint32_t)MAX(needed, wanted);
+}
+
+/* As many descriptors as may be had without privilege. Returns the limit. */
+static uint64_t raise_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 1024;
+    if (limit.rlim_cur < limit.rlim_max) {
+        struct rlimit raised = { .rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max };
+
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+            limit.rlim_cur = limit.rlim_max;
+    }
+    return limit.rlim_cur;
+}
+
+static void *map_shared(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static int init_shared(struct run *run)
+{
+    run->control = map_shared(sizeof *run->control);
+    run->gather.workers = map_shared(run->n_workers * sizeof *run->gather.workers);
+    run->gather.n_workers = run->n_workers;
+    run->pids = calloc(run->n_workers, sizeof *run->pids);
+    if (!run->control || !run->gather.workers || !run->pids)
+        return complain("memory", -ENOMEM);
+    return 0;
+}
+
+static int init_descriptors(struct run *run)
+{
+    sigset_t signals;
+
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGCHLD);
+    (void)sigprocmask(SIG_BLOCK, &signals, NULL);
+    run->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    run->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    run->done_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (run->signal_fd < 0 || run->wake_fd < 0 || run->done_fd < 0)
+        return complain("event descriptors", -errno);
+    return 0;
+}
+
+static int init(struct run *run)
+{
+    const struct options *o = run->options;
+    struct result *result = run->result;
+    int r;
+
+    run->n_workers = coordinator_workers(o, raise_limit());
+    run->signal_fd = run->wake_fd = run->done_fd = -1;
+    run->round_ns = run->kill_ns = UINT64_MAX;
+    r = target_resolve(o, &run->target);
+    if (r < 0)
+        return r;
+    (void)address_format(&run->target.sa, run->target.size, result->address);
+    run->sources = o->sources;
+    if (run->sources.count == 0)
+        sources_choose(&run->sources, &run->target, o->connections, o->churn, sources_ports());
+    result->sources = run->sources.count;
+    r = message_init(&run->message, o->framing, o->text, o->size, (uint32_t)o->pipeline);
+    if (r < 0)
+        return complain("messages", r);
+    result->message_size = run->message.size;
+    r = init_shared(run);
+    if (r < 0)
+        return r;
+    return init_descriptors(run);
+}
+
+static void deinit(struct run *run)
+{
+    (void)close_fd(run->signal_fd);
+    (void)close_fd(run->wake_fd);
+    (void)close_fd(run->done_fd);
+    if (run->control)
+        (void)munmap(run->control, sizeof *run->control);
+    if (run->gather.workers)
+        (void)munmap(run->gather.workers, run->n_workers * sizeof *run->gather.workers);
+    message_deinit(&run->message);
+    free(run->pids);
+}
+
+/* In the worker's process; does not return. */
+static _Noreturn void be_worker(const struct run *run, uint32_t index, pid_t parent)
+{
+    struct worker_task task = {
+        .options = run->options,
+        .message = &run->message,
+        .target = &run->target,
+        .sources = &run->sources,
+        .control = run->control,
+        .stats = &run->gather.workers[index],
+        .wake_fd = run->wake_fd,
+        .done_fd = run->done_fd,
+        .index = index,
+        .count = run->n_workers,
+    };
+    int r;
+
+    /* It must not outlive the coordinator, which may have gone before this was asked for. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(BENCH_FAILED);
+    r = worker_run(&task);
+    if (r < 0)
+        (void)complain("a worker", r);
+    _exit(r < 0 ? BENCH_FAILED : BENCH_OK);
+}
+
+static void kill_workers(const struct run *run)
+{
+    for (uint32_t i = 0; i < run->n_workers; i++)
+        if (run->pids[i] > 0)
+            (void)kill(run->pids[i], SIGKILL);
+}
+
+static int start_workers(struct run *run)
+{
+    pid_t parent = getpid();
+
+    /* What stdio holds would otherwise be written by every worker too. */
+    (void)fflush(NULL);
+    for (uint32_t i = 0; i < run->n_workers; i++) {
+        pid_t pid = fork();
+
+        if (pid < 0) {
+            int error = -errno;
+
+            kill_workers(run);
+            return complain("starting a worker", error);
+        }
+        if (pid == 0)
+            be_worker(run, i, parent);
+        run->pids[i] = pid;
+        run->n_alive++;
+    }
+    return 0;
+}
+
+static void set_step(struct run *run, uint32_t step)
+{
+    if (run->control->step == STEP_STOP)
+        return;
+    if (step == STEP_STOP)
+        run->kill_ns = clock_ns(CLOCK_MONOTONIC) + STOP_LIMIT_NS;
+    __atomic_store_n(&run->control->step, step, __ATOMIC_RELEASE);
+    /* Every loop that waits for this descriptor has an edge of it. */
+    (void)!write(run->wake_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
+}
+
+/* Whether all workers that are alive have done what the present step asks. */
+static bool all_settled(const struct run *run)
+{
+    uint32_t step = run->control->step;
+
+    for (uint32_t i = 0; i < run->n_workers; i++)
+        if (run->pids[i] > 0 && STAT_GET(run->gather.workers[i].settled) < step)
+            return false;
+    return true;
+}
+
+static uint64_t count_open(const struct run *run)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < run->n_workers; i++)
+        n += STAT_GET(run->gather.workers[i].open);
+    return n;
+}
+
+static uint64_t rounds(const struct options *o)
+{
+    return MAX(o->messages, UINT64_C(1));
+}
+
+/* --hold: rounds are spread over the duration, the first at its beginning and the last at its
+ * end. */
+static uint64_t round_time(const struct run *run, uint64_t number)
+{
+    const struct options *o = run->options;
+    uint64_t n = rounds(o);
+    unsigned __int128 ns;
+
+    if (o->duration_us >= UINT64_MAX / 2000)
+        return UINT64_MAX;
+    ns = (unsigned __int128)o->duration_us * 1000 * number / (n > 1 ? n - 1 : 1);
+    return run->control->start_ns + (uint64_t)ns;
+}
+
+static void begin_run(struct run *run, uint64_t now)
+{
+    const struct options *o = run->options;
+
+    run->control->start_ns = now;
+    run->result->connect_seconds = (double)(now - run->connect_ns) / 1e9;
+    if (!o->churn && count_open(run) == 0) {
+        set_step(run, STEP_STOP);
+        return;
+    }
+    if (o->mode == MODE_HOLD) {
+        run->round_ns = round_time(run, 1);
+        return;
+    }
+    gather_begin(&run->gather, now);
+    run->tick_ns = now + TICK_NS;
+    set_step(run, STEP_RUN);
+}
+
+/* Goes to the next step when the present one is done. */
+static void advance(struct run *run, uint64_t now)
+{
+    uint32_t step = run->control->step;
+
+    if (step == STEP_STOP || !all_settled(run))
+        return;
+    if (run->control->start_ns == 0) {
+        begin_run(run, now);
+        return;
+    }
+    if (run->options->mode != MODE_HOLD || now < run->round_ns)
+        return;
+    /* Step n is the n-th round; after the last there is only the end. */
+    if (step >= rounds(run->options)) {
+        set_step(run, STEP_STOP);
+        return;
+    }
+    run->round_ns = step + 1 < rounds(run->options) ? round_time(run, step + 1) : 0;
+    set_step(run, step + 1);
+}
+
+static int tick(struct run *run, uint64_t now)
+{
+    bool connecting = run->control->start_ns == 0;
+    struct sample s;
+
+    if (now < run->tick_ns)
+        return 0;
+    gather_slice(&run->gather, run->options, now, &s);
+    run->tick_ns += TICK_NS * (1 + (now - run->tick_ns) / TICK_NS);
+    progress_show(&run->progress, run->options, &s, connecting);
+    /* Before the run begins there is nothing to be measured, but with --hold each asks as soon as
+     * it is connected. */
+    return connecting && run->options->mode != MODE_HOLD ? 0 : result_append(run->result, &s);
+}
+
+static void reap(struct run *run)
+{
+    for (uint32_t i = 0; i < run->n_workers; i++) {
+        int status;
+
+        if (run->pids[i] <= 0 || waitpid(run->pids[i], &status, WNOHANG) <= 0)
+            continue;
+        run->pids[i] = 0;
+        run->n_alive--;
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+            STAT_ADD(run->gather.workers[i].counters.errors[ERROR_WORKER], 1);
+    }
+}
+
+static void take_signals(struct run *run)
+{
+    struct signalfd_siginfo info;
+
+    while (read(run->signal_fd, &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo == SIGCHLD)
+            continue;
+        if (run->result->interrupted)
+            kill_workers(run);
+        run->result->interrupted = true;
+        set_step(run, STEP_STOP);
+    }
+    reap(run);
+}
+
+/* When a run that ends by its duration should long be over: a guard against a worker that hangs. */
+static uint64_t give_up_time(const struct run *run)
+{
+    const struct options *o = run->options;
+
+    if (run->kill_ns != UINT64_MAX || run->control->start_ns == 0 || o->mode == MODE_HOLD ||
+        o->duration_us >= UINT64_MAX / 8000 || o->timeout_us >= UINT64_MAX / 8000)
+        return run->kill_ns;
+    return run->control->start_ns + (o->duration_us + 2 * o->timeout_us) * 1000 + STOP_LIMIT_NS;
+}
+
+static int wait_for_news(struct run *run, uint64_t now)
+{
+    struct pollfd fds[] = {
+        { .fd = run->signal_fd, .events = POLLIN },
+        { .fd = run->done_fd, .events = POLLIN },
+    };
+    uint64_t until = MIN(run->tick_ns, give_up_time(run)), wait;
+    uint64_t count;
+
+    if (run->control->start_ns != 0 && all_settled(run))
+        until = MIN(until, run->round_ns);
+    wait = until > now ? DIV_ROUND_UP(until - now, UINT64_C(1000000)) : 0;
+    if (poll(fds, ARRAY_SIZE(fds), (int)MIN(wait, UINT64_C(1000))) < 0 && errno != EINTR)
+        return complain("poll", -errno);
+    if (fds[1].revents)
+        (void)!read(run->done_fd, &count, sizeof count);
+    take_signals(run);
+    return 0;
+}
+
+static int lead(struct run *run)
+{
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    int r = 0;
+
+    run->connect_ns = now;
+    run->tick_ns = now + TICK_NS;
+    gather_begin(&run->gather, now);
+    set_step(run, STEP_CONNECT);
+    while (run->n_alive > 0 && r >= 0) {
+        r = wait_for_news(run, now);
+        now = clock_ns(CLOCK_MONOTONIC);
+        advance(run, now);
+        if (r >= 0)
+            r = tick(run, now);
+        if (now >= give_up_time(run))
+            kill_workers(run);
+    }
+    progress_end(&run->progress);
+    if (r < 0)
+        kill_workers(run);
+    return r;
+}
+
+/* What came after the last whole slice. */
+static int finish(struct run *run)
+{
+    struct result *result = run->result;
+    struct sample s;
+
+    gather_slice(&run->gather, run->options, clock_ns(CLOCK_MONOTONIC), &s);
+    result->seconds = s.at;
+    if (s.seconds >= 0.1 || result->n_samples == 0) {
+        int r = result_append(result, &s);
+
+        if (r < 0)
+            return complain("memory", r);
+    }
+    gather_total(&run->gather, result);
+    return 0;
+}
+
+int coordinator_run(const struct options *o, struct result *ret)
+{
+    struct run *run = calloc(1, sizeof *run);
+    int r;
+
+    if (!run)
+        return complain("memory", -ENOMEM);
+    memset(ret, 0, sizeof *ret);
+    ret->options = o;
+    ret->started = time(NULL);
+    run->options = o;
+    run->result = ret;
+    r = init(run);
+    progress_init(&run->progress, o);
+    if (r >= 0)
+        r = start_workers(run);
+    if (r >= 0)
+        r = lead(run);
+    if (r >= 0)
+        r = finish(run);
+    deinit(run);
+    free(run);
+    return r;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Numbers for people. */
+
+#define FORMAT_MAX 48
+
+/* A time in the unit that fits it, three significant digits: "12.3 µs", "1.05 s". Returns text. */
+char *format_time(double ns, char text[static FORMAT_MAX]);
+
+/* A number with its thousands set apart, rounded: "48,312". Returns text. */
+char *format_count(double n, char text[static FORMAT_MAX]);
+
+/* Bytes: "12.3 MiB". Returns text. */
+char *format_bytes(double n, char text[static FORMAT_MAX]);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdint.h>
+#include <stdio.h>
+
+/*
+ * A histogram of times in nanoseconds, log-linear as HdrHistogram's: three significant digits over
+ * the whole range, in constant memory, without allocation.
+ *
+ * Values below 2048 have a bucket each. Above, every doubling is cut into 1024 buckets of equal
+ * width, so that a bucket is never wider than 1/1024 of what it holds. All zero is the empty
+ * histogram.
+ *
+ * One process may record while others read: counts are single words, written by one and read
+ * relaxed, so that a reader sees each of them as it was at some moment, but not all at the same.
+ */
+#define HISTOGRAM_SUB_BITS 11
+#define HISTOGRAM_HALF     (1 << (HISTOGRAM_SUB_BITS - 1))
+#define HISTOGRAM_BITS     42 /* to 73 minutes; what is longer counts as that */
+#define HISTOGRAM_MAX      ((UINT64_C(1) << HISTOGRAM_BITS) - 1)
+#define HISTOGRAM_LEVELS   (HISTOGRAM_BITS - HISTOGRAM_SUB_BITS + 1)
+#define HISTOGRAM_BUCKETS  ((HISTOGRAM_LEVELS + 1) * HISTOGRAM_HALF)
+
+struct histogram {
+    uint64_t max; /* exact, also beyond HISTOGRAM_MAX */
+    uint64_t counts[HISTOGRAM_BUCKETS];
+};
+
+static inline unsigned histogram_index(uint64_t ns)
+{
+    unsigned shift;
+
+    if (ns < 2 * HISTOGRAM_HALF)
+        return (unsigned)ns;
+    if (ns > HISTOGRAM_MAX)
+        ns = HISTOGRAM_MAX;
+    shift = 64 - HISTOGRAM_SUB_BITS - (unsigned)__builtin_clzll(ns);
+    return shift * HISTOGRAM_HALF + (unsigned)(ns >> shift);
+}
+
+static inline void histogram_record(struct histogram *h, uint64_t ns)
+{
+    uint64_t *count = &h->counts[histogram_index(ns)];
+
+    __atomic_store_n(count, *count + 1, __ATOMIC_RELAXED);
+    if (ns > h->max)
+        __atomic_store_n(&h->max, ns, __ATOMIC_RELAXED);
+}
+
+/* The smallest and the largest value that share a bucket. */
+uint64_t histogram_lowest(unsigned index);
+uint64_t histogram_highest(unsigned index);
+
+/* Adds what `from` holds, which another process may be recording into. */
+void histogram_add(struct histogram *h, const struct histogram *from);
+
+/* ret = later - earlier, two states of one histogram: what came between them. The maximum is known
+ * to a bucket's width only. */
+void histogram_difference(const struct histogram *later, const struct histogram *earlier,
+                          struct histogram *ret);
+
+uint64_t histogram_total(const struct histogram *h);
+
+/* The value that `percentile` (0 to 100) percent of all do not exceed, as the largest of its
+ * bucket, but never more than max. 0 for an empty histogram. */
+uint64_t histogram_percentile(const struct histogram *h, double percentile);
+
+/* ns; 0 for an empty histogram. */
+double histogram_mean(const struct histogram *h);
+double histogram_deviation(const struct histogram *h);
+
+/* Writes the percentile distribution in HdrHistogram's text form, values in milliseconds, five
+ * steps for each halving of the distance to 100 %. 0 or -EIO. */
+int histogram_write(const struct histogram *h, FILE *f);

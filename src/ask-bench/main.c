@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ask-bench/coordinator.h"
+#include "ask-bench/options.h"
+#include "ask-bench/output.h"
+#include "ask-bench/result.h"
+
+static struct options options;
+static struct result result;
+
+static int run(void)
+{
+    struct outputs outputs;
+    int status = BENCH_OK;
+
+    /* Before the run, so that a path that cannot be written does not cost one. */
+    if (outputs_open(&outputs, &options) < 0)
+        return BENCH_FAILED;
+    if (coordinator_run(&options, &result) < 0) {
+        outputs_discard(&outputs);
+        return BENCH_FAILED;
+    }
+    if (outputs_write(&outputs, &result) < 0 || result_incomplete(&result, stderr))
+        status = BENCH_FAILED;
+    if (result_check(&result, stderr) > 0)
+        status = status == BENCH_OK ? BENCH_ASSERTION : status;
+    result_deinit(&result);
+    return status;
+}
+
+int main(int argc, char *argv[])
+{
+    int r = options_parse(&options, argc, argv);
+
+    if (r < 0)
+        return BENCH_USAGE;
+    if (r == 0)
+        return BENCH_OK;
+    return run();
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ask-bench/message.h"
+#include "base/macros.h"
+
+/* Enough for a reply to be told from its neighbours', while all stay in the processor's cache. */
+#define CYCLE       64
+#define CYCLE_BYTES (256 * 1024)
+
+static void fill(char *text, size_t size, uint32_t number)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    char head[16];
+    size_t n = (size_t)snprintf(head, sizeof head, "%u-", number);
+
+    for (size_t i = 0; i < size; i++)
+        text[i] = letters[(i + number) % (sizeof letters - 1)];
+    if (n <= size)
+        memcpy(text, head, n);
+}
+
+static int append(struct message *m, enum framing framing, const char *text, uint32_t number)
+{
+    _cleanup_free_ char *filled = NULL;
+
+    if (!text) {
+        filled = malloc(MAX(m->size, (size_t)1));
+        if (!filled)
+            return -ENOMEM;
+        fill(filled, m->size, number);
+    }
+    return frame_append(framing, &m->bytes, text ? text : filled, m->size, false);
+}
+
+int message_init(struct message *m, enum framing framing, const char *text, size_t size,
+                 uint32_t most)
+{
+    size_t scanned = 0;
+    struct frame first;
+    int r;
+
+    *m = (struct message){ .size = text ? strlen(text) : size, .cycle = 1 };
+    if (!text)
+        m->cycle = (uint32_t)MAX(MIN((size_t)CYCLE, CYCLE_BYTES / MAX(size, (size_t)1)), (size_t)1);
+    for (uint32_t i = 0; i < m->cycle + most; i++) {
+        r = append(m, framing, text, i % m->cycle);
+        if (r < 0) {
+            message_deinit(m);
+            return r;
+        }
+        if (i == 0)
+            m->frame_size = buffer_size(m->bytes);
+    }
+    (void)frame_next(framing, m->size, buffer_head(m->bytes), m->frame_size, true, &scanned,
+                     &first);
+    m->payload_at = (size_t)(first.data - buffer_head(m->bytes));
+    return 0;
+}
+
+void message_deinit(struct message *m)
+{
+    buffer_free(&m->bytes);
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ask-bench/message.h"
+#include "ask-bench/options.h"
+#include "base/macros.h"
+#include "base/parse.h"
+
+#define DEFAULT_CONNECTIONS 50
+#define DEFAULT_DURATION_US UINT64_C(10000000)
+#define DEFAULT_SIZE        16
+#define DEFAULT_TIMEOUT_US  UINT64_C(10000000)
+#define PIPELINE_MAX        65536
+#define PIPELINE_BYTES_MAX  (UINT64_C(256) * 1024 * 1024)
+#define RATE_MAX            1000000000
+
+static const char usage[] =
+    "Usage: ask-bench [OPTION...] ADDRESS\n"
+    "Load an answering server with many clients, and say how it did.\n"
+    "\n"
+    "  -c, --connections=N     connections at a time (50; up to 1000000)\n"
+    "  -d, --duration=SPAN     for so long (10s), counted from when all are connected\n"
+    "  -n, --messages=N        so many messages in all, instead of a duration\n"
+    "  -p, --pipeline=N        messages in flight on a connection (1)\n"
+    "  -s, --size=BYTES        of a message (16)\n"
+    "  -m, --message=TEXT      the message itself\n"
+    "  -f, --framing=NAME      line (default), length, netstring, chunk\n"
+    "  -r, --rate=N            messages a second in all, each due at its time (open loop)\n"
+    "  -t, --timeout=SPAN      for connecting, and for a reply (10s)\n"
+    "      --verify=WHAT       frames (default), or echo: replies repeat the messages\n"
+    "      --ramp=N            open N connections a second\n"
+    "      --hold              connect, ask once, then stay idle; -n N: ask N times\n"
+    "      --churn             a new connection for every message\n"
+    "      --source=ADDR[-ADDR]  local addresses to connect from\n"
+    "  -w, --workers=N         processes to share the work\n"
+    "      --json=FILE         write the result as JSON (- for standard output)\n"
+    "      --histogram=FILE    write the latencies in HdrHistogram's form\n"
+    "      --assert=EXPR       fail unless it holds, as in 'p99<5ms' or 'errors==0'\n"
+    "      --progress          say how it goes once a second, even when not on a terminal\n"
+    "  -h, --help\n"
+    "  -V, --version\n"
+    "\n"
+    "ADDRESS is HOST:PORT, :PORT, [V6]:PORT, /path, unix:/path or @abstract.\n"
+    "See ask-bench(1).\n";
+
+enum {
+    OPT_RAMP = 256,
+    OPT_HOLD,
+    OPT_CHURN,
+    OPT_SOURCE,
+    OPT_JSON,
+    OPT_HISTOGRAM,
+    OPT_ASSERT,
+    OPT_VERIFY,
+    OPT_PROGRESS,
+};
+
+static const struct option long_options[] = {
+    { "connections", required_argument, NULL, 'c' },
+    { "duration", required_argument, NULL, 'd' },
+    { "messages", required_argument, NULL, 'n' },
+    { "pipeline", required_argument, NULL, 'p' },
+    { "size", required_argument, NULL, 's' },
+    { "message", required_argument, NULL, 'm' },
+    { "framing", required_argument, NULL, 'f' },
+    { "rate", required_argument, NULL, 'r' },
+    { "timeout", required_argument, NULL, 't' },
+    { "workers", required_argument, NULL, 'w' },
+    { "verify", required_argument, NULL, OPT_VERIFY },
+    { "ramp", required_argument, NULL, OPT_RAMP },
+    { "hold", no_argument, NULL, OPT_HOLD },
+    { "churn", no_argument, NULL, OPT_CHURN },
+    { "source", required_argument, NULL, OPT_SOURCE },
+    { "json", required_argument, NULL, OPT_JSON },
+    { "histogram", required_argument, NULL, OPT_HISTOGRAM },
+    { "assert", required_argument, NULL, OPT_ASSERT },
+    { "progress", no_argument, NULL, OPT_PROGRESS },
+    { "help", no_argument, NULL, 'h' },
+    { "version", no_argument, NULL, 'V' },
+    { 0 },
+};
+
+static int _printf_(1, 2) complain(const char *format, ...)
+{
+    va_list args;
+
+    (void)fputs("ask-bench: ", stderr);
+    va_start(args, format);
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+    (void)fputs("; try --help\n", stderr);
+    return -EINVAL;
+}
+
+static int number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *ret)
+{
+    uint64_t value;
+
+    if (parse_u64(text, &value) < 0 || value < min || value > max)
+        return complain("--%s takes a number from %" PRIu64 " to %" PRIu64 ", not '%s'", name, min,
+                        max, text);
+    *ret = value;
+    return 0;
+}
+
+static int span(const char *name, const char *text, bool infinity, uint64_t *ret)
+{
+    uint64_t value;
+
+    if (parse_span(text, &value) < 0 || value == 0 || (value == SPAN_INFINITY && !infinity))
+        return complain("--%s takes a time span such as 500ms, 30s or 5min, not '%s'", name, text);
+    *ret = value;
+    return 0;
+}
+
+static int size_option(const char *text, uint64_t *ret)
+{
+    uint64_t value;
+
+    if (parse_size(text, &value) < 0 || value > MESSAGE_SIZE_MAX)
+        return complain("--size takes up to 16M bytes, not '%s'", text);
+    *ret = value;
+    return 0;
+}
+
+static int assert_option(struct options *o, const char *text)
+{
+    const char *error;
+
+    if (o->n_assertions == ARRAY_SIZE(o->assertions))
+        return complain("at most %d times --assert", ASSERTIONS_MAX);
+    if (assertion_parse(text, &o->assertions[o->n_assertions], &error) < 0)
+        return complain("--assert='%s': %s", text, error);
+    o->n_assertions++;
+    return 0;
+}
+
+static int verify_option(struct options *o, const char *text)
+{
+    o->verify_echo = strcmp(text, "echo") == 0;
+    if (!o->verify_echo && strcmp(text, "frames") != 0)
+        return complain("--verify takes frames or echo, not '%s'", text);
+    return 0;
+}
+
+static int source_option(struct options *o, const char *text)
+{
+    const char *error;
+
+    if (sources_parse(text, &o->sources, &error) < 0)
+        return complain("--source=%s: %s", text, error);
+    return 0;
+}
+
+static int json_option(struct options *o, const char *text)
+{
+#ifdef HAVE_JANSSON
+    o->json = text;
+    return 0;
+#else
+    (void)o;
+    (void)text;
+    return complain("--json is not built in: this ask-bench was configured without jansson");
+#endif
+}
+
+static int take(struct options *o, int option, const char *arg)
+{
+    switch (option) {
+    case 'c':
+        return number("connections", arg, 1, CONNECTIONS_MAX, &o->connections);
+    case 'd':
+        return span("duration", arg, true, &o->duration_us);
+    case 'n':
+        return number("messages", arg, 1, UINT64_MAX / 2, &o->messages);
+    case 'p':
+        return number("pipeline", arg, 1, PIPELINE_MAX, &o->pipeline);
+    case 's':
+        return size_option(arg, &o->size);
+    case 'm':
+        o->text = arg;
+        return 0;
+    case 'f':
+        if (framing_parse(arg, &o->framing) < 0)
+            return complain("--framing takes line, length, netstring or chunk, not '%s'", arg);
+        return 0;
+    case 'r':
+        return number("rate", arg, 1, RATE_MAX, &o->rate);
+    case 't':
+        return span("timeout", arg, false, &o->timeout_us);
+    case 'w':
+        return number("workers", arg, 1, CONNECTIONS_MAX, &o->workers);
+    case OPT_VERIFY:
+        return verify_option(o, arg);
+    case OPT_RAMP:
+        return number("ramp", arg, 1, RATE_MAX, &o->ramp);
+    case OPT_HOLD:
+        o->hold = true;
+        return 0;
+    case OPT_CHURN:
+        o->churn = true;
+        return 0;
+    case OPT_SOURCE:
+        return source_option(o, arg);
+    case OPT_JSON:
+        return json_option(o, arg);
+    case OPT_HISTOGRAM:
+        o->histogram = arg;
+        return 0;
+    case OPT_ASSERT:
+        return assert_option(o, arg);
+    case OPT_PROGRESS:
+        o->progress = true;
+        return 0;
+    default:
+        /* getopt_long() has said what is wrong. */
+        return -EINVAL;
+    }
+}
+
+static int check_message(struct options *o, bool sized)
+{
+    if (o->text && sized)
+        return complain("--size and --message exclude each other");
+    if (!sized)
+        o->size = o->text ? strlen(o->text) : DEFAULT_SIZE;
+    if (o->text && o->framing == FRAMING_LINE && strchr(o->text, '\n'))
+        return complain("--message has a newline, which ends a message in line framing");
+    if (o->size == 0 && o->framing == FRAMING_CHUNK)
+        return complain("an empty message cannot be sent in chunk framing");
+    if (o->framing == FRAMING_CHUNK && o->pipeline > 1)
+        return complain("chunk framing takes one message at a time: --pipeline=1");
+    if (o->pipeline * MAX(o->size, UINT64_C(1)) > PIPELINE_BYTES_MAX)
+        return complain("--pipeline times --size is over 256M");
+    return 0;
+}
+
+static int check_mode(const struct options *o)
+{
+    if (o->hold && (o->rate > 0 || o->churn || o->pipeline > 1))
+        return complain("--hold does not go with --rate, --churn or --pipeline");
+    if (o->churn && o->pipeline > 1)
+        return complain("--churn does not go with --pipeline");
+    if (o->churn && o->ramp > 0)
+        return complain("--churn does not go with --ramp; it takes --rate");
+    if (o->workers > o->connections)
+        return complain("more --workers than --connections");
+    if (o->rate > 0 && o->workers > o->rate)
+        return complain("more --workers than messages a second");
+    if (o->address.family == AF_UNIX && o->sources.count > 0)
+        return complain("--source is for TCP");
+    return 0;
+}
+
+static int check(struct options *o, bool sized)
+{
+    const char *error;
+    int r;
+
+    r = check_message(o, sized);
+    if (r < 0)
+        return r;
+    if (address_parse(o->target, &o->address, &error) < 0)
+        return complain("%s: %s", o->target, error);
+    r = check_mode(o);
+    if (r < 0)
+        return r;
+    o->mode = o->hold ? MODE_HOLD : o->rate > 0 ? MODE_OPEN : MODE_CLOSED;
+    if (o->duration_us == 0)
+        o->duration_us = o->messages > 0 && !o->hold ? SPAN_INFINITY : DEFAULT_DURATION_US;
+    return 1;
+}
+
+int options_parse(struct options *o, int argc, char *argv[])
+{
+    bool sized = false;
+    int option, r;
+
+    *o = (struct options){
+        .connections = DEFAULT_CONNECTIONS,
+        .pipeline = 1,
+        .timeout_us = DEFAULT_TIMEOUT_US,
+    };
+    while ((option = getopt_long(argc, argv, "c:d:n:p:s:m:f:r:t:w:hV", long_options, NULL)) >= 0) {
+        if (option == 'h' || option == 'V') {
+            (void)fputs(option == 'h' ? usage : PACKAGE_NAME " " PACKAGE_VERSION "\n", stdout);
+            return 0;
+        }
+        sized |= option == 's';
+        r = take(o, option, optarg);
+        if (r < 0)
+            return r;
+    }
+    if (argc - optind != 1)
+        return complain(optind == argc ? "the server's address is missing" : "one address, please");
+    o->target = argv[optind];
+    return check(o, sized);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "ask-bench/format.h"
+#include "ask-bench/progress.h"
+
+void progress_init(struct progress *p, const struct options *o)
+{
+    *p = (struct progress){ .terminal = isatty(STDERR_FILENO) };
+    p->shown = p->terminal || o->progress;
+}
+
+static void show_connecting(const struct options *o, const struct sample *s)
+{
+    char open[FORMAT_MAX], asked[FORMAT_MAX], rate[FORMAT_MAX];
+
+    (void)fprintf(
+        stderr, "connecting: %s of %s, %s/s, %" PRIu64 " errors",
+        format_count((double)s->connections, open), format_count((double)o->connections, asked),
+        format_count((double)s->delta.connects / s->seconds, rate), counters_errors(&s->delta));
+}
+
+static void show_running(const struct sample *s)
+{
+    char open[FORMAT_MAX], rate[FORMAT_MAX], p50[FORMAT_MAX], p99[FORMAT_MAX];
+
+    (void)fprintf(stderr, "%4.0f s  %s connections  %s/s  ", s->at,
+                  format_count((double)s->connections, open),
+                  format_count((double)s->delta.replies / s->seconds, rate));
+    if (s->delta.replies > 0)
+        (void)fprintf(stderr, "p50 %s  p99 %s  ", format_time((double)s->p50, p50),
+                      format_time((double)s->p99, p99));
+    (void)fprintf(stderr, "%" PRIu64 " errors%s", counters_errors(&s->delta),
+                  s->behind ? "  generator behind" : "");
+}
+
+void progress_show(struct progress *p, const struct options *o, const struct sample *s,
+                   bool connecting)
+{
+    if (!p->shown)
+        return;
+    /* Back to the start of the line, and clear it: ECMA-48's CR and EL. */
+    if (p->terminal)
+        (void)fputs("\r\033[K", stderr);
+    if (connecting)
+        show_connecting(o, s);
+    else
+        show_running(s);
+    if (!p->terminal)
+        (void)fputc('\n', stderr);
+    p->dirty = p->terminal;
+}
+
+void progress_end(struct progress *p)
+{
+    if (p->dirty)
+        (void)fputs("\r\033[K", stderr);
+    p->dirty = false;
+}

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/timerfd.h>
+
+#include "ask-bench/client.h"
+#include "ask-bench/worker.h"
+#include "base/macros.h"
+#include "base/parse.h"
+
+/* How many things of one kind are begun before the loop looks at what has come in meanwhile. */
+#define BURST 64
+
+/* Connections that are being made at a time, of all workers: a server's backlog is often as short
+ * as 128, and one that overflows makes TCP wait for a second. */
+#define CONNECT_WINDOW 128
+/* Questions in flight at a time in a round of --hold, of all workers. */
+#define HOLD_WINDOW 1024
+
+#define STOP_GRACE_NS UINT64_C(1000000000) /* for replies on their way when the user says stop */
+
+enum source_kind { KIND_CLIENT, KIND_WAKE, KIND_TIMER };
+
+struct worker {
+    const struct worker_task *task;
+    struct crowd crowd;
+    struct source wake, timer;
+    uint64_t armed_ns;           /* what the timer is set to */
+    uint32_t step;               /* the step of the run that is being worked on */
+    uint32_t cursor;             /* the next client to be begun with */
+    uint32_t window;             /* clients that may be at it at the same time */
+    uint64_t planned, n_planned; /* MODE_OPEN: messages that were due, and how many there are */
+    uint64_t next_ns;            /* when the next of them, or of the connections to make, is due */
+    uint64_t end_ns;             /* of the run; of the grace for late replies, while ending */
+    uint64_t cpu_start_ns;
+    struct pacer ramp;
+    bool done;
+};
+
+static uint64_t later(uint64_t ns, uint64_t span_us)
+{
+    uint64_t result;
+
+    if (span_us == SPAN_INFINITY || __builtin_mul_overflow(span_us, 1000, &span_us) ||
+        __builtin_add_overflow(ns, span_us, &result))
+        return UINT64_MAX;
+    return result;
+}
+
+uint32_t worker_clients(const struct options *o, uint32_t count, uint32_t index)
+{
+    return (uint32_t)share(o->connections, count, index);
+}
+
+static int add_source(struct worker *w, struct source *s, int fd, enum source_kind kind)
+{
+    s->fd = fd;
+    s->kind = (uint8_t)kind;
+    return loop_add(&w->crowd.loop, s, EPOLLIN);
+}
+
+static int init(struct worker *w, const struct worker_task *t)
+{
+    const struct options *o = t->options;
+    int fd, r;
+
+    w->task = t;
+    w->crowd = (struct crowd){
+        .options = o,
+        .message = t->message,
+        .target = t->target,
+        .sources = t->sources,
+        .stats = t->stats,
+        .n_clients = worker_clients(o, t->count, t->index),
+        .source = t->index,
+        .source_step = t->count,
+    };
+    r = crowd_init(&w->crowd);
+    if (r < 0)
+        return r;
+    fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    r = add_source(w, &w->timer, fd, KIND_TIMER);
+    if (r < 0)
+        return r;
+    w->next_ns = w->end_ns = UINT64_MAX;
+    w->armed_ns = 0;
+    return add_source(w, &w->wake, t->wake_fd, KIND_WAKE);
+}
+
+static void settle(struct worker *w)
+{
+    STAT_SET(w->task->stats->settled, w->step);
+    /* Fails only when its 64-bit counter is full. */
+    (void)!write(w->task->done_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
+}
+
+static bool settled(const struct worker *w)
+{
+    return w->task->stats->settled == w->step;
+}
+
+/* What this part of the work may have in progress at a time, of a limit for all. */
+static uint32_t window(const struct worker *w, uint32_t all)
+{
+    return MAX(all / w->task->count, UINT32_C(4));
+}
+
+static void begin_connecting(struct worker *w)
+{
+    const struct worker_task *t = w->task;
+
+    w->cursor = 0;
+    w->window = window(w, CONNECT_WINDOW);
+    w->ramp = (struct pacer){
+        .start_ns = crowd_now(&w->crowd),
+        .rate = t->options->ramp,
+        .stride = t->count,
+        .offset = t->index,
+    };
+    if (t->options->churn)
+        w->cursor = w->crowd.n_clients;
+}
+
+static void begin_running(struct worker *w)
+{
+    const struct worker_task *t = w->task;
+    const struct options *o = t->options;
+    uint64_t messages = o->messages ? share(o->messages, t->count, t->index) : UINT64_MAX;
+
+    w->cursor = 0;
+    w->window = window(w, HOLD_WINDOW);
+    if (o->mode != MODE_HOLD)
+        w->cpu_start_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    w->end_ns = o->mode == MODE_HOLD ? UINT64_MAX : later(t->control->start_ns, o->duration_us);
+    w->crowd.budget = o->mode == MODE_CLOSED ? messages : 0;
+    w->n_planned = o->mode == MODE_OPEN ? messages : 0;
+    w->crowd.pacer = (struct pacer){
+        .start_ns = t->control->start_ns,
+        .rate = o->rate,
+        .stride = t->count,
+        .offset = t->index,
+    };
+    w->next_ns = w->n_planned > 0 ? pacer_due(&w->crowd.pacer, 0) : UINT64_MAX;
+}
+
+static void finish(struct worker *w)
+{
+    struct worker_stats *s = w->task->stats;
+    uint64_t left = w->crowd.in_flight + w->crowd.owed;
+
+    STAT_ADD(s->counters.errors[ERROR_UNANSWERED], left);
+    STAT_SET(s->cpu_ns, clock_ns(CLOCK_PROCESS_CPUTIME_ID) - w->cpu_start_ns);
+    w->done = true;
+}
+
+/* Connects more clients, as many as the ramp and the window let. */
+static void connect_more(struct worker *w)
+{
+    struct crowd *crowd = &w->crowd;
+    bool hold = crowd->options->mode == MODE_HOLD;
+    bool ramped = crowd->options->ramp > 0;
+
+    w->next_ns = UINT64_MAX;
+    for (unsigned i = 0; w->cursor < crowd->n_clients; i++) {
+        struct client *c = &crowd->clients[w->cursor];
+        uint64_t busy = crowd->connecting + (hold ? crowd->in_flight : 0);
+
+        if (busy >= w->window)
+            return;
+        if (ramped && pacer_due(&w->ramp, w->cursor) > crowd_now(crowd)) {
+            w->next_ns = pacer_due(&w->ramp, w->cursor);
+            return;
+        }
+        if (i == BURST) {
+            w->next_ns = 0;
+            return;
+        }
+        (void)crowd_now(crowd);
+        if (hold)
+            client_owe(crowd, c);
+        client_connect(crowd, c);
+        w->cursor++;
+    }
+    if (!settled(w) && crowd->connecting == 0 && (!hold || crowd->in_flight + crowd->owed == 0))
+        settle(w);
+}
+
+/* MODE_CLOSED: lets clients send their first messages. Later ones follow from replies. */
+static void start_more(struct worker *w)
+{
+    struct crowd *crowd = &w->crowd;
+
+    for (unsigned i = 0; i < BURST && w->cursor < crowd->n_clients; i++) {
+        (void)crowd_now(crowd);
+        client_advance(crowd, &crowd->clients[w->cursor++]);
+    }
+    w->next_ns = w->cursor < crowd->n_clients ? 0 : UINT64_MAX;
+}
+
+/* MODE_OPEN: sends what is due. */
+static void send_due(struct worker *w)
+{
+    struct crowd *crowd = &w->crowd;
+    struct worker_stats *s = w->task->stats;
+
+    for (unsigned i = 0; i < BURST && w->next_ns <= crowd_now(crowd); i++) {
+        struct client *c = &crowd->clients[w->cursor];
+        uint64_t late = crowd->now_ns - w->next_ns;
+
+        client_owe(crowd, c);
+        if (client_has_room(crowd, c)) {
+            if (late >= LATE_NS)
+                STAT_ADD(s->counters.late, 1);
+            if (late > STAT_GET(s->late_max_ns))
+                STAT_SET(s->late_max_ns, late);
+            client_advance(crowd, c);
+        }
+        w->cursor = w->cursor + 1 == crowd->n_clients ? 0 : w->cursor + 1;
+        w->planned++;
+        STAT_SET(s->planned, w->planned);
+        w->next_ns = w->planned < w->n_planned ? pacer_due(&crowd->pacer, w->planned) : UINT64_MAX;
+    }
+}
+
+/* MODE_HOLD: one round of questions over the connections that are there. */
+static void ask_more(struct worker *w)
+{
+    struct crowd *crowd = &w->crowd;
+
+    w->next_ns = UINT64_MAX;
+    for (unsigned i = 0; w->cursor < crowd->n_clients; w->cursor++) {
+        struct client *c = &crowd->clients[w->cursor];
+
+        if (crowd->in_flight >= w->window)
+            return;
+        if (c->source.state != CLIENT_OPEN)
+            continue;
+        if (++i == BURST) {
+            w->next_ns = 0;
+            return;
+        }
+        (void)crowd_now(crowd);
+        client_owe(crowd, c);
+        client_advance(crowd, c);
+    }
+    if (!settled(w) && crowd->in_flight == 0)
+        settle(w);
+}
+
+static void begin_more(struct worker *w)
+{
+    if (w->step == STEP_CONNECT) {
+        connect_more(w);
+        return;
+    }
+    if (w->crowd.ending)
+        return;
+    switch (w->crowd.options->mode) {
+    case MODE_CLOSED:
+        start_more(w);
+        break;
+    case MODE_OPEN:
+        send_due(w);
+        break;
+    case MODE_HOLD:
+        ask_more(w);
+        break;
+    }
+}
+
+/* No new messages: what is in flight, and with MODE_OPEN what was due, may still be answered. */
+static void begin_ending(struct worker *w, uint64_t grace_ns)
+{
+    struct crowd *crowd = &w->crowd;
+
+    if (crowd->ending)
+        return;
+    /* What was due until now, but not begun, counts: leaving it out would hide a generator that
+     * cannot keep up. */
+    while (w->n_planned > 0 && w->next_ns < MIN(w->end_ns, crowd->now_ns))
+        send_due(w);
+    crowd->ending = true;
+    crowd->budget = 0;
+    w->n_planned = w->planned;
+    w->next_ns = UINT64_MAX;
+    w->cursor = crowd->n_clients;
+    w->end_ns = crowd_now(crowd) + grace_ns;
+    for (uint32_t i = 0; i < crowd->n_clients; i++)
+        client_end(crowd, &crowd->clients[i]);
+}
+
+/* A server that is gone, or silent, must not keep a run going that ends by messages. */
+static void give_up(struct worker *w)
+{
+    STAT_ADD(w->task->stats->counters.errors[ERROR_UNANSWERED], w->crowd.budget);
+    begin_ending(w, 0);
+}
+
+static void follow_control(struct worker *w)
+{
+    uint32_t step = STAT_GET(w->task->control->step);
+
+    if (step == w->step)
+        return;
+    w->step = step;
+    if (step == STEP_CONNECT)
+        begin_connecting(w);
+    else if (step == STEP_STOP)
+        begin_ending(w, MIN(w->task->options->timeout_us * 1000, STOP_GRACE_NS));
+    else
+        begin_running(w);
+}
+
+/* When the server was last heard of. */
+static uint64_t last_sign(const struct worker *w)
+{
+    return MAX(w->task->stats->last_reply_ns, w->task->control->start_ns);
+}
+
+/* Whether the work is at its end, or has to be brought to it. */
+static void check_end(struct worker *w)
+{
+    struct crowd *crowd = &w->crowd;
+    const struct options *o = crowd->options;
+    bool idle = crowd->in_flight + crowd->owed == 0;
+
+    if (w->step == 0 || w->step == STEP_CONNECT)
+        return;
+    if (crowd->ending) {
+        if (idle || crowd->now_ns >= w->end_ns)
+            finish(w);
+        return;
+    }
+    if (o->mode == MODE_HOLD)
+        return;
+    if (crowd->now_ns >= w->end_ns)
+        begin_ending(w, o->timeout_us * 1000);
+    else if (o->messages > 0 && idle && crowd->budget == 0 && w->planned == w->n_planned)
+        finish(w);
+    else if (o->messages > 0 && crowd->now_ns - last_sign(w) > 2 * o->timeout_us * 1000)
+        give_up(w);
+}
+
+/* Sets the timer to when something must begin. Setting it takes back an expiry that was not read
+ * (timerfd_create(2)), so that it need never be read. */
+static void arm(struct worker *w)
+{
+    struct itimerspec when = { 0 };
+
+    if (w->next_ns == UINT64_MAX || w->next_ns == w->armed_ns)
+        return;
+    w->armed_ns = w->next_ns;
+    when.it_value.tv_sec = (time_t)(w->next_ns / 1000000000);
+    when.it_value.tv_nsec = (long)(w->next_ns % 1000000000);
+    (void)timerfd_settime(w->timer.fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+/* For how long the loop may wait, in ms. */
+static int timeout(struct worker *w)
+{
+    struct crowd *crowd = &w->crowd;
+    uint64_t now = crowd->now_ns, ms = timer_wheel_next(&crowd->wheel), wait = INT_MAX;
+
+    if (w->next_ns <= now)
+        return 0;
+    arm(w);
+    if (ms != TIMER_NEVER)
+        wait = ms > now / 1000000 ? ms - now / 1000000 : 0;
+    if (w->end_ns != UINT64_MAX)
+        wait = MIN(wait, w->end_ns > now ? DIV_ROUND_UP(w->end_ns - now, UINT64_C(1000000))
+                                         : UINT64_C(0));
+    return (int)MIN(wait, (uint64_t)INT_MAX);
+}
+
+static void expire_timers(struct worker *w)
+{
+    struct crowd *crowd = &w->crowd;
+    struct timer *t;
+
+    while ((t = timer_wheel_advance(&crowd->wheel, crowd->now_ns / 1000000)))
+        client_timer(crowd, CONTAINER_OF(t, struct client, timer));
+}
+
+static int turn(struct worker *w)
+{
+    struct crowd *crowd = &w->crowd;
+    bool open = crowd->options->mode == MODE_OPEN && w->step == STEP_RUN;
+    struct source *s;
+    int r;
+
+    r = loop_wait(&crowd->loop, timeout(w));
+    if (r < 0)
+        return r;
+    crowd->turn_ns = crowd_now(crowd);
+    while ((s = loop_next(&crowd->loop))) {
+        if (s->kind == KIND_CLIENT)
+            client_event(crowd, CONTAINER_OF(s, struct client, source));
+        /* Many replies at once must not make a planned message late. */
+        if (open && crowd->now_ns >= w->next_ns)
+            send_due(w);
+    }
+    expire_timers(w);
+    follow_control(w);
+    begin_more(w);
+    (void)crowd_now(crowd);
+    check_end(w);
+    STAT_ADD(w->task->stats->counters.busy_ns, crowd->now_ns - crowd->turn_ns);
+    return 0;
+}
+
+int worker_run(const struct worker_task *task)
+{
+    struct worker w = { 0 };
+    int r;
+
+    r = init(&w, task);
+    while (r >= 0 && !w.done)
+        r = turn(&w);
+    if (r < 0)
+        return r;
+    w.step = STEP_STOP;
+    settle(&w);
+    return 0;
+}
