@@ -1,14 +1,43 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The daemon: all but main() is in a library, so that tests can link it.
 
+sbin_PROGRAMS += answerd
+answerd_SOURCES = src/answerd/main.c
+answerd_LDADD = $(answerd_libs)
+
 noinst_LIBRARIES += src/libanswerd.a
 src_libanswerd_a_SOURCES =
 src_libanswerd_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(INIH_CFLAGS)
+src_libanswerd_a_SOURCES += src/answerd/acceptor.c
+src_libanswerd_a_SOURCES += src/answerd/acceptor.h
+src_libanswerd_a_SOURCES += src/answerd/address-limit.c
+src_libanswerd_a_SOURCES += src/answerd/address-limit.h
 src_libanswerd_a_SOURCES += src/answerd/config-key.c
 src_libanswerd_a_SOURCES += src/answerd/config-key.h
 src_libanswerd_a_SOURCES += src/answerd/config.c
 src_libanswerd_a_SOURCES += src/answerd/config.h
+src_libanswerd_a_SOURCES += src/answerd/connection.c
+src_libanswerd_a_SOURCES += src/answerd/connection.h
+src_libanswerd_a_SOURCES += src/answerd/limits.c
+src_libanswerd_a_SOURCES += src/answerd/limits.h
+src_libanswerd_a_SOURCES += src/answerd/listener.c
+src_libanswerd_a_SOURCES += src/answerd/listener.h
+src_libanswerd_a_SOURCES += src/answerd/listeners.c
+src_libanswerd_a_SOURCES += src/answerd/listeners.h
+src_libanswerd_a_SOURCES += src/answerd/log.c
+src_libanswerd_a_SOURCES += src/answerd/log.h
+src_libanswerd_a_SOURCES += src/answerd/options.c
+src_libanswerd_a_SOURCES += src/answerd/options.h
+src_libanswerd_a_SOURCES += src/answerd/recorder.c
+src_libanswerd_a_SOURCES += src/answerd/recorder.h
+src_libanswerd_a_SOURCES += src/answerd/server.c
+src_libanswerd_a_SOURCES += src/answerd/server.h
+src_libanswerd_a_SOURCES += src/answerd/service.c
+src_libanswerd_a_SOURCES += src/answerd/service.h
 src_libanswerd_a_SOURCES += src/answerd/settings.c
 src_libanswerd_a_SOURCES += src/answerd/settings.h
+src_libanswerd_a_SOURCES += src/answerd/shared.h
 src_libanswerd_a_SOURCES += src/answerd/suggest.c
 src_libanswerd_a_SOURCES += src/answerd/suggest.h
+src_libanswerd_a_SOURCES += src/answerd/worker.c
+src_libanswerd_a_SOURCES += src/answerd/worker.h

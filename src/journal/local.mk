@@ -10,3 +10,5 @@ src_libjournal_a_SOURCES += src/journal/sink.c
 src_libjournal_a_SOURCES += src/journal/sink.h
 src_libjournal_a_SOURCES += src/journal/sink-journal.c
 src_libjournal_a_SOURCES += src/journal/sink-stderr.c
+src_libjournal_a_SOURCES += src/journal/stderr.c
+src_libjournal_a_SOURCES += src/journal/stderr.h

@@ -19,8 +19,7 @@
  * ECONNREFUSED and then ENOTCONN: a new socket is needed.
  */
 
-#define JOURNAL_SOCKET "/run/systemd/journal/socket"
-#define SEND_AT_ONCE   64
+#define SEND_AT_ONCE 64
 #define SNDBUF_SIZE                                                                                \
     (8 * 1024 * 1024) /* what sd_journal_send(3) asks for; the kernel gives what it allows */
 
@@ -28,7 +27,7 @@ static int journal_address(const char *path, struct sockaddr_un *ret)
 {
     *ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
     if (!path)
-        path = JOURNAL_SOCKET;
+        path = SINK_JOURNAL_SOCKET;
     if (strlen(path) >= sizeof ret->sun_path)
         return -ENAMETOOLONG;
     strcpy(ret->sun_path, path);
@@ -37,7 +36,7 @@ static int journal_address(const char *path, struct sockaddr_un *ret)
 
 bool sink_journal_exists(const char *path)
 {
-    return access(path ?: JOURNAL_SOCKET, F_OK) == 0;
+    return access(path ?: SINK_JOURNAL_SOCKET, F_OK) == 0;
 }
 
 static int journal_open(struct sink *s)

@@ -28,6 +28,12 @@ int sink_open(struct sink *s)
     return 0;
 }
 
+void sink_close(struct sink *s)
+{
+    s->fd = close_fd(s->fd);
+    s->state = SINK_AWAY;
+}
+
 int sink_stage(struct sink *s, const struct record *record)
 {
     size_t before = buffer_size(s->bytes);
@@ -92,6 +98,6 @@ size_t sink_flush(struct sink *s)
     if (s->n_flushed == s->n_staged)
         batch_clear(s);
     if (s->state == SINK_AWAY)
-        s->fd = close_fd(s->fd);
+        sink_close(s);
     return flushed;
 }

@@ -21,6 +21,8 @@
  * The sink's descriptor is for an edge-triggered loop, which belongs to the caller.
  */
 
+#define SINK_JOURNAL_SOCKET "/run/systemd/journal/socket" /* journald's own */
+
 #define SINK_BATCH_MAX   512 /* records staged at most: journald's queue has as many places */
 #define SINK_BATCH_BYTES (256 * 1024) /* beyond so many bytes no more is staged */
 
@@ -64,6 +66,9 @@ bool sink_journal_exists(const char *path);
 /* Opens, or opens anew, the descriptor; a former one has been closed by then. What is staged stays.
  * 0 or a negative errno, state SINK_AWAY. */
 int sink_open(struct sink *s);
+
+/* Closes the descriptor: state SINK_AWAY. What is staged stays. */
+void sink_close(struct sink *s);
 
 /* 0; -EAGAIN: the batch is full, or the sink takes nothing now; -ENOMEM. */
 int sink_stage(struct sink *s, const struct record *record);

@@ -23,11 +23,21 @@ void loop_deinit(struct loop *l)
     l->epoll_fd = -1;
 }
 
-int loop_add(struct loop *l, struct source *s, uint32_t events)
+static int control(struct loop *l, int operation, struct source *s, uint32_t events)
 {
     struct epoll_event event = { .events = events | EPOLLET, .data.ptr = s };
 
-    return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, s->fd, &event) < 0 ? -errno : 0;
+    return epoll_ctl(l->epoll_fd, operation, s->fd, &event) < 0 ? -errno : 0;
+}
+
+int loop_add(struct loop *l, struct source *s, uint32_t events)
+{
+    return control(l, EPOLL_CTL_ADD, s, events);
+}
+
+int loop_rebind(struct loop *l, struct source *s, uint32_t events)
+{
+    return control(l, EPOLL_CTL_MOD, s, events);
 }
 
 void loop_remove(struct loop *l, struct source *s)
@@ -77,16 +87,20 @@ struct source *loop_next(struct loop *l)
     return s;
 }
 
-void loop_forget(struct loop *l, struct source *s)
+void loop_unqueue(struct loop *l, struct source *s)
 {
     if (!s->queued)
         return;
-    for (struct source **p = &l->head; *p; p = &(*p)->next)
+    for (struct source **p = &l->turn; *p; p = &(*p)->next)
         if (*p == s) {
             *p = s->next;
             break;
         }
-    for (l->tail = &l->head; *l->tail;)
-        l->tail = &(*l->tail)->next;
+    for (l->tail = &l->head; *l->tail;) {
+        if (*l->tail == s)
+            *l->tail = s->next;
+        else
+            l->tail = &(*l->tail)->next;
+    }
     s->queued = false;
 }

@@ -74,6 +74,10 @@ void loop_deinit(struct loop *l);
  * over. 0 or a negative errno. */
 int loop_add(struct loop *l, struct source *s, uint32_t events);
 
+/* Makes s the source of s->fd, which is registered already under another one: an EPOLL_CTL_MOD, which reports anew what
+ * is ready. 0 or a negative errno. */
+int loop_rebind(struct loop *l, struct source *s, uint32_t events);
+
 /* Must come before close() where a duplicate of the descriptor may live on, in another process for
  * instance: the kernel forgets a registration only with the last of them (epoll(7)). */
 void loop_remove(struct loop *l, struct source *s);
@@ -91,6 +95,5 @@ int loop_wait(struct loop *l, int timeout_ms);
  * turn. */
 struct source *loop_next(struct loop *l);
 
-/* Takes a source that is about to be freed off the lists; for between turns. O(1) unless it is
- * queued. */
-void loop_forget(struct loop *l, struct source *s);
+/* Takes a source that is about to be freed off the lists: O(their length), for sources that are few. */
+void loop_unqueue(struct loop *l, struct source *s);

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "answerd/acceptor.h"
+#include "answerd/connection.h"
+#include "answerd/listener.h"
+#include "answerd/log.h"
+#include "answerd/worker.h"
+#include "base/macros.h"
+
+#define ACCEPTS_PER_TURN 64
+#define PAUSE_MS         100 /* before looking for a free descriptor or place again */
+#define IMBALANCE        4   /* connections that a worker may have above the least loaded one */
+
+int acceptor_new(struct worker *w, struct listener *listener, struct settings *settings,
+                 struct acceptor **ret)
+{
+    struct acceptor *a = calloc(1, sizeof *a);
+    int r;
+
+    if (!a)
+        return -ENOMEM;
+    a->source = (struct source){ .fd = listener->fd, .kind = SOURCE_ACCEPTOR };
+    a->listener = listener;
+    a->settings = settings_ref(settings);
+    /* A backlog that has filled up before is reported once, as an edge like any other (epoll(7)). */
+    r = loop_add(&w->loop, &a->source, EPOLLIN | EPOLLEXCLUSIVE);
+    if (r < 0) {
+        settings_unref(a->settings);
+        free(a);
+        return r;
+    }
+    *ret = a;
+    return 0;
+}
+
+void acceptor_free(struct worker *w, struct acceptor *a)
+{
+    loop_remove(&w->loop, &a->source);
+    loop_unqueue(&w->loop, &a->source);
+    timer_cancel(&a->retry);
+    settings_unref(a->settings);
+    free(a);
+}
+
+static void pause_accepting(struct worker *w, struct acceptor *a)
+{
+    a->paused = true;
+    timer_set(&w->wheel, &a->retry, worker_ms(w) + PAUSE_MS);
+}
+
+/* Of all workers the one with the fewest connections, unless this one has hardly more. */
+static struct worker *choose(struct worker *w)
+{
+    uint64_t own = atomic_load_explicit(&w->n_connections, memory_order_relaxed), least = own;
+    struct worker *chosen = w;
+
+    for (unsigned i = 0; i < w->shared->n_workers; i++) {
+        struct worker *other = w->shared->workers[i];
+        uint64_t n = atomic_load_explicit(&other->n_connections, memory_order_relaxed);
+
+        if (n + IMBALANCE < own && n < least) {
+            least = n;
+            chosen = other;
+        }
+    }
+    return chosen;
+}
+
+/* Lets the other worker's loop report the socket: it is writable at once, so that no further call wakes the worker. */
+static bool hand_over(struct worker *to, struct acceptor *a, int fd, const struct peer *peer,
+                      bool counted)
+{
+    struct handover *h = calloc(1, sizeof *h);
+
+    if (!h)
+        return false;
+    *h = (struct handover){
+        .source = { .fd = fd, .kind = SOURCE_HANDOVER },
+        .peer = *peer,
+        .settings = settings_ref(a->settings),
+        .counted = counted,
+    };
+    if (loop_add(&to->loop, &h->source, CONNECTION_EVENTS) == 0)
+        return true;
+    settings_unref(h->settings);
+    free(h);
+    return false;
+}
+
+void handover_dispatch(struct worker *w, struct handover *h)
+{
+    connection_open(w, h->source.fd, &h->peer, h->settings, h->counted, true);
+    free(h);
+}
+
+void handover_discard(struct worker *w, struct handover *h)
+{
+    connection_give_back(w, h->source.fd, &h->peer, h->settings, h->counted);
+    free(h);
+}
+
+/* Says why and closes; the peer is not listened to. The few bytes fit into any new socket's buffer. */
+static void refuse(struct worker *w, struct acceptor *a, int fd, const struct peer *peer)
+{
+    struct log_connection who = { .peer = peer, .listener = a->settings->name };
+
+    count(&w->counters.refused, 1);
+    log_connection_event(EVENT_ADDRESS_LIMIT, &who, "refused: MaxConnectionsPerAddress= reached");
+    buffer_clear(w->reply);
+    if (session_append_error(&a->settings->rules, "too many connections from your address",
+                             &w->reply) == 0)
+        (void)send(fd, buffer_head(w->reply), buffer_size(w->reply), MSG_NOSIGNAL | MSG_DONTWAIT);
+    buffer_clear(w->reply);
+    (void)close(fd);
+}
+
+static void take_in(struct worker *w, struct acceptor *a, int fd, const struct sockaddr *sa)
+{
+    struct worker *to;
+    struct peer peer;
+    bool counted;
+
+    peer_init(&peer, fd, sa);
+    if (!address_limit_claim(&w->shared->addresses, &peer, &counted)) {
+        refuse(w, a, fd, &peer);
+        return;
+    }
+    to = choose(w);
+    atomic_fetch_add_explicit(&w->shared->n_connections, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&to->n_connections, 1, memory_order_relaxed);
+    if (to != w) {
+        if (hand_over(to, a, fd, &peer, counted))
+            return;
+        atomic_fetch_sub_explicit(&to->n_connections, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&w->n_connections, 1, memory_order_relaxed);
+    }
+    connection_open(w, fd, &peer, settings_ref(a->settings), counted, false);
+}
+
+/* False: not now. */
+static bool accept_one(struct worker *w, struct acceptor *a)
+{
+    struct sockaddr_any address = { .size = sizeof address.storage };
+    uint64_t max = atomic_load_explicit(&w->shared->max_connections, memory_order_relaxed);
+    int fd;
+
+    if (atomic_load_explicit(&w->shared->n_connections, memory_order_relaxed) >= max) {
+        log_event(EVENT_CONNECTION_LIMIT,
+                  "%" PRIu64 " connections: no more are accepted until one ends (MaxConnections=)",
+                  max);
+        pause_accepting(w, a);
+        return false;
+    }
+    fd = accept4(a->source.fd, &address.sa, &address.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        take_in(w, a, fd, &address.sa);
+        return true;
+    }
+    switch (errno) {
+    case EAGAIN:
+        a->source.ready = 0;
+        return false;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        log_event(EVENT_ACCEPT_FAILED, "%s: accepting pauses: %s", a->listener->address,
+                  strerror(errno));
+        pause_accepting(w, a);
+        return false;
+    case EINTR:
+        return true;
+    default:
+        /* What happened to a connection while it waited is not the listener's end (accept(2), "Error handling"). */
+        log_event(EVENT_ACCEPT_FAILED, "%s: a connection could not be accepted: %s",
+                  a->listener->address, strerror(errno));
+        return errno != EBADF && errno != EINVAL && errno != ENOTSOCK;
+    }
+}
+
+void acceptor_dispatch(struct worker *w, struct acceptor *a)
+{
+    if (a->paused)
+        return;
+    for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++)
+        if (!accept_one(w, a))
+            return;
+    loop_queue(&w->loop, &a->source);
+}
+
+void acceptor_resume(struct worker *w, struct acceptor *a)
+{
+    if (!a->paused)
+        return;
+    a->paused = false;
+    timer_cancel(&a->retry);
+    loop_queue(&w->loop, &a->source);
+}

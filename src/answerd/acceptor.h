@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+
+#include "answerd/settings.h"
+#include "base/timer.h"
+#include "net/loop.h"
+#include "net/peer.h"
+
+struct listener;
+struct worker;
+
+/*
+ * One worker's way to a listening socket. Every worker accepts from every listener by itself: a connection that comes
+ * to the thread which will serve it costs no switch between threads. EPOLLEXCLUSIVE keeps one new connection from waking
+ * all of them (epoll_ctl(2)); since it then tends to wake the same one, a worker that has more connections than another
+ * hands the new one over.
+ */
+struct acceptor {
+    struct source
+        source; /* first, see worker.c. The listener's descriptor, which belongs to the listener */
+    struct timer retry;
+    struct acceptor *next;
+    struct listener *listener;
+    struct settings *settings; /* a reference: for new connections */
+    bool paused;               /* no descriptor or no place was free */
+};
+
+/* 0 or a negative errno. */
+int acceptor_new(struct worker *w, struct listener *listener, struct settings *settings,
+                 struct acceptor **ret);
+void acceptor_free(struct worker *w, struct acceptor *a);
+
+/* Accepts until there is nothing more, or the turn's share is done. */
+void acceptor_dispatch(struct worker *w, struct acceptor *a);
+
+/* After a pause. */
+void acceptor_resume(struct worker *w, struct acceptor *a);
+
+/* An accepted connection on its way to another worker, which finds this in its loop. */
+struct handover {
+    struct source source; /* first, see worker.c */
+    struct peer peer;
+    struct settings *settings; /* a reference */
+    bool counted;
+};
+
+/* Takes over the connection, on the worker that it was given to. */
+void handover_dispatch(struct worker *w, struct handover *h);
+
+/* Closes it instead. */
+void handover_discard(struct worker *w, struct handover *h);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "answerd/settings.h"
+#include "base/buffer.h"
+#include "base/timer.h"
+#include "net/loop.h"
+#include "net/peer.h"
+#include "protocol/session.h"
+
+struct worker;
+
+/*
+ * One client.
+ *
+ *   OPEN ──► FINISHING ──► LINGERING ──► CLOSED
+ *
+ * OPEN: messages are read and answered; the peer may have half-closed, then what it sent is answered still.
+ * FINISHING: nothing more is read; what is to be sent still goes out. LINGERING: our side is shut down, and what comes
+ * in is thrown away until the peer closes too or a deadline passes: close() with unread input would send an RST, and
+ * that destroys replies that the peer has not read yet. CLOSED: the descriptor is gone; the memory follows when no
+ * list names the connection any more.
+ *
+ * It owns nothing but this struct while it is idle: `in` holds an unfinished message, or messages that may not be
+ * answered yet, and `out` what the peer has not taken.
+ */
+enum connection_state {
+    CONNECTION_OPEN,
+    CONNECTION_FINISHING,
+    CONNECTION_LINGERING,
+    CONNECTION_CLOSED
+};
+
+enum {
+    CONNECTION_EOF = 1 << 0,      /* the peer sends nothing more */
+    CONNECTION_PENDING = 1 << 1,  /* `in` may hold whole messages */
+    CONNECTION_LIMITED = 1 << 2,  /* the rate limit: waits for the clock */
+    CONNECTION_DRAINING = 1 << 3, /* answers what has arrived, then ends */
+    CONNECTION_COUNTED = 1 << 4,  /* in the address limit */
+    CONNECTION_ANSWERED = 1 << 5, /* something was sent since draining began */
+    CONNECTION_PARKED = 1 << 6,   /* waits for the recorder */
+};
+
+struct connection {
+    struct source source; /* first, see worker.c; .state is an enum connection_state */
+    struct timer timer;   /* of all deadlines the nearest, or earlier: see deadline() */
+    struct settings *settings;
+    struct buffer *in;  /* .stamp: when its first byte came, ms */
+    struct buffer *out; /* .stamp: when the peer last took something, ms */
+    struct session session;
+    uint64_t active_ms; /* when the last message was complete; LINGERING: when that began */
+    uint32_t n_held;    /* replies that wait for their records */
+    struct peer peer;
+    uint8_t flags;
+};
+
+/* The events that a connection's socket is registered for, once and for ever. */
+#define CONNECTION_EVENTS (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP)
+
+/* Takes over an accepted, non-blocking socket, a reference to its settings, and its place in the counts; gives all of
+ * them back when it fails. registered: the socket is in this worker's loop already, under another source. */
+void connection_open(struct worker *w, int fd, const struct peer *peer, struct settings *settings,
+                     bool counted, bool registered);
+
+/* Closes an accepted socket that is not to become a connection, and gives back what came with it. */
+void connection_give_back(struct worker *w, int fd, const struct peer *peer,
+                          struct settings *settings, bool counted);
+
+/* The loop has news, or the connection was on the ready list for another reason. */
+void connection_dispatch(struct worker *w, struct connection *c);
+
+/* The timer has run out. */
+void connection_timeout(struct worker *w, struct connection *c);
+
+/* `n` replies that were held for their records may go: these bytes. */
+void connection_release(struct worker *w, struct connection *c, const uint8_t *bytes, size_t size,
+                        unsigned n);
+
+/* Answers what has fully arrived, and ends. */
+void connection_drain(struct worker *w, struct connection *c);
+
+/* Ends at once. */
+void connection_close(struct worker *w, struct connection *c);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "answerd/listener.h"
+#include "base/macros.h"
+#include "net/socket.h"
+
+/* The kernel takes the lesser of this and net.core.somaxconn, which is what an administrator would set (listen(2)). */
+#define BACKLOG INT32_MAX
+
+static int listener_new(int fd, const char *name, struct listener **ret)
+{
+    struct sockaddr_any address = { .size = sizeof address.storage };
+    struct listener *l;
+
+    if (getsockname(fd, &address.sa, &address.size) < 0)
+        return -errno;
+    l = calloc(1, sizeof *l);
+    if (!l)
+        return -ENOMEM;
+    l->fd = -1;
+    l->name = strdup(name);
+    if (!l->name) {
+        listener_free(l);
+        return -ENOMEM;
+    }
+    (void)address_format(&address.sa, address.size, l->address);
+    l->fd = fd;
+    *ret = l;
+    return 0;
+}
+
+int listener_adopt(int fd, const char *name, struct listener **ret)
+{
+    int flags, r;
+
+    if (socket_check_listening(fd) < 0)
+        return -ENOTSUP;
+    flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -errno;
+    socket_set_nodelay(fd);
+    r = listener_new(fd, name, ret);
+    if (r < 0)
+        return r;
+    (*ret)->inherited = true;
+    return 0;
+}
+
+int listener_open(const struct sockaddr_any *address, const char *name, struct listener **ret)
+{
+    int fd, r;
+
+    fd = socket_listen(address, BACKLOG);
+    if (fd < 0)
+        return fd;
+    r = listener_new(fd, name, ret);
+    if (r < 0) {
+        (void)close(fd);
+        return r;
+    }
+    (*ret)->asked = *address;
+    return 0;
+}
+
+void listener_free(struct listener *l)
+{
+    if (!l)
+        return;
+    if (!l->inherited && l->asked.sa.sa_family == AF_UNIX && l->address[0] == '/')
+        (void)unlink(l->address);
+    (void)close_fd(l->fd);
+    free(l->name);
+    free(l);
+}

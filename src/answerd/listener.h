@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+
+#include "net/address.h"
+
+/*
+ * A listening socket: opened here, or handed over by systemd.
+ */
+struct listener {
+    struct listener *next; /* in a struct listener_set */
+    int fd;
+    char *name;                     /* which section of the configuration it obeys */
+    bool inherited;                 /* from systemd, which keeps it */
+    struct sockaddr_any asked;      /* what it was opened for */
+    char address[ADDRESS_TEXT_MAX]; /* where it listens in fact */
+    unsigned retired; /* after so many plans no worker knows it any more; 0: it is in use */
+};
+
+/* Takes over a socket that was inherited, and makes it non-blocking. 0 and the listener; or a negative errno, -ENOTSUP
+ * where it is no listening stream socket, and the socket is left as it is. */
+int listener_adopt(int fd, const char *name, struct listener **ret);
+
+/* Opens a socket. 0 or a negative errno. */
+int listener_open(const struct sockaddr_any *address, const char *name, struct listener **ret);
+
+/* Closes the socket, and removes its file where it is a UNIX socket that was opened here. NULL is fine. */
+void listener_free(struct listener *l);

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "answerd/listeners.h"
+#include "answerd/service.h"
+#include "base/macros.h"
+
+static const char *const default_address = "127.0.0.1:8080";
+
+struct wanting {
+    const struct listeners *have;
+    struct listeners want;
+    listeners_report_fn report;
+    void *userdata;
+};
+
+_printf_(3, 4) static void tell(listeners_report_fn report, void *userdata, const char *format, ...)
+{
+    char line[ADDRESS_TEXT_MAX + 256];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    report(userdata, line);
+}
+
+static int add(struct listeners *ls, struct listener *l)
+{
+    struct listener **items = reallocarray(ls->items, ls->n + 1, sizeof *items);
+
+    if (!items)
+        return -ENOMEM;
+    ls->items = items;
+    ls->items[ls->n++] = l;
+    return 0;
+}
+
+static bool contains(const struct listeners *ls, const struct listener *l)
+{
+    for (size_t i = 0; i < ls->n; i++)
+        if (ls->items[i] == l)
+            return true;
+    return false;
+}
+
+void listeners_free(struct listeners *ls)
+{
+    for (size_t i = 0; i < ls->n; i++)
+        listener_free(ls->items[i]);
+    free(ls->items);
+    *ls = (struct listeners){ 0 };
+}
+
+static int adopt_one(struct listeners *ls, const struct service_socket *socket,
+                     listeners_report_fn report, void *userdata)
+{
+    struct listener *l;
+    int r;
+
+    r = listener_adopt(socket->fd, socket->name, &l);
+    if (r == -ENOTSUP)
+        tell(report, userdata,
+             "descriptor %d (%s), passed by systemd, is not a listening stream socket; use "
+             "ListenStream= and Accept=no",
+             socket->fd, socket->name);
+    else if (r < 0)
+        tell(report, userdata, "descriptor %d (%s), passed by systemd: %s", socket->fd,
+             socket->name, strerror(-r));
+    if (r < 0)
+        return r;
+    r = add(ls, l);
+    if (r < 0) {
+        listener_free(l);
+        report(userdata, "out of memory");
+    }
+    return r;
+}
+
+int listeners_adopt(struct listeners *ls, listeners_report_fn report, void *userdata)
+{
+    struct service_socket *sockets = NULL;
+    int n = service_sockets(&sockets), r = 0;
+
+    if (n < 0) {
+        tell(report, userdata, "the sockets passed by systemd cannot be used: %s", strerror(-n));
+        return n;
+    }
+    for (int i = 0; i < n && r == 0; i++)
+        r = adopt_one(ls, &sockets[i], report, userdata);
+    service_sockets_free(sockets, n);
+    if (r < 0)
+        listeners_free(ls);
+    return r;
+}
+
+static struct listener *find_open(const struct wanting *w, const char *name,
+                                  const struct sockaddr_any *address)
+{
+    for (size_t i = 0; i < w->have->n; i++) {
+        struct listener *l = w->have->items[i];
+
+        if (!l->inherited && strcmp(l->name, name) == 0 && l->asked.size == address->size &&
+            memcmp(&l->asked.storage, &address->storage, address->size) == 0)
+            return l;
+    }
+    return NULL;
+}
+
+static int want_address(struct wanting *w, const char *name, const struct sockaddr_any *address)
+{
+    struct listener *l = find_open(w, name, address);
+    int r;
+
+    if (l)
+        return add(&w->want, l);
+    r = listener_open(address, name, &l);
+    if (r < 0)
+        return r;
+    r = add(&w->want, l);
+    if (r < 0)
+        listener_free(l);
+    return r;
+}
+
+/* All addresses that the text stands for. A host's name may have some that this machine has not: one must do. */
+static int want_text(struct wanting *w, const char *name, const char *text)
+{
+    _cleanup_free_ struct sockaddr_any *all = NULL;
+    struct address address;
+    const char *error = "out of memory";
+    int n, r, done = 0;
+
+    r = address_parse(text, &address, &error);
+    n = r < 0 ? r : address_resolve(&address, AF_UNSPEC, true, &all, &error);
+    if (n < 0) {
+        tell(w->report, w->userdata, "cannot listen on %s: %s", text, error);
+        return n;
+    }
+    for (int i = 0; i < n; i++) {
+        r = want_address(w, name, &all[i]);
+        if (r == 0)
+            done++;
+        else if (r != -EADDRNOTAVAIL && r != -EAFNOSUPPORT)
+            break;
+    }
+    if (r < 0 && (done == 0 || (r != -EADDRNOTAVAIL && r != -EAFNOSUPPORT))) {
+        tell(w->report, w->userdata, "cannot listen on %s: %s", text, strerror(-r));
+        return r;
+    }
+    return 0;
+}
+
+/* A passed socket counts with its name's section. */
+static int want_inherited(struct wanting *w, const struct config *config)
+{
+    for (size_t i = 0; i < w->have->n; i++) {
+        struct listener *l = w->have->items[i];
+
+        if (!l->inherited)
+            continue;
+        if (!config_find(config, l->name)) {
+            tell(w->report, w->userdata,
+                 "the configuration has no section [Listener %s] for %s, the socket that systemd "
+                 "passed by that name",
+                 l->name, l->address);
+            return -ESRCH;
+        }
+        if (add(&w->want, l) < 0) {
+            w->report(w->userdata, "out of memory");
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+static bool inherited(const struct wanting *w, const char *name)
+{
+    for (size_t i = 0; i < w->have->n; i++)
+        if (w->have->items[i]->inherited && strcmp(w->have->items[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
+static int want_configured(struct wanting *w, const struct config *config)
+{
+    for (size_t i = 0; i < config->n_listeners; i++) {
+        const struct config_listener *l = &config->listeners[i];
+
+        if (inherited(w, l->settings->name))
+            continue;
+        for (size_t j = 0; j < l->n_listen; j++) {
+            int r = want_text(w, l->settings->name, l->listen[j]);
+
+            if (r < 0)
+                return r;
+        }
+    }
+    return 0;
+}
+
+int listeners_want(const struct listeners *have, const struct config *config,
+                   const char *const listen[], size_t n_listen, struct listeners *ret,
+                   listeners_report_fn report, void *userdata)
+{
+    struct wanting w = { .have = have, .report = report, .userdata = userdata };
+    int r;
+
+    r = want_inherited(&w, config);
+    if (w.want.n > 0)
+        n_listen = 0;
+    for (size_t i = 0; i < n_listen && r == 0; i++)
+        r = want_text(&w, "default", listen[i]);
+    if (r == 0 && n_listen == 0)
+        r = want_configured(&w, config);
+    if (r == 0 && w.want.n == 0)
+        r = want_text(&w, "default", default_address);
+    if (r < 0) {
+        listeners_revert(have, &w.want);
+        return r;
+    }
+    *ret = w.want;
+    return 0;
+}
+
+void listeners_revert(const struct listeners *have, struct listeners *want)
+{
+    for (size_t i = 0; i < want->n; i++)
+        if (!contains(have, want->items[i]))
+            listener_free(want->items[i]);
+    free(want->items);
+    *want = (struct listeners){ 0 };
+}
+
+void listeners_commit(struct listeners *have, struct listeners *want, struct listener **retired)
+{
+    for (size_t i = 0; i < have->n; i++)
+        if (!contains(want, have->items[i])) {
+            have->items[i]->next = *retired;
+            *retired = have->items[i];
+        }
+    free(have->items);
+    *have = *want;
+    *want = (struct listeners){ 0 };
+}
+
+struct worker_plan *listeners_plan(const struct listeners *ls, const struct config *config)
+{
+    struct worker_plan *plan = calloc(1, sizeof *plan + ls->n * sizeof plan->items[0]);
+
+    if (!plan)
+        return NULL;
+    plan->n = ls->n;
+    for (size_t i = 0; i < ls->n; i++) {
+        plan->items[i].listener = ls->items[i];
+        plan->items[i].settings = settings_ref(config_find(config, ls->items[i]->name)->settings);
+    }
+    return plan;
+}

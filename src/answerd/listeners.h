@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stddef.h>
+
+#include "answerd/config.h"
+#include "answerd/listener.h"
+#include "answerd/worker.h"
+
+/*
+ * All listening sockets: those that systemd passed, else those of --listen, else those of Listen=, else
+ * 127.0.0.1:8080. A reload finds those again that it still wants, so that no connection is refused meanwhile.
+ */
+struct listeners {
+    struct listener **items;
+    size_t n;
+};
+
+/* Is told what is wrong, as one line. */
+typedef void (*listeners_report_fn)(void *userdata, const char *line);
+
+/* Takes the sockets that systemd passed. 0; or a negative errno after a report. */
+int listeners_adopt(struct listeners *ls, listeners_report_fn report, void *userdata);
+
+/*
+ * What `config` wants, given what there is: *ret holds the passed sockets and those already open that are still wanted,
+ * and newly opened ones. `listen`: of --listen, n_listen addresses, which win over the configuration's.
+ *
+ * 0; or a negative errno after a report, with nothing changed: -ESRCH where a passed socket has no section. On success either listeners_commit() or
+ * listeners_revert() has to follow.
+ */
+int listeners_want(const struct listeners *have, const struct config *config,
+                   const char *const listen[], size_t n_listen, struct listeners *ret,
+                   listeners_report_fn report, void *userdata);
+
+/* `have` becomes `want`; listeners that are not wanted any more are put on the list *retired. */
+void listeners_commit(struct listeners *have, struct listeners *want, struct listener **retired);
+
+/* Closes what was newly opened for `want`, and frees it. */
+void listeners_revert(const struct listeners *have, struct listeners *want);
+
+void listeners_free(struct listeners *ls);
+
+/* A plan for one worker, with the settings that `config` has for each; or NULL, out of memory. */
+struct worker_plan *listeners_plan(const struct listeners *ls, const struct config *config);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "answerd/options.h"
+#include "answerd/server.h"
+
+int main(int argc, char *argv[])
+{
+    struct options options;
+    int r, status;
+
+    r = options_parse(argc, argv, &options);
+    if (r <= 0)
+        return r < 0 ? EXIT_USAGE : EXIT_OK;
+    status = options.check ? server_check(&options) : server_run(&options);
+    options_free(&options);
+    return status;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "answerd/options.h"
+#include "net/address.h"
+
+static const char help[] =
+    "Usage: answerd [OPTION…]\n"
+    "Writes each message it is sent into the journal, and answers it.\n"
+    "\n"
+    "  -c, --config=FILE     read FILE (default: " SYSCONFDIR "/answerd/answerd.conf, where there\n"
+    "                        is one)\n"
+    "  -l, --listen=ADDRESS  HOST:PORT, :PORT, [V6]:PORT, /path, unix:/path or @abstract;\n"
+    "                        may be repeated (default: 127.0.0.1:8080)\n"
+    "  -f, --framing=NAME    what a message is: line (default), length, netstring, chunk\n"
+    "  -r, --reply=TEMPLATE  what is answered (default: ok), with {message} {id} {peer}\n"
+    "                        {listener} {seq} {time}, {{ }} for braces, \\n \\r \\t \\\\ \\xHH\n"
+    "  -w, --workers=N|auto  threads that serve (default: auto, one for each CPU)\n"
+    "      --record=WHERE    write messages to the journal (default, where there is one),\n"
+    "                        to stderr, or none\n"
+    "      --check           read the configuration, say what is wrong with it, exit\n"
+    "  -h, --help            show this\n"
+    "  -V, --version         show the version\n"
+    "\n"
+    "Sockets come from systemd, else from --listen, else from Listen= in FILE.\n"
+    "SIGTERM, SIGINT: answer what has arrived, then end; SIGHUP: read FILE again;\n"
+    "SIGUSR1: log the counters. See answerd(8) and answerd.conf(5).\n";
+
+enum { OPTION_RECORD = 256, OPTION_CHECK };
+
+static const struct option long_options[] = {
+    { "config", required_argument, NULL, 'c' },
+    { "listen", required_argument, NULL, 'l' },
+    { "framing", required_argument, NULL, 'f' },
+    { "reply", required_argument, NULL, 'r' },
+    { "workers", required_argument, NULL, 'w' },
+    { "record", required_argument, NULL, OPTION_RECORD },
+    { "check", no_argument, NULL, OPTION_CHECK },
+    { "help", no_argument, NULL, 'h' },
+    { "version", no_argument, NULL, 'V' },
+    { NULL, 0, NULL, 0 },
+};
+
+void options_free(struct options *o)
+{
+    free(o->listen);
+    o->listen = NULL;
+    o->n_listen = 0;
+}
+
+static int add_listen(struct options *o, const char *text)
+{
+    struct address address;
+    const char *error, **listen;
+
+    if (address_parse(text, &address, &error) < 0) {
+        (void)fprintf(stderr, "answerd: --listen=%s: %s\n", text, error);
+        return -EINVAL;
+    }
+    listen = reallocarray(o->listen, o->n_listen + 1, sizeof *listen);
+    if (!listen) {
+        (void)fputs("answerd: out of memory\n", stderr);
+        return -ENOMEM;
+    }
+    o->listen = listen;
+    o->listen[o->n_listen++] = text;
+    return 0;
+}
+
+/* 1, 0 or negative as options_parse(). */
+static int take_option(struct options *o, int option)
+{
+    switch (option) {
+    case 'c':
+        o->config = optarg;
+        return 1;
+    case 'l':
+        return add_listen(o, optarg) < 0 ? -EINVAL : 1;
+    case 'f':
+        o->overrides.framing = optarg;
+        return 1;
+    case 'r':
+        o->overrides.reply = optarg;
+        return 1;
+    case 'w':
+        o->overrides.workers = optarg;
+        return 1;
+    case OPTION_RECORD:
+        o->overrides.record = optarg;
+        return 1;
+    case OPTION_CHECK:
+        o->check = true;
+        return 1;
+    case 'h':
+        (void)fputs(help, stdout);
+        return 0;
+    case 'V':
+        (void)puts("answerd " PACKAGE_VERSION);
+        return 0;
+    default:
+        return -EINVAL; /* getopt_long(3) has said what is wrong */
+    }
+}
+
+int options_parse(int argc, char *argv[], struct options *ret)
+{
+    struct options o = { 0 };
+    int option, r = 1;
+
+    while (r > 0 && (option = getopt_long(argc, argv, "c:l:f:r:w:hV", long_options, NULL)) >= 0)
+        r = take_option(&o, option);
+    if (r > 0 && optind < argc) {
+        (void)fprintf(stderr, "answerd: unexpected argument: %s\n", argv[optind]);
+        r = -EINVAL;
+    }
+    if (r > 0)
+        *ret = o;
+    else
+        options_free(&o);
+    return r;
+}

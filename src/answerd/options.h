@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "answerd/config.h"
+
+/* The command line. All strings are borrowed from argv. */
+struct options {
+    const char *config; /* as given; NULL: none was */
+    const char **listen;
+    size_t n_listen;
+    struct config_overrides overrides;
+    bool check;
+};
+
+/*
+ * 1: go on, with *ret, to be freed with options_free(). 0: --help or --version was all. Negative: a usage error, which
+ * has been written to standard error in one line.
+ */
+int options_parse(int argc, char *argv[], struct options *ret);
+void options_free(struct options *o);

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "answerd/connection.h"
+#include "answerd/log.h"
+#include "answerd/recorder.h"
+#include "answerd/worker.h"
+#include "base/macros.h"
+#include "journal/entry.h"
+#include "journal/stderr.h"
+
+/* A missing journal is looked for again after 100 ms, then at twice the time, up to a second: it is found within two
+ * seconds of its return. */
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_MAX_MS   1000
+#define STRAINED_MS      10
+#define REPORT_AFTER_MS  1000 /* a journal that is full for a moment is how a busy one works */
+
+void recorder_init(struct recorder *r, const char *name)
+{
+    r->source = (struct source){ .fd = -1, .kind = SOURCE_RECORDER };
+    r->name = name;
+    r->show_fd = -1;
+    r->parked_tail = &r->parked;
+    r->backoff_ms = BACKOFF_FIRST_MS;
+}
+
+void recorder_deinit(struct recorder *r)
+{
+    timer_cancel(&r->retry);
+    sink_deinit(&r->sink);
+    buffer_free(&r->replies);
+    buffer_free(&r->line);
+    r->show_fd = close_fd(r->show_fd);
+}
+
+bool recorder_ready(const struct recorder *r)
+{
+    return r->sink.state == SINK_READY && r->troubled_ms == 0 &&
+           r->sink.n_staged < SINK_BATCH_MAX && buffer_size(r->sink.bytes) < SINK_BATCH_BYTES;
+}
+
+void recorder_hold(struct recorder *r, struct connection *c, size_t size)
+{
+    r->held[r->n_held++] = (struct held_reply){ .connection = c, .size = size };
+    c->n_held++;
+}
+
+void recorder_extend(struct recorder *r, size_t size)
+{
+    r->held[r->n_held - 1].size += size;
+}
+
+void recorder_show(struct recorder *r, const struct record *record)
+{
+    if (r->show_fd < 0)
+        r->show_fd = stderr_open();
+    buffer_clear(r->line);
+    if (r->show_fd >= 0 && entry_text(&r->line, record) == 0 &&
+        buffer_append(&r->line, "\n", 1) == 0)
+        (void)stderr_write(r->show_fd, buffer_head(r->line), buffer_size(r->line));
+}
+
+void recorder_park(struct recorder *r, struct source *s)
+{
+    s->queued = true; /* on a list, if not on the loop's: events are noted and wait */
+    s->next = NULL;
+    *r->parked_tail = s;
+    r->parked_tail = &s->next;
+}
+
+static void unpark_all(struct worker *w, struct recorder *r)
+{
+    struct source *s = r->parked, *next;
+
+    r->parked = NULL;
+    r->parked_tail = &r->parked;
+    for (; s; s = next) {
+        next = s->next;
+        s->queued = false;
+        loop_queue(&w->loop, s);
+    }
+}
+
+/* Lets the oldest n replies go, those of one connection in one piece. */
+static void release(struct worker *w, struct recorder *r, size_t n)
+{
+    size_t end = r->first + n;
+
+    while (r->first < end) {
+        struct connection *c = r->held[r->first].connection;
+        size_t size = 0;
+        unsigned same = 0;
+
+        for (; r->first < end && r->held[r->first].connection == c; r->first++, same++)
+            size += r->held[r->first].size;
+        connection_release(w, c, buffer_head(r->replies), size, same);
+        buffer_consume(r->replies, size);
+    }
+    if (r->first == r->n_held) {
+        r->first = r->n_held = 0;
+        if (r->replies->capacity > 2 * (size_t)SINK_BATCH_BYTES)
+            buffer_free(&r->replies);
+        else
+            buffer_clear(r->replies);
+    }
+}
+
+static void trouble_begins(struct worker *w, struct recorder *r)
+{
+    if (r->troubled_ms > 0)
+        return;
+    r->troubled_ms = MAX(worker_ms(w), UINT64_C(1));
+    atomic_fetch_add(&w->waiting, 1);
+}
+
+static void trouble_ends(struct worker *w, struct recorder *r)
+{
+    if (r->troubled_ms == 0)
+        return;
+    if (r->reported)
+        log_event(EVENT_JOURNAL_BACK, "the %s takes records again, after %.1f s", r->name,
+                  (double)(worker_ms(w) - r->troubled_ms) / 1000);
+    r->troubled_ms = 0;
+    r->reported = false;
+    r->backoff_ms = BACKOFF_FIRST_MS;
+    atomic_fetch_sub(&w->waiting, 1);
+    timer_cancel(&r->retry);
+}
+
+/* What the sink's state asks for. */
+static void follow_up(struct worker *w, struct recorder *r)
+{
+    uint64_t now = worker_ms(w);
+
+    switch (r->sink.state) {
+    case SINK_READY:
+        trouble_ends(w, r);
+        unpark_all(w, r);
+        return;
+    case SINK_BLOCKED:
+        trouble_begins(w, r);
+        /* An edge will come; the timer is only there to report if it does not. */
+        if (!r->reported && !timer_armed(&r->retry))
+            timer_set(&w->wheel, &r->retry, now + REPORT_AFTER_MS);
+        return;
+    case SINK_STRAINED:
+        trouble_begins(w, r);
+        timer_set(&w->wheel, &r->retry, now + STRAINED_MS);
+        return;
+    case SINK_AWAY:
+        trouble_begins(w, r);
+        if (!r->reported)
+            log_event(EVENT_JOURNAL_AWAY, "the %s is away: no message is answered until it is back",
+                      r->name);
+        r->reported = true;
+        timer_set(&w->wheel, &r->retry, now + r->backoff_ms);
+        r->backoff_ms = MIN(r->backoff_ms * 2, (uint64_t)BACKOFF_MAX_MS);
+        return;
+    }
+}
+
+void recorder_commit(struct worker *w, struct recorder *r)
+{
+    size_t n;
+
+    if (r->sink.n_staged == 0)
+        return;
+    n = sink_flush(&r->sink);
+    if (n > 0) {
+        release(w, r, n);
+        if (r->troubled_ms > 0 && !r->reported) {
+            r->troubled_ms = worker_ms(w); /* it is slow, but not blocked */
+            timer_cancel(&r->retry);
+        }
+    }
+    follow_up(w, r);
+}
+
+void recorder_open(struct worker *w, struct recorder *r)
+{
+    int error = sink_open(&r->sink);
+
+    if (error == 0) {
+        r->source.fd = r->sink.fd;
+        r->source.ready = READY_OUT;
+        error = loop_add(&w->loop, &r->source, EPOLLOUT);
+        /* A regular file cannot be waited for, and need not be: it never blocks (epoll_ctl(2), EPERM). */
+        if (error < 0 && error != -EPERM) {
+            sink_close(&r->sink);
+        } else if (r->sink.n_staged > 0) {
+            recorder_commit(w, r);
+            return;
+        }
+    }
+    follow_up(w, r);
+}
+
+void recorder_dispatch(struct worker *w, struct recorder *r)
+{
+    r->source.ready = 0;
+    if (r->sink.fd < 0)
+        return;
+    if (r->sink.n_staged > 0)
+        recorder_commit(w, r);
+}
+
+void recorder_retry(struct worker *w, struct recorder *r)
+{
+    switch (r->sink.state) {
+    case SINK_READY:
+        return;
+    case SINK_BLOCKED:
+        r->reported = true;
+        log_event(EVENT_JOURNAL_BLOCKED,
+                  "the %s has taken nothing for %.1f s: replies wait, and reading stops", r->name,
+                  (double)(worker_ms(w) - r->troubled_ms) / 1000);
+        return;
+    case SINK_STRAINED:
+        recorder_commit(w, r);
+        return;
+    case SINK_AWAY:
+        recorder_open(w, r);
+        return;
+    }
+}

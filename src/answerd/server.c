@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "answerd/limits.h"
+#include "answerd/listeners.h"
+#include "answerd/log.h"
+#include "answerd/server.h"
+#include "answerd/service.h"
+#include "answerd/worker.h"
+#include "base/macros.h"
+
+/*
+ * The main thread: signals, reload, what systemd is told, the order of start and stop. It never waits for a worker: it
+ * sends commands, and is woken when they have been carried out.
+ *
+ *   STARTING ──► RUNNING ──► CLOSING ──► DRAINING ──► ended
+ *
+ * CLOSING: the workers give up the listeners. Only when all have, no connection can be on its way from one worker to
+ * another, and DRAINING may let each of them end.
+ */
+enum phase { STARTING, RUNNING, CLOSING, DRAINING };
+
+#define TICK_MS 1000
+/* Descriptors that are not connections: standard streams, the main thread's, a configuration file being read and a
+ * notification being sent; and for each worker its epoll, eventfd, recorders, and one entry too large for a datagram. */
+#define RESERVE            16
+#define RESERVE_PER_WORKER 6
+
+struct server {
+    const struct options *options;
+    const char *config_file; /* NULL: none */
+    bool by_hand;
+    struct config *config;
+    struct listeners listeners;
+    struct listener *retired; /* to be freed when all workers have forgotten them */
+    struct shared shared;
+    enum phase phase;
+    unsigned n_plans; /* sent to each worker */
+    bool reloading;   /* the last plan comes from a reload, and is still being carried out */
+
+    struct loop loop;
+    struct source signals, notify;
+    bool stop_now; /* without draining any longer */
+    uint64_t drain_until_ms;
+
+    uint64_t watchdog_ms, watchdog_next_ms;
+    unsigned n_pings;
+    uint64_t tick_next_ms, tick_messages;
+    char status[160];
+};
+
+static uint64_t now_ms(void)
+{
+    return clock_us(CLOCK_MONOTONIC) / 1000;
+}
+
+/* --- configuration */
+
+static void say(_unused_ void *userdata, const char *line)
+{
+    (void)fprintf(stderr, "answerd: %s\n", line);
+}
+
+/* Where --config says, else the usual place, where there is one. */
+static const char *config_file(const struct options *o)
+{
+    static const char usual[] = SYSCONFDIR "/answerd/answerd.conf";
+
+    return o->config ?: access(usual, F_OK) == 0 ? usual : NULL;
+}
+
+static enum record_mode default_record(void)
+{
+    return sink_journal_exists(getenv("ANSWERD_JOURNAL_SOCKET")) ? RECORD_JOURNAL : RECORD_STDERR;
+}
+
+static int exit_status(int error)
+{
+    return error == -ENOMEM || error == -EMFILE ? EXIT_SYSTEM : EXIT_BAD_CONFIG;
+}
+
+int server_check(const struct options *o)
+{
+    struct config *config;
+    int r = config_load(config_file(o), &o->overrides, default_record(), &config, say, NULL);
+
+    if (r < 0)
+        return exit_status(r);
+    config_free(config);
+    return EXIT_OK;
+}
+
+static unsigned n_cpus(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+/* Sets what workers may use up. -EMFILE where not one connection could be held. */
+static int set_limits(struct server *s)
+{
+    unsigned n_workers = s->shared.n_workers;
+    uint64_t descriptors = limits_descriptors(),
+             memory = s->config->memory_limit ?: limits_memory() / 4;
+    uint64_t reserve = RESERVE + RESERVE_PER_WORKER * n_workers + s->listeners.n;
+    uint64_t possible = descriptors > reserve ? descriptors - reserve : 0,
+             max = s->config->max_connections ?: possible;
+
+    if (possible == 0)
+        return -EMFILE;
+    if (max != UINT64_MAX && max > possible)
+        log_event(EVENT_NOTICE,
+                  "MaxConnections=%" PRIu64 " is more than the limit of %" PRIu64
+                  " descriptors allows: %" PRIu64 " it is",
+                  max, descriptors, possible);
+    atomic_store(&s->shared.max_connections, MIN(max, possible));
+    atomic_store(&s->shared.addresses.max, s->config->max_connections_per_address);
+    atomic_store(&s->shared.memory_limit, (size_t)MIN(memory / n_workers, (uint64_t)SIZE_MAX / 2));
+    return 0;
+}
+
+/* --- workers */
+
+/* Tells every worker what to accept from; all or, out of memory, none. */
+static int send_plans(struct server *s, const struct listeners *ls)
+{
+    unsigned n = s->shared.n_workers, done = 0;
+    _cleanup_free_ struct worker_plan **plans = calloc(n, sizeof *plans);
+
+    while (plans && done < n && (plans[done] = listeners_plan(ls, s->config)))
+        done++;
+    if (done < n) {
+        while (done > 0)
+            worker_plan_free(plans[--done]);
+        return -ENOMEM;
+    }
+    for (unsigned i = 0; i < n; i++)
+        worker_command(s->shared.workers[i], WORKER_SERVE, plans[i]);
+    s->n_plans++;
+    return 0;
+}
+
+static void command_all(struct server *s, unsigned commands)
+{
+    for (unsigned i = 0; i < s->shared.n_workers; i++)
+        worker_command(s->shared.workers[i], commands, NULL);
+}
+
+/* Whether all workers have carried out the first n plans. */
+static bool plans_done(const struct server *s, unsigned n)
+{
+    for (unsigned i = 0; i < s->shared.n_workers; i++)
+        if (atomic_load(&s->shared.workers[i]->plans_done) < n)
+            return false;
+    return true;
+}
+
+static bool all_ended(const struct server *s)
+{
+    for (unsigned i = 0; i < s->shared.n_workers; i++)
+        if (!atomic_load(&s->shared.workers[i]->ended))
+            return false;
+    return true;
+}
+
+static bool any_ended(const struct server *s)
+{
+    for (unsigned i = 0; i < s->shared.n_workers; i++)
+        if (atomic_load(&s->shared.workers[i]->ended))
+            return true;
+    return false;
+}
+
+static int start_workers(struct server *s)
+{
+    unsigned n = s->config->workers ?: n_cpus();
+    int r = 0;
+
+    s->shared.workers = calloc(n, sizeof(struct worker *));
+    if (!s->shared.workers)
+        return -ENOMEM;
+    for (; s->shared.n_workers < n && r == 0; s->shared.n_workers += r == 0)
+        r = worker_new(&s->shared, s->shared.n_workers, &s->shared.workers[s->shared.n_workers]);
+    return r;
+}
+
+static void free_workers(struct server *s)
+{
+    command_all(s, WORKER_STOP);
+    for (unsigned i = 0; i < s->shared.n_workers; i++)
+        worker_free(s->shared.workers[i]);
+    free(s->shared.workers);
+    s->shared.workers = NULL;
+    s->shared.n_workers = 0;
+}
+
+static void free_retired(struct server *s, bool all)
+{
+    for (struct listener **p = &s->retired, *l; (l = *p);) {
+        if (!all && !plans_done(s, l->retired)) {
+            p = &l->next;
+            continue;
+        }
+        *p = l->next;
+        listener_free(l);
+    }
+}
+
+/* --- reload */
+
+/* Keeps the first thing that is wrong. */
+static void keep_first(void *userdata, const char *line)
+{
+    char *text = userdata;
+
+    if (!*text)
+        (void)snprintf(text, PATH_MAX, "%s", line);
+}
+
+static int try_reload(struct server *s, char wrong[static PATH_MAX])
+{
+    struct config *config, *old = s->config;
+    struct listeners want;
+    int r;
+
+    r = config_load(s->config_file, &s->options->overrides, default_record(), &config, keep_first,
+                    wrong);
+    if (r < 0)
+        return r;
+    r = listeners_want(&s->listeners, config, s->options->listen, s->options->n_listen, &want,
+                       keep_first, wrong);
+    if (r < 0) {
+        config_free(config);
+        return r;
+    }
+    s->config = config;
+    r = send_plans(s, &want);
+    if (r < 0) {
+        keep_first(wrong, "out of memory");
+        s->config = old;
+        listeners_revert(&s->listeners, &want);
+        config_free(config);
+        return r;
+    }
+    listeners_commit(&s->listeners, &want, &s->retired);
+    for (struct listener *l = s->retired; l; l = l->next)
+        l->retired = l->retired ?: s->n_plans;
+    (void)set_limits(s);
+    if ((config->workers ?: n_cpus()) != s->shared.n_workers)
+        log_event(EVENT_NOTICE, "Workers= takes effect at the next start");
+    config_free(old);
+    return 0;
+}
+
+static void reload(struct server *s)
+{
+    char wrong[PATH_MAX] = "";
+
+    if (s->phase != RUNNING)
+        return;
+    service_notify("RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=Reloading",
+                   clock_us(CLOCK_MONOTONIC));
+    s->config_file = config_file(s->options);
+    if (try_reload(s, wrong) < 0) {
+        log_event(EVENT_RELOAD_REFUSED, "reload refused, the configuration stays as it was: %s",
+                  wrong);
+        service_notify("READY=1");
+        return;
+    }
+    s->reloading = true;
+}
+
+static void reload_done(struct server *s)
+{
+    s->reloading = false;
+    log_event(EVENT_RELOADED, "reloaded%s%s", s->config_file ? ": " : "", s->config_file ?: "");
+    service_notify("READY=1");
+}
+
+/* --- status */
+
+static uint64_t sum(const struct server *s, size_t offset)
+{
+    uint64_t total = 0;
+
+    for (unsigned i = 0; i < s->shared.n_workers; i++)
+        total +=
+            counter_get((const counter *)((const char *)&s->shared.workers[i]->counters + offset));
+    return total;
+}
+
+#define SUM(s, name) sum(s, offsetof(struct counters, name))
+
+static unsigned waiting(const struct server *s)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < s->shared.n_workers; i++)
+        n += atomic_load(&s->shared.workers[i]->waiting);
+    return n;
+}
+
+static void log_counters(struct server *s)
+{
+    log_event(EVENT_COUNTERS,
+              "connections=%" PRIu64 " accepted=%" PRIu64 " refused=%" PRIu64 " messages=%" PRIu64
+              " bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " timeouts=%" PRIu64
+              " protocol_errors=%" PRIu64 " shed=%" PRIu64,
+              atomic_load(&s->shared.n_connections), SUM(s, accepted), SUM(s, refused),
+              SUM(s, messages), SUM(s, bytes_in), SUM(s, bytes_out), SUM(s, timeouts),
+              SUM(s, protocol_errors), SUM(s, shed));
+}
+
+/* systemctl status shows this line. */
+static void tell_status(struct server *s)
+{
+    uint64_t messages = SUM(s, messages), rate = (messages - s->tick_messages) * 1000 / TICK_MS;
+    char status[sizeof s->status];
+
+    s->tick_messages = messages;
+    (void)snprintf(status, sizeof status,
+                   "%" PRIu64 " connections, %" PRIu64 " messages/s, %" PRIu64 " messages in all%s",
+                   atomic_load(&s->shared.n_connections), rate, messages,
+                   waiting(s) ? "; waiting for the journal" : "");
+    if (strcmp(status, s->status) == 0)
+        return;
+    memcpy(s->status, status, sizeof status);
+    service_notify("STATUS=%s", status);
+}
+
+/* The watchdog hears of us only when every worker has answered the last ping. */
+static void feed_watchdog(struct server *s)
+{
+    for (unsigned i = 0; i < s->shared.n_workers; i++)
+        if (atomic_load(&s->shared.workers[i]->pings_answered) < s->n_pings &&
+            !atomic_load(&s->shared.workers[i]->ended))
+            return;
+    service_notify("WATCHDOG=1");
+    s->n_pings++;
+    command_all(s, WORKER_PING);
+}
+
+/* --- start and stop */
+
+static void stop(struct server *s)
+{
+    static const struct listeners none = { 0 };
+
+    if (s->phase >= CLOSING) {
+        s->stop_now = true;
+        return;
+    }
+    s->drain_until_ms =
+        s->config->drain_ms == TIMER_NEVER ? TIMER_NEVER : now_ms() + s->config->drain_ms;
+    log_event(EVENT_STOPPING, "stopping: answering what has arrived, %" PRIu64 " connections",
+              atomic_load(&s->shared.n_connections));
+    service_notify("STOPPING=1\nSTATUS=Answering what has arrived");
+    /* Out of memory for a plan of nothing: then there is no orderly way. */
+    s->stop_now = send_plans(s, &none) < 0;
+    s->phase = CLOSING;
+}
+
+static void on_signals(struct server *s)
+{
+    struct signalfd_siginfo info;
+
+    while (read(s->signals.fd, &info, sizeof info) == sizeof info)
+        switch (info.ssi_signo) {
+        case SIGTERM:
+        case SIGINT:
+            stop(s);
+            break;
+        case SIGHUP:
+            reload(s);
+            break;
+        case SIGUSR1:
+            log_counters(s);
+            break;
+        }
+    s->signals.ready = 0;
+}
+
+static void ready(struct server *s)
+{
+    s->phase = RUNNING;
+    for (size_t i = 0; i < s->listeners.n; i++)
+        if (s->by_hand)
+            (void)fprintf(stderr, "listening on %s\n", s->listeners.items[i]->address);
+        else
+            log_event(EVENT_READY, "listening on %s (%s)", s->listeners.items[i]->address,
+                      s->listeners.items[i]->name);
+    service_notify("READY=1\nSTATUS=Listening");
+}
+
+/* Workers have done something. */
+static void progress(struct server *s)
+{
+    uint64_t value;
+
+    (void)!read(s->notify.fd, &value, sizeof value);
+    s->notify.ready = 0;
+    if (!plans_done(s, s->n_plans))
+        return;
+    free_retired(s, false);
+    if (s->phase == STARTING)
+        ready(s);
+    if (s->reloading)
+        reload_done(s);
+    if (s->phase == CLOSING) {
+        s->phase = DRAINING;
+        command_all(s, WORKER_DRAIN);
+    }
+}
+
+static int next_timeout(const struct server *s)
+{
+    uint64_t now = now_ms(), next = MIN(s->tick_next_ms, s->watchdog_next_ms);
+
+    if (s->phase >= CLOSING)
+        next = MIN(next, s->drain_until_ms);
+    return next == TIMER_NEVER ? -1 : next <= now ? 0 : (int)MIN(next - now, UINT64_C(60000));
+}
+
+static void run_timers(struct server *s)
+{
+    uint64_t now = now_ms();
+
+    if (s->tick_next_ms <= now) {
+        s->tick_next_ms = now + TICK_MS;
+        if (s->phase == RUNNING)
+            tell_status(s);
+    }
+    if (s->watchdog_next_ms <= now) {
+        s->watchdog_next_ms = now + s->watchdog_ms;
+        feed_watchdog(s);
+    }
+    if (s->phase >= CLOSING && s->drain_until_ms <= now)
+        s->stop_now = true;
+}
+
+static int run(struct server *s)
+{
+    while (!s->stop_now && !(s->phase == DRAINING && all_ended(s))) {
+        struct source *source;
+        int r = loop_wait(&s->loop, next_timeout(s));
+
+        if (r < 0) {
+            (void)fprintf(stderr, "answerd: epoll_wait: %s\n", strerror(-r));
+            return EXIT_SYSTEM;
+        }
+        run_timers(s);
+        while ((source = loop_next(&s->loop)))
+            if (source == &s->signals)
+                on_signals(s);
+            else
+                progress(s);
+        if (s->phase < DRAINING && any_ended(s))
+            return EXIT_SYSTEM; /* the worker has said why */
+    }
+    log_event(EVENT_STOPPED, "stopped after %" PRIu64 " messages; %" PRIu64 " connections cut off",
+              SUM(s, messages), atomic_load(&s->shared.n_connections));
+    return EXIT_OK;
+}
+
+static int open_loop(struct server *s)
+{
+    sigset_t set;
+    int r;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP);
+    (void)sigaddset(&set, SIGUSR1);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+
+    r = loop_init(&s->loop);
+    if (r < 0)
+        return r;
+    s->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    s->notify.fd = s->shared.notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->signals.fd < 0 || s->notify.fd < 0)
+        return -errno;
+    r = loop_add(&s->loop, &s->signals, EPOLLIN);
+    return r < 0 ? r : loop_add(&s->loop, &s->notify, EPOLLIN);
+}
+
+static int make_run_id(struct server *s)
+{
+    uint64_t random;
+
+    if (getrandom(&random, sizeof random, 0) != sizeof random)
+        return -errno;
+    (void)snprintf(s->shared.run_id, sizeof s->shared.run_id, "%016" PRIx64, random);
+    return 0;
+}
+
+/* Everything but configuration and listeners. */
+static int start(struct server *s)
+{
+    int r;
+
+    s->watchdog_ms = service_watchdog_ms() / 4;
+    s->watchdog_next_ms = s->watchdog_ms ? now_ms() : TIMER_NEVER;
+    s->tick_next_ms = getenv("NOTIFY_SOCKET") ? now_ms() + TICK_MS : TIMER_NEVER;
+    s->shared.show = s->by_hand && isatty(STDERR_FILENO);
+    address_limit_init(&s->shared.addresses, UINT64_MAX);
+    r = make_run_id(s);
+    if (r >= 0)
+        r = start_workers(s);
+    if (r >= 0)
+        r = set_limits(s);
+    if (r >= 0)
+        r = send_plans(s, &s->listeners);
+    return r;
+}
+
+static void deinit(struct server *s)
+{
+    if (s->shared.workers)
+        free_workers(s);
+    free_retired(s, true);
+    listeners_free(&s->listeners);
+    config_free(s->config);
+    address_limit_deinit(&s->shared.addresses);
+    s->signals.fd = close_fd(s->signals.fd);
+    s->notify.fd = close_fd(s->notify.fd);
+    loop_deinit(&s->loop);
+    log_close();
+}
+
+int server_run(const struct options *o)
+{
+    struct server s = {
+        .options = o,
+        .config_file = config_file(o),
+        .by_hand = service_by_hand(),
+        .loop.epoll_fd = -1,
+        .signals.fd = -1,
+        .notify.fd = -1,
+    };
+    struct listeners want;
+    int r, status;
+
+    s.shared.journal_path = getenv("ANSWERD_JOURNAL_SOCKET");
+    r = config_load(s.config_file, &o->overrides, default_record(), &s.config, say, NULL);
+    if (r < 0)
+        return exit_status(r);
+    log_open(s.by_hand, s.shared.journal_path);
+    r = listeners_adopt(&s.listeners, say, NULL);
+    if (r >= 0)
+        r = listeners_want(&s.listeners, s.config, o->listen, o->n_listen, &want, say, NULL);
+    if (r >= 0)
+        listeners_commit(&s.listeners, &want, &s.retired);
+    status = r == -ESRCH ? EXIT_BAD_CONFIG : EXIT_SYSTEM;
+    if (r >= 0) {
+        r = open_loop(&s);
+        if (r >= 0)
+            r = start(&s);
+        if (r < 0)
+            (void)fprintf(stderr, "answerd: cannot start: %s\n", strerror(-r));
+        status = r < 0 ? EXIT_SYSTEM : run(&s);
+    }
+    deinit(&s);
+    return status;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "answerd/service.h"
+
+/* JOURNAL_STREAM names the device and inode of the stream that systemd connected to the journal; a shell's child
+ * inherits the variable and has another standard error (systemd.exec(5)). */
+static bool stderr_is_journal(void)
+{
+    const char *text = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat st;
+
+    return text && sscanf(text, "%llu:%llu", &device, &inode) == 2 &&
+           fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
+bool service_by_hand(void)
+{
+    return !getenv("NOTIFY_SOCKET") && !stderr_is_journal();
+}
+
+/* sd_listen_fds_with_names(3) says "unknown" where no names were passed; a socket unit without FileDescriptorName=
+ * passes its own name, which ends in .socket. */
+static bool unnamed(const char *name)
+{
+    size_t n = strlen(name);
+
+    return n == 0 || strcmp(name, "unknown") == 0 ||
+           (n > 7 && strcmp(name + n - 7, ".socket") == 0);
+}
+
+static void free_names(char ***names)
+{
+    for (size_t i = 0; *names && (*names)[i]; i++)
+        free((*names)[i]);
+    free(*names);
+}
+
+int service_sockets(struct service_socket **ret)
+{
+    _cleanup_(free_names) char **names = NULL;
+    struct service_socket *sockets;
+    int n;
+
+    n = sd_listen_fds_with_names(1, &names);
+    if (n <= 0)
+        return n;
+    sockets = calloc((size_t)n, sizeof *sockets);
+    if (!sockets)
+        return -ENOMEM;
+    for (int i = 0; i < n; i++) {
+        sockets[i].fd = SD_LISTEN_FDS_START + i;
+        sockets[i].name = strdup(unnamed(names[i]) ? "default" : names[i]);
+        if (!sockets[i].name) {
+            service_sockets_free(sockets, i);
+            return -ENOMEM;
+        }
+    }
+    *ret = sockets;
+    return n;
+}
+
+void service_sockets_free(struct service_socket *sockets, int n)
+{
+    for (int i = 0; i < n; i++)
+        free(sockets[i].name);
+    free(sockets);
+}
+
+void service_notify(const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    /* That nobody could be told is nothing that anybody could be told. */
+    (void)sd_notify(0, text);
+}
+
+uint64_t service_watchdog_ms(void)
+{
+    uint64_t us;
+
+    return sd_watchdog_enabled(0, &us) > 0 ? MAX(us / 1000, UINT64_C(1)) : 0;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "answerd/acceptor.h"
+#include "answerd/recorder.h"
+#include "answerd/shared.h"
+#include "base/clock.h"
+#include "base/pool.h"
+#include "base/timer.h"
+#include "net/loop.h"
+
+/*
+ * A thread with a loop, and all that belongs to it alone: connections, timers, recorders, scratch space. Others reach
+ * it in two ways only: by commands, and by registering an accepted socket with its loop.
+ */
+
+#define READ_SIZE (128 * 1024) /* what one recv() may return */
+
+/* What a source is part of: source.kind. */
+enum source_kind {
+    SOURCE_CONNECTION,
+    SOURCE_ACCEPTOR,
+    SOURCE_HANDOVER,
+    SOURCE_RECORDER,
+    SOURCE_COMMAND
+};
+
+/* Written by the worker alone and read by anyone: relaxed, and without the bus lock of an atomic increment. */
+typedef atomic_uint_least64_t counter;
+
+static inline void count(counter *c, uint64_t n)
+{
+    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
+static inline uint64_t counter_get(const counter *c)
+{
+    return atomic_load_explicit((counter *)c, memory_order_relaxed);
+}
+
+struct counters {
+    counter accepted, refused, messages, bytes_in, bytes_out, timeouts, protocol_errors, shed;
+};
+
+enum worker_command {
+    WORKER_PING = 1 << 0,  /* say that you are alive */
+    WORKER_SERVE = 1 << 1, /* take over `plan` */
+    WORKER_DRAIN = 1 << 2, /* answer what has arrived, then end */
+    WORKER_STOP = 1 << 3,  /* end at once */
+};
+
+/* Which listeners to accept from, and with which settings: one for each worker, which frees it. */
+struct worker_plan {
+    size_t n;
+    struct plan_item {
+        struct listener *listener;
+        struct settings *settings; /* a reference */
+    } items[];
+};
+
+void worker_plan_free(struct worker_plan *plan);
+
+struct worker {
+    struct shared *shared;
+    struct loop loop;
+    struct timer_wheel wheel;
+    struct moment now;
+    struct pool connections;
+    struct recorder journal, console;
+    struct acceptor *acceptors;
+    struct buffer *reply;     /* scratch: replies that need no record */
+    struct source *graveyard; /* closed connections, to be freed at the end of the turn */
+    size_t memory;            /* bytes in the buffers of all connections */
+    bool draining, stopping;
+
+    struct source command; /* an eventfd */
+    atomic_uint commands;  /* enum worker_command */
+    _Atomic(struct worker_plan *) plan;
+
+    /* For other threads. */
+    pthread_t thread;
+    unsigned index;
+    atomic_uint_least64_t n_connections; /* how loaded this worker is */
+    atomic_uint pings_answered;
+    atomic_uint plans_done;
+    atomic_bool ended;
+    atomic_uint waiting; /* recorders that take nothing */
+    struct counters counters;
+
+    uint8_t scratch[READ_SIZE];
+};
+
+/* Creates a worker and its thread. 0 or a negative errno. */
+int worker_new(struct shared *shared, unsigned index, struct worker **ret);
+
+/* From any thread. plan, for WORKER_SERVE, is taken over. */
+void worker_command(struct worker *w, unsigned commands, struct worker_plan *plan);
+
+/* Waits for the thread's end and frees everything. */
+void worker_free(struct worker *w);
+
+/* --- for the parts of a worker, on its own thread --- */
+
+static inline uint64_t worker_ms(const struct worker *w)
+{
+    return w->now.mono_us / 1000;
+}
+
+/* The recorder that settings ask for, or NULL where messages are not written down. */
+struct recorder *worker_recorder(struct worker *w, const struct settings *settings);
+
+/* The connection's memory is freed at the end of the turn. */
+void worker_bury(struct worker *w, struct connection *c);
+
+/* A connection ended: those that wait for a place may come. */
+void worker_connection_gone(struct worker *w);
