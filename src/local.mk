@@ -24,7 +24,8 @@ ask_libs = \
 	src/libnet.a \
 	src/libbase.a \
 	$(LIBEDIT_LIBS) \
-	$(JANSSON_LIBS)
+	$(JANSSON_LIBS) \
+	-lm
 ask_bench_libs = \
 	src/libaskbench.a \
 	src/libprotocol.a \

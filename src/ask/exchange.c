@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ask/exchange.h"
+#include "base/clock.h"
+#include "base/parse.h"
+
+/* Taken from the socket in one read, which is what FRAMING_CHUNK calls a reply. */
+#define READ_SIZE (64 * 1024)
+
+uint64_t exchange_now(void)
+{
+    return clock_us(CLOCK_MONOTONIC);
+}
+
+void exchange_init(struct exchange *e, const struct options *options, bool terminal)
+{
+    *e = (struct exchange){
+        .options = options,
+        .connection.fd = -1,
+        .render = { options->form, options->framing, terminal },
+        .timeout_us = options->timeout_us,
+    };
+    replies_init(&e->replies, options->framing, options->reply_max);
+    pending_init(&e->pending, options->form == FORM_JSON);
+}
+
+void exchange_deinit(struct exchange *e)
+{
+    connection_close(&e->connection);
+    replies_deinit(&e->replies);
+    pending_deinit(&e->pending);
+    buffer_free(&e->output);
+}
+
+int exchange_fail(struct exchange *e, enum status status, const char *format, ...)
+{
+    va_list args;
+
+    if (e->status != STATUS_OK && (e->status != STATUS_MISMATCH || status == STATUS_MISMATCH))
+        return -1;
+    e->status = status;
+    va_start(args, format);
+    (void)vsnprintf(e->failure, sizeof e->failure, format, args);
+    va_end(args);
+    return -1;
+}
+
+static int fail_errno(struct exchange *e, int r)
+{
+    return exchange_fail(e, STATUS_SYSTEM, "%s", strerror(-r));
+}
+
+int exchange_connect(struct exchange *e)
+{
+    const struct options *o = e->options;
+    _cleanup_free_ char *error = NULL;
+    int r;
+
+    r = connection_open(&e->connection, &o->address, o->family, o->timeout_us, &error);
+    if (r == -ENOMEM)
+        return fail_errno(e, r);
+    if (r < 0)
+        return exchange_fail(e, STATUS_CONNECT, "%s", error ? error : "cannot connect");
+    return 0;
+}
+
+int exchange_send(struct exchange *e, const void *text, size_t size)
+{
+    uint64_t now = exchange_now();
+    int r;
+
+    r = frame_append(e->options->framing, &e->connection.out, text, size, false);
+    if (r == 0)
+        r = pending_push(&e->pending, text, size, now);
+    if (r < 0)
+        return fail_errno(e, r);
+    if (e->pending.count == 1)
+        e->progress_us = now;
+    e->sent++;
+    return 0;
+}
+
+static int write_output(int fd, const uint8_t *bytes, size_t n)
+{
+    while (n > 0) {
+        ssize_t written = write(fd, bytes, n);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        /* Somebody else, who shares it, made it non-blocking. */
+        if (written < 0 && errno == EAGAIN) {
+            (void)poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, -1);
+            continue;
+        }
+        if (written < 0)
+            return -errno;
+        bytes += written;
+        n -= (size_t)written;
+    }
+    return 0;
+}
+
+int exchange_show(struct exchange *e)
+{
+    size_t n = buffer_size(e->output);
+    int r;
+
+    if (n == 0)
+        return 0;
+    if (e->show)
+        r = e->show(e->show_userdata, buffer_head(e->output), n);
+    else
+        r = write_output(STDOUT_FILENO, buffer_head(e->output), n);
+    buffer_clear(e->output);
+    if (r < 0)
+        return exchange_fail(e, STATUS_SYSTEM, "standard output: %s", strerror(-r));
+    return 0;
+}
+
+/* REG_STARTEND (regcomp(3)) gives the length, so that a NUL in the reply ends nothing. */
+static bool matches(const struct exchange *e, const struct frame *reply)
+{
+    regmatch_t range = { 0, (regoff_t)reply->size };
+
+    return !e->options->expect_text ||
+           regexec(&e->options->expect, (const char *)reply->data, 1, &range, REG_STARTEND) == 0;
+}
+
+static int take_reply(struct exchange *e, const struct frame *reply, uint64_t now_us)
+{
+    struct pending_message message;
+    struct answer answer = {
+        .number = ++e->received,
+        .reply = reply->data,
+        .size = reply->size,
+    };
+    int r;
+
+    if (pending_pop(&e->pending, &message)) {
+        answer.message = message.text;
+        answer.message_size = message.size;
+        answer.rtt_us = now_us - message.sent_us;
+        rtt_add(&e->rtt, answer.rtt_us);
+        e->answered++;
+        e->progress_us = now_us;
+        if (!matches(e, reply)) {
+            e->mismatched++;
+            (void)exchange_fail(e, STATUS_MISMATCH, "reply %" PRIu64 " does not match '%s'",
+                                answer.number, e->options->expect_text);
+        }
+    }
+    r = render_reply(&e->render, &answer, &e->output);
+    return r < 0 ? fail_errno(e, r) : 0;
+}
+
+static int take_replies(struct exchange *e, uint64_t now_us)
+{
+    char limit[32];
+    struct frame reply;
+    int r;
+
+    for (;;) {
+        r = replies_next(&e->replies, &reply);
+        if (r == 0)
+            return 0;
+        if (r < 0)
+            break;
+        r = take_reply(e, &reply, now_us);
+        if (r < 0)
+            return r;
+    }
+    switch (-r) {
+    case FRAME_TOO_LONG:
+        (void)snprintf(limit, sizeof limit, "%" PRIu64, e->options->reply_max);
+        return exchange_fail(e, STATUS_ENDED, "a reply is longer than %s bytes (--max-reply)",
+                             limit);
+    case FRAME_TRUNCATED:
+        return exchange_fail(e, STATUS_ENDED, "the server closed the connection inside a reply");
+    default:
+        return exchange_fail(e, STATUS_ENDED, "a reply is not in --framing=%s",
+                             framing_name(e->options->framing));
+    }
+}
+
+/* error: what the kernel said, 0 for an orderly end. */
+static int ended(struct exchange *e, int error)
+{
+    const char *why = error ? strerror(-error) : "the server closed the connection";
+
+    if (e->pending.count == 0)
+        return 0;
+    return exchange_fail(e, STATUS_ENDED, "%s; without a reply: %zu of %" PRIu64 " messages", why,
+                         e->pending.count, e->sent);
+}
+
+static int receive(struct exchange *e)
+{
+    uint8_t bytes[READ_SIZE];
+    ssize_t n = connection_receive(&e->connection, bytes, sizeof bytes);
+    uint64_t now = exchange_now();
+    int r;
+
+    if (n == -EAGAIN)
+        return 0;
+    if (n > 0) {
+        r = replies_feed(&e->replies, bytes, (size_t)n);
+        return r < 0 ? fail_errno(e, r) : take_replies(e, now);
+    }
+    if (n == 0) {
+        replies_end(&e->replies);
+        r = take_replies(e, now);
+        if (r < 0)
+            return r;
+    }
+    return ended(e, (int)n);
+}
+
+/* ppoll(2) takes a relative time; the clock's µs are rounded by nobody. */
+static struct timespec *remaining(uint64_t until_us, uint64_t now_us, struct timespec *ret)
+{
+    uint64_t us = until_us > now_us ? until_us - now_us : 0;
+
+    if (until_us == EXCHANGE_FOREVER)
+        return NULL;
+    *ret = (struct timespec){ (time_t)(us / 1000000), (long)(us % 1000000 * 1000) };
+    return ret;
+}
+
+/* When a reply is late. */
+static uint64_t deadline(const struct exchange *e)
+{
+    uint64_t at;
+
+    if (e->pending.count == 0 || e->timeout_us == SPAN_INFINITY ||
+        __builtin_add_overflow(e->progress_us, e->timeout_us, &at))
+        return EXCHANGE_FOREVER;
+    return at;
+}
+
+int exchange_wait(struct exchange *e, struct pollfd *extra, size_t n_extra, uint64_t until_us)
+{
+    struct connection *c = &e->connection;
+    struct pollfd fds[1 + EXCHANGE_EXTRA_MAX];
+    struct timespec timeout;
+    char span[SPAN_TEXT_MAX];
+    uint64_t now;
+
+    if (exchange_show(e) < 0)
+        return -1;
+    if (connection_flush(c))
+        e->progress_us = exchange_now();
+    now = exchange_now();
+
+    /* A negative descriptor is passed over (poll(2)): an ended connection would be ready for ever.
+     */
+    fds[0] = (struct pollfd){ .fd = c->ended ? -1 : c->fd, .events = POLLIN };
+    if (buffer_size(c->out) > 0)
+        fds[0].events |= POLLOUT;
+    for (size_t i = 0; i < n_extra; i++)
+        fds[1 + i] = extra[i];
+    if (ppoll(fds, 1 + n_extra, remaining(MIN(until_us, deadline(e)), now, &timeout), NULL) < 0) {
+        if (errno != EINTR)
+            return exchange_fail(e, STATUS_SYSTEM, "poll: %s", strerror(errno));
+        for (size_t i = 0; i < n_extra; i++)
+            extra[i].revents = 0;
+        return 0;
+    }
+    for (size_t i = 0; i < n_extra; i++)
+        extra[i].revents = fds[1 + i].revents;
+
+    if (fds[0].revents & ~POLLOUT)
+        return receive(e);
+    if (c->ended)
+        return ended(e, c->send_error);
+    if (exchange_now() >= deadline(e))
+        return exchange_fail(e, STATUS_TIMEOUT, "no reply within %s",
+                             format_span(e->timeout_us, span));
+    return 0;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ask/connection.h"
+#include "ask/options.h"
+#include "ask/pending.h"
+#include "ask/render.h"
+#include "ask/replies.h"
+#include "ask/rtt.h"
+#include "base/macros.h"
+
+/*
+ * Messages out, replies in, and what became of them: what all of ask's modes have in common. A mode
+ * decides what is sent and when, and waits in exchange_wait(), where everything else happens.
+ */
+
+enum status {
+    STATUS_OK = 0,
+    STATUS_MISMATCH = 1,
+    STATUS_USAGE = 2,
+    STATUS_CONNECT = 3,
+    STATUS_TIMEOUT = 4,
+    STATUS_ENDED = 5,
+    STATUS_SYSTEM = 71, /* EX_OSERR of sysexits.h */
+};
+
+#define EXCHANGE_EXTRA_MAX 2
+#define EXCHANGE_FOREVER   UINT64_MAX
+
+struct exchange;
+
+/* Shows lines of output. 0 or a negative errno. */
+typedef int (*exchange_show_fn)(void *userdata, const void *text, size_t n);
+
+struct exchange {
+    const struct options *options;
+    struct connection connection;
+    struct replies replies;
+    struct pending pending;
+    struct render render;
+    struct buffer *output; /* rendered, not yet shown */
+    exchange_show_fn show; /* NULL: standard output */
+    void *show_userdata;
+
+    struct rtt rtt;
+    uint64_t sent, answered, received, mismatched;
+    uint64_t timeout_us;  /* for a reply */
+    uint64_t progress_us; /* when bytes last left, or a reply last came */
+
+    enum status status;
+    char failure[1024]; /* for people, where status is not STATUS_OK */
+};
+
+/* Not connected yet. options must outlive it. */
+void exchange_init(struct exchange *e, const struct options *options, bool terminal);
+void exchange_deinit(struct exchange *e);
+
+/* The functions below return 0, or -1 once the exchange has failed: then status and failure say
+ * why. */
+
+int exchange_connect(struct exchange *e);
+
+/* Puts a message on its way; its reply will be the first after those of all before it. */
+int exchange_send(struct exchange *e, const void *text, size_t size);
+
+/*
+ * Sends and receives until something happened: something was received or sent, one of `extra` (at
+ * most EXCHANGE_EXTRA_MAX) is ready, which its revents then say, or the clock shows until_us
+ * (exchange_now(), or EXCHANGE_FOREVER). Replies are shown before it waits.
+ *
+ * Fails when a reply is late, or cannot be read, and when the connection ends while messages are
+ * without a reply. Where none is, connection.ended says that it ended.
+ */
+int exchange_wait(struct exchange *e, struct pollfd *extra, size_t n_extra, uint64_t until_us);
+
+/* Shows the replies that have arrived. */
+int exchange_show(struct exchange *e);
+
+/* Notes a failure. The first one counts, but that anything is worse than a reply that did not
+ * match. Always returns -1. */
+_printf_(3, 4) int exchange_fail(struct exchange *e, enum status status, const char *format, ...);
+
+/* CLOCK_MONOTONIC, in µs. */
+uint64_t exchange_now(void);

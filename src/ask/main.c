@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "ask/modes.h"
+
+static int say(const char *text)
+{
+    if (fputs(text, stdout) < 0 || fflush(stdout) != 0) {
+        (void)fprintf(stderr, "ask: standard output: %m\n");
+        return STATUS_SYSTEM;
+    }
+    return STATUS_OK;
+}
+
+static int ask(const struct options *o)
+{
+    bool terminal = isatty(STDOUT_FILENO);
+    static struct exchange e;
+    int signal = 0;
+    enum status status;
+
+    exchange_init(&e, o, terminal);
+    if (exchange_connect(&e) == 0) {
+        if (o->n_messages > 0)
+            ask_messages(&e);
+        else if (terminal && isatty(STDIN_FILENO))
+            signal = ask_prompt(&e);
+        else
+            ask_pipe(&e);
+    }
+    if (e.status != STATUS_OK)
+        (void)fprintf(stderr, "ask: %s: %s\n", o->address_text, e.failure);
+    status = e.status;
+    exchange_deinit(&e);
+    /* As the shell says it of a process that a signal ended. */
+    return signal > 0 ? 128 + signal : (int)status;
+}
+
+int main(int argc, char **argv)
+{
+    char error[OPTIONS_ERROR_MAX];
+    struct options options;
+    int status = STATUS_OK;
+
+    /* What a character is, to regular expressions and to the prompt. */
+    (void)setlocale(LC_CTYPE, "");
+
+    if (options_parse(argc, argv, &options, error) < 0) {
+        (void)fprintf(stderr, "ask: %s\n", error);
+        return STATUS_USAGE;
+    }
+    switch (options.action) {
+    case ACTION_HELP:
+        status = say(options_help);
+        break;
+    case ACTION_VERSION:
+        status = say(PACKAGE_STRING "\n");
+        break;
+    case ACTION_ASK:
+        status = ask(&options);
+        break;
+    }
+    options_deinit(&options);
+    return status;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ask/options.h"
+#include "base/macros.h"
+#include "base/parse.h"
+
+#define TIMEOUT_DEFAULT_US (UINT64_C(30) * 1000000)
+#define REPLY_MAX_DEFAULT  (UINT64_C(16) << 20)
+
+/* A reply is held whole in memory, and frame_next() adds to this number. */
+#define REPLY_MAX_MAX (UINT64_C(1) << 40)
+
+const char options_help[] =
+    "ask [OPTION...] ADDRESS [MESSAGE...]\n"
+    "Send messages to ADDRESS and print the replies: each MESSAGE; or what is typed at\n"
+    "a prompt; or each line of standard input, where that is no terminal.\n"
+    "\n"
+    "  -f, --framing=NAME   line (default), length, netstring or chunk\n"
+    "  -t, --timeout=SPAN   how long to wait to be connected, and for a reply (30s)\n"
+    "  -n, --count=N        send the MESSAGEs N times, then say how it went\n"
+    "  -i, --interval=SPAN  from one MESSAGE to the next; without -n until Ctrl-C\n"
+    "      --expect=REGEX   exit with 1 where a reply does not match\n"
+    "      --json           print each reply as a JSON object on a line\n"
+    "      --hex            print each reply as a hex dump\n"
+    "      --max-reply=SIZE the longest reply to accept (16M)\n"
+    "  -4, -6               use only IPv4, only IPv6\n"
+    "  -h, --help           this text\n"
+    "  -V, --version\n"
+    "\n"
+    "ADDRESS is HOST:PORT, :PORT, [V6]:PORT, /path, unix:/path or @abstract.\n"
+    "Exit status: 0 all was answered (and matched), 1 a reply did not match, 2 usage,\n"
+    "3 cannot connect, 4 timeout, 5 the connection ended before all was answered.\n";
+
+enum { OPTION_EXPECT = 0x100, OPTION_JSON, OPTION_HEX, OPTION_MAX_REPLY };
+
+static const struct option long_options[] = {
+    { "framing", required_argument, NULL, 'f' },
+    { "timeout", required_argument, NULL, 't' },
+    { "count", required_argument, NULL, 'n' },
+    { "interval", required_argument, NULL, 'i' },
+    { "expect", required_argument, NULL, OPTION_EXPECT },
+    { "json", no_argument, NULL, OPTION_JSON },
+    { "hex", no_argument, NULL, OPTION_HEX },
+    { "max-reply", required_argument, NULL, OPTION_MAX_REPLY },
+    { "help", no_argument, NULL, 'h' },
+    { "version", no_argument, NULL, 'V' },
+    { 0 },
+};
+
+_printf_(2, 3) static int wrong(char *error, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(error, OPTIONS_ERROR_MAX, format, args);
+    va_end(args);
+    return -EINVAL;
+}
+
+static int parse_time(const char *name, const char *text, uint64_t *ret_us, char *error)
+{
+    if (parse_span(text, ret_us) < 0)
+        return wrong(error, "--%s: '%s' is not a time span like 500ms, 30s, 5min or infinity", name,
+                     text);
+    return 0;
+}
+
+static int parse_count(const char *text, struct options *o, char *error)
+{
+    uint64_t count;
+
+    if (parse_u64(text, &count) < 0 || count == 0 || count == COUNT_ENDLESS)
+        return wrong(error, "--count: '%s' is not a number from 1 up", text);
+    o->count = count;
+    o->repeat = true;
+    return 0;
+}
+
+static int parse_max_reply(const char *text, struct options *o, char *error)
+{
+    uint64_t size;
+
+    if (parse_size(text, &size) < 0 || size == 0 || size > REPLY_MAX_MAX)
+        return wrong(error, "--max-reply: '%s' is not a size like 64K or 16M", text);
+    o->reply_max = size;
+    return 0;
+}
+
+static int parse_expect(const char *text, struct options *o, char *error)
+{
+    char reason[256];
+    int r;
+
+    if (o->expect_text)
+        return wrong(error, "--expect: may be given only once");
+    r = regcomp(&o->expect, text, REG_EXTENDED);
+    if (r != 0) {
+        (void)regerror(r, &o->expect, reason, sizeof reason);
+        return wrong(error, "--expect: '%s': %s", text, reason);
+    }
+    o->expect_text = text;
+    return 0;
+}
+
+static int set_form(enum form form, struct options *o, char *error)
+{
+    if (form == FORM_JSON && !render_has_json())
+        return wrong(error, "--json: this ask was built without JSON");
+    if (o->form != FORM_TEXT && o->form != form)
+        return wrong(error, "--json and --hex exclude each other");
+    o->form = form;
+    return 0;
+}
+
+static int set_family(int family, struct options *o, char *error)
+{
+    if (o->family != AF_UNSPEC && o->family != family)
+        return wrong(error, "-4 and -6 exclude each other");
+    o->family = family;
+    return 0;
+}
+
+static int parse_option(int option, const char *word, struct options *o, char *error)
+{
+    switch (option) {
+    case 'f':
+        if (framing_parse(optarg, &o->framing) < 0)
+            return wrong(error, "--framing: '%s' is none of line, length, netstring and chunk",
+                         optarg);
+        return 0;
+    case 't':
+        if (parse_time("timeout", optarg, &o->timeout_us, error) < 0)
+            return -EINVAL;
+        return o->timeout_us > 0 ? 0 : wrong(error, "--timeout: must be longer than 0");
+    case 'n':
+        return parse_count(optarg, o, error);
+    case 'i':
+        o->repeat = true;
+        return parse_time("interval", optarg, &o->interval_us, error);
+    case OPTION_EXPECT:
+        return parse_expect(optarg, o, error);
+    case OPTION_JSON:
+        return set_form(FORM_JSON, o, error);
+    case OPTION_HEX:
+        return set_form(FORM_HEX, o, error);
+    case OPTION_MAX_REPLY:
+        return parse_max_reply(optarg, o, error);
+    case '4':
+        return set_family(AF_INET, o, error);
+    case '6':
+        return set_family(AF_INET6, o, error);
+    case 'h':
+        o->action = ACTION_HELP;
+        return 0;
+    case 'V':
+        o->action = ACTION_VERSION;
+        return 0;
+    case ':':
+        return wrong(error, "option '%s' needs a value; try 'ask --help'", word);
+    default:
+        /* getopt_long(3) says in optopt which letter it did not know, within a word of several. */
+        if (optopt > 0 && optopt < 0x100 && word[0] == '-' && word[1] != '-')
+            return wrong(error, "unknown option '-%c'; try 'ask --help'", optopt);
+        return wrong(error, "unknown option '%s'; try 'ask --help'", word);
+    }
+}
+
+/* What can be sent depends on the framing, and is known before anything is. */
+static int check_messages(const struct options *o, char *error)
+{
+    for (size_t i = 0; i < o->n_messages; i++) {
+        if (o->framing == FRAMING_LINE && strchr(o->messages[i], '\n'))
+            return wrong(error, "a message with a line break needs --framing=length or netstring");
+        if (o->framing == FRAMING_CHUNK && !o->messages[i][0])
+            return wrong(error, "an empty message cannot be sent with --framing=chunk");
+    }
+    if (o->repeat && o->n_messages == 0)
+        return wrong(error, "--count and --interval need a MESSAGE to repeat");
+    return 0;
+}
+
+static int parse_arguments(int argc, char **argv, struct options *o, char *error)
+{
+    const char *reason = NULL;
+
+    if (argc == 0)
+        return wrong(error, "ADDRESS is missing; try 'ask --help'");
+    o->address_text = argv[0];
+    if (address_parse(argv[0], &o->address, &reason) < 0)
+        return wrong(error, "%s: %s", argv[0], reason);
+    if (o->address.family == AF_UNIX && o->family != AF_UNSPEC)
+        return wrong(error, "%s: -4 and -6 are for HOST:PORT", argv[0]);
+    o->messages = argv + 1;
+    o->n_messages = (size_t)argc - 1;
+    return check_messages(o, error);
+}
+
+int options_parse(int argc, char **argv, struct options *ret, char error[static OPTIONS_ERROR_MAX])
+{
+    _cleanup_(options_deinit) struct options o = {
+        .family = AF_UNSPEC,
+        .framing = FRAMING_LINE,
+        .timeout_us = TIMEOUT_DEFAULT_US,
+        .count = COUNT_ENDLESS,
+        .reply_max = REPLY_MAX_DEFAULT,
+    };
+    int option, r;
+
+    opterr = 0;
+    optind = 0; /* glibc: start anew, for a caller that parses more than once (getopt(3)) */
+    for (;;) {
+        /* The word that the next option is in; optind moves on only behind its last letter. */
+        int at = optind > 0 ? optind : 1;
+
+        option = getopt_long(argc, argv, ":f:t:n:i:46hV", long_options, NULL);
+        if (option < 0)
+            break;
+        r = parse_option(option, argv[MAX(at, optind - 1)], &o, error);
+        if (r < 0)
+            return r;
+        if (o.action != ACTION_ASK)
+            break;
+    }
+    if (o.action == ACTION_ASK) {
+        r = parse_arguments(argc - optind, argv + optind, &o, error);
+        if (r < 0)
+            return r;
+    }
+    *ret = o;
+    o.expect_text = NULL;
+    return 0;
+}
+
+void options_deinit(struct options *o)
+{
+    if (o->expect_text)
+        regfree(&o->expect);
+    o->expect_text = NULL;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+
+/*
+ * Messages that were sent and are not answered yet, oldest first: replies come in the order of the
+ * messages, so each reply belongs to the first of these.
+ */
+
+struct pending_message {
+    uint64_t sent_us;
+    size_t size;
+    const void *text; /* NULL unless texts are kept */
+};
+
+struct pending {
+    struct pending_message *ring; /* capacity is a power of two, or 0 */
+    size_t capacity, first, count;
+    size_t bytes; /* of all messages in it */
+    bool keep_text;
+    struct buffer *texts;
+};
+
+/* keep_text: what was asked will be shown along with the reply. */
+void pending_init(struct pending *p, bool keep_text);
+void pending_deinit(struct pending *p);
+
+/* 0 or -ENOMEM. */
+int pending_push(struct pending *p, const void *text, size_t size, uint64_t now_us);
+
+/* Takes out the oldest; its text is borrowed until the next push. False when there is none. */
+bool pending_pop(struct pending *p, struct pending_message *ret);

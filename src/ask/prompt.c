@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "ask/editor.h"
+#include "ask/modes.h"
+#include "ask/state.h"
+#include "base/macros.h"
+#include "base/parse.h"
+
+/* What the wait function returns to end a line, beside the errors that it passes on. */
+#define LINE_DROPPED (-EINTR)
+#define TALK_ENDED   (-ECANCELED)
+
+struct prompt {
+    struct exchange *exchange;
+    struct editor *editor;
+    int signal_fd;
+    int signal; /* that ended the talk, or 0 */
+};
+
+static int show(void *userdata, const void *text, size_t n)
+{
+    struct prompt *p = userdata;
+
+    return editor_show(p->editor, text, n);
+}
+
+static void stop_process(struct prompt *p)
+{
+    editor_suspend(p->editor);
+    (void)raise(SIGSTOP);
+    editor_resume(p->editor);
+}
+
+/* A signal's default action would leave the terminal as libedit has set it up. */
+static int take_signal(struct prompt *p)
+{
+    struct signalfd_siginfo info;
+
+    if (read(p->signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
+        return 0;
+    switch (info.ssi_signo) {
+    case SIGWINCH:
+        editor_resize(p->editor);
+        return 0;
+    case SIGTSTP:
+        stop_process(p);
+        return 0;
+    case SIGINT:
+        return editor_is_empty(p->editor) ? TALK_ENDED : LINE_DROPPED;
+    default:
+        p->signal = (int)info.ssi_signo;
+        return TALK_ENDED;
+    }
+}
+
+static int wait_for_key(void *userdata)
+{
+    struct prompt *p = userdata;
+    struct exchange *e = p->exchange;
+
+    for (;;) {
+        struct pollfd extra[] = {
+            { .fd = STDIN_FILENO, .events = POLLIN },
+            { .fd = p->signal_fd, .events = POLLIN },
+        };
+        int r;
+
+        if (exchange_wait(e, extra, ARRAY_SIZE(extra), EXCHANGE_FOREVER) < 0)
+            return TALK_ENDED;
+        if (extra[1].revents != 0) {
+            r = take_signal(p);
+            if (r < 0)
+                return r;
+        }
+        if (e->connection.ended)
+            return TALK_ENDED;
+        if (extra[0].revents != 0)
+            return 0;
+    }
+}
+
+static int catch_signals(struct prompt *p)
+{
+    static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH };
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+        (void)sigaddset(&set, signals[i]);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return -errno;
+    p->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return p->signal_fd < 0 ? -errno : 0;
+}
+
+static void talk(struct prompt *p)
+{
+    struct exchange *e = p->exchange;
+    const char *line;
+    size_t size;
+    int r;
+
+    for (;;) {
+        r = editor_read(p->editor, &line, &size);
+        if (r == LINE_DROPPED)
+            continue;
+        if (r < 0 && r != TALK_ENDED)
+            (void)exchange_fail(e, STATUS_SYSTEM, "standard input: %s", strerror(-r));
+        if (r <= 0 || (size == 4 && memcmp(line, "quit", 4) == 0))
+            return;
+        if (size > 0 && exchange_send(e, line, size) < 0)
+            return;
+    }
+}
+
+int ask_prompt(struct exchange *e)
+{
+    _cleanup_(editor_free) struct editor *editor = NULL;
+    _cleanup_free_ char *history = NULL;
+    struct prompt p = { .exchange = e, .signal_fd = -1 };
+    int r;
+
+    r = editor_new(">>> ", wait_for_key, &p, &editor);
+    if (r == 0)
+        r = catch_signals(&p);
+    if (r < 0) {
+        (void)exchange_fail(e, STATUS_SYSTEM, "prompt: %s", strerror(-r));
+        return 0;
+    }
+    p.editor = editor;
+    /* The history is a convenience: without it there is still all the rest. */
+    if (state_history_path(&history) == 0)
+        (void)editor_load_history(editor, history);
+
+    (void)printf("Connected to %s. Type \"quit\" or press Ctrl-D to leave.\n", e->connection.peer);
+    /* A person sees for themselves that no reply comes. */
+    e->timeout_us = SPAN_INFINITY;
+    e->show = show;
+    e->show_userdata = &p;
+    talk(&p);
+    (void)exchange_show(e);
+    if (e->connection.ended && e->status == STATUS_OK)
+        (void)printf("The server closed the connection.\n");
+    e->show = NULL;
+    if (history)
+        (void)editor_save_history(editor, history);
+    (void)close_fd(p.signal_fd);
+    return p.signal;
+}
