@@ -4,6 +4,7 @@
 unit_tests =
 unit_tests += tests/unit/test-address
 unit_tests += tests/unit/test-buffer
+unit_tests += tests/unit/test-entry
 unit_tests += tests/unit/test-escape
 unit_tests += tests/unit/test-frame
 unit_tests += tests/unit/test-loop
@@ -12,6 +13,7 @@ unit_tests += tests/unit/test-parse
 unit_tests += tests/unit/test-peer
 unit_tests += tests/unit/test-pool
 unit_tests += tests/unit/test-session
+unit_tests += tests/unit/test-sink
 unit_tests += tests/unit/test-socket
 unit_tests += tests/unit/test-template
 unit_tests += tests/unit/test-timer
@@ -24,6 +26,13 @@ tests_unit_test_buffer_SOURCES = tests/unit/test-buffer.c
 tests_unit_test_buffer_SOURCES += tests/unit/random.h
 tests_unit_test_buffer_CFLAGS = $(unit_cflags)
 tests_unit_test_buffer_LDADD = $(unit_libs)
+
+tests_unit_test_entry_SOURCES = tests/unit/test-entry.c
+tests_unit_test_entry_SOURCES += tests/unit/decoder.c
+tests_unit_test_entry_SOURCES += tests/unit/decoder.h
+tests_unit_test_entry_SOURCES += tests/unit/random.h
+tests_unit_test_entry_CFLAGS = $(unit_cflags)
+tests_unit_test_entry_LDADD = $(unit_libs)
 
 tests_unit_test_escape_SOURCES = tests/unit/test-escape.c
 tests_unit_test_escape_SOURCES += tests/unit/random.h
@@ -63,6 +72,12 @@ tests_unit_test_session_SOURCES += tests/unit/conversation.h
 tests_unit_test_session_SOURCES += tests/unit/random.h
 tests_unit_test_session_CFLAGS = $(unit_cflags)
 tests_unit_test_session_LDADD = $(unit_libs)
+
+tests_unit_test_sink_SOURCES = tests/unit/test-sink.c
+tests_unit_test_sink_SOURCES += tests/unit/decoder.c
+tests_unit_test_sink_SOURCES += tests/unit/decoder.h
+tests_unit_test_sink_CFLAGS = $(unit_cflags)
+tests_unit_test_sink_LDADD = $(unit_libs)
 
 tests_unit_test_socket_SOURCES = tests/unit/test-socket.c
 tests_unit_test_socket_CFLAGS = $(unit_cflags)

@@ -175,6 +175,7 @@ START_TEST(a_live_server_is_not_replaced)
     struct sockaddr_any address = address_of(path_of("socket"));
     int clients[40], n = 0;
 
+    ck_assert_int_ge(fd, 0);
     /* Also not with a full backlog, where connecting is refused for the time being. */
     for (; n < 40; n++) {
         clients[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
