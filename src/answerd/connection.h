@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "answerd/log.h"
 #include "answerd/settings.h"
 #include "base/buffer.h"
 #include "base/timer.h"
@@ -56,6 +57,27 @@ struct connection {
     struct peer peer;
     uint8_t flags;
 };
+
+static inline enum connection_state connection_state(const struct connection *c)
+{
+    return (enum connection_state)c->source.state;
+}
+
+/* For the log. */
+static inline struct log_connection connection_about(const struct connection *c)
+{
+    return (struct log_connection){
+        .peer = &c->peer,
+        .listener = c->settings->name,
+        .number = c->session.number,
+    };
+}
+
+/* Readiness in which recv() has something to say. */
+#define READY_INPUT (READY_IN | READY_PRI | READY_RDHUP | READY_HUP | READY_ERR)
+
+/* A connection's share of a turn: so many recv(), then others come first. */
+#define READS_PER_TURN 4
 
 /* The events that a connection's socket is registered for, once and for ever. */
 #define CONNECTION_EVENTS (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP)

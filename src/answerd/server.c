@@ -12,11 +12,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "answerd/crew.h"
 #include "answerd/limits.h"
 #include "answerd/listeners.h"
 #include "answerd/log.h"
 #include "answerd/server.h"
 #include "answerd/service.h"
+#include "answerd/status.h"
 #include "answerd/worker.h"
 #include "base/macros.h"
 
@@ -56,16 +58,14 @@ struct server {
 
     uint64_t watchdog_ms, watchdog_next_ms;
     unsigned n_pings;
-    uint64_t tick_next_ms, tick_messages;
-    char status[160];
+    uint64_t tick_next_ms;
+    struct status status;
 };
 
 static uint64_t now_ms(void)
 {
     return clock_us(CLOCK_MONOTONIC) / 1000;
 }
-
-/* --- configuration */
 
 static void say(_unused_ void *userdata, const char *line)
 {
@@ -131,8 +131,6 @@ static int set_limits(struct server *s)
     return 0;
 }
 
-/* --- workers */
-
 /* Tells every worker what to accept from; all or, out of memory, none. */
 static int send_plans(struct server *s, const struct listeners *ls)
 {
@@ -152,64 +150,10 @@ static int send_plans(struct server *s, const struct listeners *ls)
     return 0;
 }
 
-static void command_all(struct server *s, unsigned commands)
-{
-    for (unsigned i = 0; i < s->shared.n_workers; i++)
-        worker_command(s->shared.workers[i], commands, NULL);
-}
-
-/* Whether all workers have carried out the first n plans. */
-static bool plans_done(const struct server *s, unsigned n)
-{
-    for (unsigned i = 0; i < s->shared.n_workers; i++)
-        if (atomic_load(&s->shared.workers[i]->plans_done) < n)
-            return false;
-    return true;
-}
-
-static bool all_ended(const struct server *s)
-{
-    for (unsigned i = 0; i < s->shared.n_workers; i++)
-        if (!atomic_load(&s->shared.workers[i]->ended))
-            return false;
-    return true;
-}
-
-static bool any_ended(const struct server *s)
-{
-    for (unsigned i = 0; i < s->shared.n_workers; i++)
-        if (atomic_load(&s->shared.workers[i]->ended))
-            return true;
-    return false;
-}
-
-static int start_workers(struct server *s)
-{
-    unsigned n = s->config->workers ?: n_cpus();
-    int r = 0;
-
-    s->shared.workers = calloc(n, sizeof(struct worker *));
-    if (!s->shared.workers)
-        return -ENOMEM;
-    for (; s->shared.n_workers < n && r == 0; s->shared.n_workers += r == 0)
-        r = worker_new(&s->shared, s->shared.n_workers, &s->shared.workers[s->shared.n_workers]);
-    return r;
-}
-
-static void free_workers(struct server *s)
-{
-    command_all(s, WORKER_STOP);
-    for (unsigned i = 0; i < s->shared.n_workers; i++)
-        worker_free(s->shared.workers[i]);
-    free(s->shared.workers);
-    s->shared.workers = NULL;
-    s->shared.n_workers = 0;
-}
-
 static void free_retired(struct server *s, bool all)
 {
     for (struct listener **p = &s->retired, *l; (l = *p);) {
-        if (!all && !plans_done(s, l->retired)) {
+        if (!all && !crew_plans_done(&s->shared, l->retired)) {
             p = &l->next;
             continue;
         }
@@ -217,8 +161,6 @@ static void free_retired(struct server *s, bool all)
         listener_free(l);
     }
 }
-
-/* --- reload */
 
 /* Keeps the first thing that is wrong. */
 static void keep_first(void *userdata, const char *line)
@@ -289,57 +231,6 @@ static void reload_done(struct server *s)
     service_notify("READY=1");
 }
 
-/* --- status */
-
-static uint64_t sum(const struct server *s, size_t offset)
-{
-    uint64_t total = 0;
-
-    for (unsigned i = 0; i < s->shared.n_workers; i++)
-        total +=
-            counter_get((const counter *)((const char *)&s->shared.workers[i]->counters + offset));
-    return total;
-}
-
-#define SUM(s, name) sum(s, offsetof(struct counters, name))
-
-static unsigned waiting(const struct server *s)
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < s->shared.n_workers; i++)
-        n += atomic_load(&s->shared.workers[i]->waiting);
-    return n;
-}
-
-static void log_counters(struct server *s)
-{
-    log_event(EVENT_COUNTERS,
-              "connections=%" PRIu64 " accepted=%" PRIu64 " refused=%" PRIu64 " messages=%" PRIu64
-              " bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " timeouts=%" PRIu64
-              " protocol_errors=%" PRIu64 " shed=%" PRIu64,
-              atomic_load(&s->shared.n_connections), SUM(s, accepted), SUM(s, refused),
-              SUM(s, messages), SUM(s, bytes_in), SUM(s, bytes_out), SUM(s, timeouts),
-              SUM(s, protocol_errors), SUM(s, shed));
-}
-
-/* systemctl status shows this line. */
-static void tell_status(struct server *s)
-{
-    uint64_t messages = SUM(s, messages), rate = (messages - s->tick_messages) * 1000 / TICK_MS;
-    char status[sizeof s->status];
-
-    s->tick_messages = messages;
-    (void)snprintf(status, sizeof status,
-                   "%" PRIu64 " connections, %" PRIu64 " messages/s, %" PRIu64 " messages in all%s",
-                   atomic_load(&s->shared.n_connections), rate, messages,
-                   waiting(s) ? "; waiting for the journal" : "");
-    if (strcmp(status, s->status) == 0)
-        return;
-    memcpy(s->status, status, sizeof status);
-    service_notify("STATUS=%s", status);
-}
-
 /* The watchdog hears of us only when every worker has answered the last ping. */
 static void feed_watchdog(struct server *s)
 {
@@ -349,10 +240,8 @@ static void feed_watchdog(struct server *s)
             return;
     service_notify("WATCHDOG=1");
     s->n_pings++;
-    command_all(s, WORKER_PING);
+    crew_command(&s->shared, WORKER_PING);
 }
-
-/* --- start and stop */
 
 static void stop(struct server *s)
 {
@@ -386,7 +275,7 @@ static void on_signals(struct server *s)
             reload(s);
             break;
         case SIGUSR1:
-            log_counters(s);
+            status_log_counters(&s->shared);
             break;
         }
     s->signals.ready = 0;
@@ -411,7 +300,7 @@ static void progress(struct server *s)
 
     (void)!read(s->notify.fd, &value, sizeof value);
     s->notify.ready = 0;
-    if (!plans_done(s, s->n_plans))
+    if (!crew_plans_done(&s->shared, s->n_plans))
         return;
     free_retired(s, false);
     if (s->phase == STARTING)
@@ -420,7 +309,7 @@ static void progress(struct server *s)
         reload_done(s);
     if (s->phase == CLOSING) {
         s->phase = DRAINING;
-        command_all(s, WORKER_DRAIN);
+        crew_command(&s->shared, WORKER_DRAIN);
     }
 }
 
@@ -440,7 +329,7 @@ static void run_timers(struct server *s)
     if (s->tick_next_ms <= now) {
         s->tick_next_ms = now + TICK_MS;
         if (s->phase == RUNNING)
-            tell_status(s);
+            status_tell(&s->status, &s->shared, now);
     }
     if (s->watchdog_next_ms <= now) {
         s->watchdog_next_ms = now + s->watchdog_ms;
@@ -452,7 +341,7 @@ static void run_timers(struct server *s)
 
 static int run(struct server *s)
 {
-    while (!s->stop_now && !(s->phase == DRAINING && all_ended(s))) {
+    while (!s->stop_now && !(s->phase == DRAINING && crew_all_ended(&s->shared))) {
         struct source *source;
         int r = loop_wait(&s->loop, next_timeout(s));
 
@@ -466,11 +355,11 @@ static int run(struct server *s)
                 on_signals(s);
             else
                 progress(s);
-        if (s->phase < DRAINING && any_ended(s))
+        if (s->phase < DRAINING && crew_any_ended(&s->shared))
             return EXIT_SYSTEM; /* the worker has said why */
     }
     log_event(EVENT_STOPPED, "stopped after %" PRIu64 " messages; %" PRIu64 " connections cut off",
-              SUM(s, messages), atomic_load(&s->shared.n_connections));
+              status_messages(&s->shared), atomic_load(&s->shared.n_connections));
     return EXIT_OK;
 }
 
@@ -520,7 +409,7 @@ static int start(struct server *s)
     address_limit_init(&s->shared.addresses, UINT64_MAX);
     r = make_run_id(s);
     if (r >= 0)
-        r = start_workers(s);
+        r = crew_start(&s->shared, s->config->workers ?: n_cpus());
     if (r >= 0)
         r = set_limits(s);
     if (r >= 0)
@@ -531,7 +420,7 @@ static int start(struct server *s)
 static void deinit(struct server *s)
 {
     if (s->shared.workers)
-        free_workers(s);
+        crew_free(&s->shared);
     free_retired(s, true);
     listeners_free(&s->listeners);
     config_free(s->config);

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "answerd/output.h"
+#include "answerd/worker.h"
+
+bool connection_keep(struct worker *w, struct buffer **b, const uint8_t *bytes, size_t n)
+{
+    size_t before = *b ? (*b)->capacity : 0;
+
+    if (w->memory + n > atomic_load_explicit(&w->shared->memory_limit, memory_order_relaxed) ||
+        buffer_append(b, bytes, n) < 0)
+        return false;
+    if (before == 0)
+        (*b)->stamp = worker_ms(w);
+    w->memory += (*b)->capacity - before;
+    return true;
+}
+
+void connection_drop(struct worker *w, struct buffer **b)
+{
+    if (*b)
+        w->memory -= (*b)->capacity;
+    buffer_free(b);
+}
+
+void connection_reset(struct worker *w, struct connection *c)
+{
+    (void)setsockopt(c->source.fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 },
+                     sizeof(struct linger));
+    connection_close(w, c);
+}
+
+void connection_shed(struct worker *w, struct connection *c)
+{
+    struct log_connection who = connection_about(c);
+
+    count(&w->counters.shed, 1);
+    log_connection_event(EVENT_MEMORY_LIMIT, &who,
+                         "cut off: no memory for its buffers; MemoryLimit= says how much there is");
+    connection_reset(w, c);
+}
+
+/* Sends until all is gone or the kernel takes no more. Returns the number of bytes gone; the connection may be closed
+ * after it. Only EAGAIN ends readiness: after a short write alone no edge would be owed. */
+static size_t transmit_now(struct worker *w, struct connection *c, const uint8_t *bytes, size_t n)
+{
+    size_t sent = 0;
+
+    while (sent < n && c->source.ready & READY_OUT) {
+        ssize_t r = send(c->source.fd, bytes + sent, n - sent, MSG_NOSIGNAL);
+
+        if (r >= 0) {
+            sent += (size_t)r;
+        } else if (errno == EAGAIN) {
+            c->source.ready &= (uint8_t)~READY_OUT;
+        } else if (errno != EINTR) {
+            connection_close(w, c);
+            break;
+        }
+    }
+    count(&w->counters.bytes_out, sent);
+    return sent;
+}
+
+void connection_transmit(struct worker *w, struct connection *c, const uint8_t *bytes, size_t n)
+{
+    size_t sent = 0;
+
+    if (connection_state(c) >= CONNECTION_LINGERING || n == 0)
+        return;
+    c->flags |= CONNECTION_ANSWERED;
+    if (!c->out)
+        sent = transmit_now(w, c, bytes, n);
+    if (sent < n && connection_state(c) != CONNECTION_CLOSED &&
+        !connection_keep(w, &c->out, bytes + sent, n - sent))
+        connection_shed(w, c);
+}
+
+void connection_flush(struct worker *w, struct connection *c)
+{
+    size_t sent;
+
+    if (!c->out)
+        return;
+    sent = transmit_now(w, c, buffer_head(c->out), buffer_size(c->out));
+    if (connection_state(c) == CONNECTION_CLOSED || sent == 0)
+        return;
+    buffer_consume(c->out, sent);
+    c->out->stamp = worker_ms(w);
+    if (buffer_size(c->out) == 0)
+        connection_drop(w, &c->out);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "answerd/connection.h"
+
+/*
+ * What a connection holds back, within the worker's memory limit, and what it sends. After each of these the connection
+ * may be CLOSED, but for the first two.
+ */
+
+/* Appends to a buffer of the connection's own, `in` or `out`. False where memory or its limit is at an end. */
+bool connection_keep(struct worker *w, struct buffer **b, const uint8_t *bytes, size_t n);
+
+/* Frees such a buffer. */
+void connection_drop(struct worker *w, struct buffer **b);
+
+/* Sends, behind what waits already; what the kernel does not take waits in `out`. */
+void connection_transmit(struct worker *w, struct connection *c, const uint8_t *bytes, size_t n);
+
+/* Sends what waits. */
+void connection_flush(struct worker *w, struct connection *c);
+
+/* Closes with an RST, which frees at once what the kernel still holds for a peer that does not take it (socket(7)). */
+void connection_reset(struct worker *w, struct connection *c);
+
+/* Ends a connection that needs memory which there is not, so that all others go on. */
+void connection_shed(struct worker *w, struct connection *c);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "answerd/log.h"
+#include "answerd/service.h"
+#include "answerd/status.h"
+#include "answerd/worker.h"
+#include "base/macros.h"
+
+static uint64_t sum(const struct shared *s, size_t offset)
+{
+    uint64_t total = 0;
+
+    for (unsigned i = 0; i < s->n_workers; i++)
+        total += counter_get((const counter *)((const char *)&s->workers[i]->counters + offset));
+    return total;
+}
+
+#define SUM(s, name) sum(s, offsetof(struct counters, name))
+
+static unsigned waiting(const struct shared *s)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < s->n_workers; i++)
+        n += atomic_load(&s->workers[i]->waiting);
+    return n;
+}
+
+void status_log_counters(const struct shared *s)
+{
+    log_event(EVENT_COUNTERS,
+              "connections=%" PRIu64 " accepted=%" PRIu64 " refused=%" PRIu64 " messages=%" PRIu64
+              " bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " timeouts=%" PRIu64
+              " protocol_errors=%" PRIu64 " shed=%" PRIu64,
+              atomic_load(&s->n_connections), SUM(s, accepted), SUM(s, refused), SUM(s, messages),
+              SUM(s, bytes_in), SUM(s, bytes_out), SUM(s, timeouts), SUM(s, protocol_errors),
+              SUM(s, shed));
+}
+
+void status_tell(struct status *status, const struct shared *s, uint64_t now_ms)
+{
+    uint64_t messages = SUM(s, messages), ms = MAX(now_ms - status->told_ms, UINT64_C(1));
+    char text[sizeof status->text];
+
+    (void)snprintf(text, sizeof text,
+                   "%" PRIu64 " connections, %" PRIu64 " messages/s, %" PRIu64 " messages in all%s",
+                   atomic_load(&s->n_connections), (messages - status->messages) * 1000 / ms,
+                   messages, waiting(s) ? "; waiting for the journal" : "");
+    status->told_ms = now_ms;
+    status->messages = messages;
+    if (strcmp(text, status->text) == 0)
+        return;
+    memcpy(status->text, text, sizeof text);
+    service_notify("STATUS=%s", text);
+}
+
+uint64_t status_messages(const struct shared *s)
+{
+    return SUM(s, messages);
+}
