@@ -45,6 +45,7 @@ int listener_adopt(int fd, const char *name, struct listener **ret)
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
         return -errno;
     socket_set_nodelay(fd);
+    socket_set_keepalive(fd);
     r = listener_new(fd, name, ret);
     if (r < 0)
         return r;

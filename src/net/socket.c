@@ -20,6 +20,12 @@ void socket_set_nodelay(int fd)
     (void)set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
+void socket_set_keepalive(int fd)
+{
+    /* UNIX sockets take the option and have no use for it. */
+    (void)set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
 /* A server that was killed leaves its socket's file behind. Nobody listens on it if connect() is
  * refused, but that it is for a file of any other kind too, which must stay. */
 static int remove_stale(const struct sockaddr_any *address)
@@ -69,6 +75,7 @@ int socket_listen(const struct sockaddr_any *address, int backlog)
         if (r < 0)
             return r;
         socket_set_nodelay(fd);
+        socket_set_keepalive(fd);
     }
     if (address->sa.sa_family == AF_INET6) {
         const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->sa;

@@ -19,6 +19,10 @@ int socket_listen(const struct sockaddr_any *address, int backlog);
  */
 void socket_set_nodelay(int fd);
 
+/* Keepalive on, likewise inherited: a peer that lost its power or its network is found out some day, even where nothing
+ * is ever sent to it. */
+void socket_set_keepalive(int fd);
+
 /* 0 if fd is a listening stream socket; -ENOTSOCK, -ESOCKTNOSUPPORT (not a stream), -EINVAL (not
  * listening), or what the kernel said. */
 int socket_check_listening(int fd);
