@@ -188,20 +188,20 @@ START_TEST(those_queued_come_before_those_with_news)
 }
 END_TEST
 
-START_TEST(forgetting_keeps_the_others)
+START_TEST(unqueueing_keeps_the_others)
 {
-    for (int forgotten = 0; forgotten < 3; forgotten++) {
+    for (int removed = 0; removed < 3; removed++) {
         struct source s[3] = { 0 }, last = { 0 };
 
         for (int i = 0; i < 3; i++)
             loop_queue(&loop, &s[i]);
-        loop_forget(&loop, &s[forgotten]);
-        loop_forget(&loop, &s[forgotten]);
-        ck_assert(!s[forgotten].queued);
+        loop_unqueue(&loop, &s[removed]);
+        loop_unqueue(&loop, &s[removed]);
+        ck_assert(!s[removed].queued);
         loop_queue(&loop, &last);
         ck_assert_int_eq(loop_wait(&loop, -1), 0);
         for (int i = 0; i < 3; i++)
-            if (i != forgotten)
+            if (i != removed)
                 ck_assert_ptr_eq(loop_next(&loop), &s[i]);
         ck_assert_ptr_eq(loop_next(&loop), &last);
         ck_assert_ptr_null(loop_next(&loop));
@@ -209,17 +209,60 @@ START_TEST(forgetting_keeps_the_others)
 }
 END_TEST
 
-START_TEST(forgetting_the_only_one)
+START_TEST(unqueueing_the_only_one)
 {
     struct source s = { 0 }, other = { 0 };
 
     loop_queue(&loop, &s);
-    loop_forget(&loop, &s);
+    loop_unqueue(&loop, &s);
     ck_assert_int_eq(loop_wait(&loop, 0), 0);
     ck_assert_ptr_null(loop_next(&loop));
     loop_queue(&loop, &other);
     ck_assert_int_eq(loop_wait(&loop, -1), 0);
     ck_assert_ptr_eq(loop_next(&loop), &other);
+}
+END_TEST
+
+START_TEST(unqueued_within_the_turn)
+{
+    for (int removed = 1; removed < 4; removed++) {
+        struct source s[4] = { 0 };
+
+        for (int i = 0; i < 4; i++)
+            loop_queue(&loop, &s[i]);
+        ck_assert_int_eq(loop_wait(&loop, -1), 0);
+        ck_assert_ptr_eq(loop_next(&loop), &s[0]);
+        loop_queue(&loop, &s[0]);
+        loop_unqueue(&loop, &s[removed]);
+        for (int i = 1; i < 4; i++)
+            if (i != removed)
+                ck_assert_ptr_eq(loop_next(&loop), &s[i]);
+        ck_assert_ptr_null(loop_next(&loop));
+        ck_assert_int_eq(loop_wait(&loop, -1), 0);
+        ck_assert_ptr_eq(loop_next(&loop), &s[0]);
+        ck_assert_ptr_null(loop_next(&loop));
+    }
+}
+END_TEST
+
+/* What was ready before is told again, to the new source. */
+START_TEST(rebound_to_another_source)
+{
+    int peer;
+    struct source first = source_new(&peer), second = { .fd = first.fd };
+
+    ck_assert_int_eq(loop_rebind(&loop, &first, ALL), -ENOENT);
+    ck_assert_int_eq(loop_add(&loop, &first, ALL), 0);
+    send_byte(peer);
+    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_ptr_eq(loop_next(&loop), &first);
+    ck_assert_int_eq(loop_rebind(&loop, &second, ALL), 0);
+    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_ptr_eq(loop_next(&loop), &second);
+    ck_assert_int_eq(second.ready, READY_IN | READY_OUT);
+    ck_assert_ptr_null(loop_next(&loop));
+    close(peer);
+    close(first.fd);
 }
 END_TEST
 
@@ -249,7 +292,7 @@ START_TEST(closed_within_the_batch)
     ck_assert_int_eq(seen, 2);
     for (int i = 0; i < 2; i++)
         if (s[i].state == CLOSED)
-            loop_forget(&loop, &s[i]);
+            loop_unqueue(&loop, &s[i]);
     for (int i = 0; i < 2; i++)
         (void)send(peers[i], "x", 1, MSG_NOSIGNAL);
     ck_assert_int_eq(loop_wait(&loop, -1), 0);
@@ -355,8 +398,10 @@ Suite *test_suite(void)
     tcase_add_test(cases, what_cannot_be_watched);
     tcase_add_test(cases, queued_sources_come_in_order);
     tcase_add_test(cases, those_queued_come_before_those_with_news);
-    tcase_add_test(cases, forgetting_keeps_the_others);
-    tcase_add_test(cases, forgetting_the_only_one);
+    tcase_add_test(cases, unqueueing_keeps_the_others);
+    tcase_add_test(cases, unqueueing_the_only_one);
+    tcase_add_test(cases, unqueued_within_the_turn);
+    tcase_add_test(cases, rebound_to_another_source);
     tcase_add_test(cases, closed_within_the_batch);
     tcase_add_test(cases, removed_while_a_duplicate_lives);
     tcase_add_test(cases, more_than_one_batch);
