@@ -132,8 +132,8 @@ static void write_stderr(const char *text)
     (void)stderr_write(target.fd, line, MIN((size_t)n, sizeof line - 1));
 }
 
-static void vlog(enum event event, const struct log_connection *about, const char *format,
-                 va_list arguments)
+_printf_(3, 0) static void vlog(enum event event, const struct log_connection *about,
+                                const char *format, va_list arguments)
 {
     char text[LINE_MAX_SIZE];
     unsigned left_out;
