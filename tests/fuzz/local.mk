@@ -48,6 +48,14 @@ tests_fuzz_fuzz_parse_LDADD = $(fuzz_libs)
 tests_fuzz_replay_parse_SOURCES = tests/fuzz/fuzz-parse.c $(replay)
 tests_fuzz_replay_parse_LDADD = $(fuzz_libs)
 
+fuzz_targets += tests/fuzz/fuzz-replies
+replays += tests/fuzz/replay-replies
+tests_fuzz_fuzz_replies_SOURCES = tests/fuzz/fuzz-replies.c tests/fuzz/target.h
+tests_fuzz_fuzz_replies_CFLAGS = $(fuzz_cflags)
+tests_fuzz_fuzz_replies_LDADD = $(fuzz_libs)
+tests_fuzz_replay_replies_SOURCES = tests/fuzz/fuzz-replies.c $(replay)
+tests_fuzz_replay_replies_LDADD = $(fuzz_libs)
+
 fuzz_targets += tests/fuzz/fuzz-session
 replays += tests/fuzz/replay-session
 tests_fuzz_fuzz_session_SOURCES = tests/fuzz/fuzz-session.c tests/fuzz/target.h $(conversation)
