@@ -22,6 +22,7 @@ struct editor {
     const char *prompt;
     editor_wait_fn wait;
     void *userdata;
+    char *line;   /* the last one read */
     int error;    /* what the wait function returned */
     bool reading; /* within el_gets(): a line is on the screen */
     bool dumb;    /* a terminal that cannot move its cursor up */
@@ -49,6 +50,80 @@ static char *prompt_of(EditLine *el)
     return (char *)editor_of(el)->prompt;
 }
 
+/* Where on the screen a character is, in rows and columns from the prompt's first. */
+struct place {
+    size_t row, column;
+};
+
+/* The columns that a character takes where libedit shows it (el_wgets draws controls as ^X, and
+ * what cannot be printed as \U+XXXX). */
+static size_t width_of(wchar_t c)
+{
+    int width = wcwidth(c);
+
+    if (c < 0x20 || c == 0x7f)
+        return 2;
+    if (width > 0)
+        return (size_t)width;
+    return iswprint((wint_t)c) ? 1 : c > 0xffff ? 8 : 7;
+}
+
+/* Follows libedit's own way of filling rows: a wide character does not go across the margin, and
+ * the row ends with its last column. */
+static void place_add(struct place *p, wchar_t c, size_t columns)
+{
+    size_t width = c == '\t' ? 8 - p->column % 8 : width_of(c);
+
+    if (width > 1 && c >= 0x80 && p->column + width > columns) {
+        p->row++;
+        p->column = 0;
+    }
+    p->column += width;
+    while (p->column >= columns) {
+        p->row++;
+        p->column = width == 2 && c >= 0x80 ? 0 : p->column - columns;
+    }
+}
+
+/* libedit does not say where its cursor is, so it is computed from the text before it. */
+static struct place place_of(struct editor *e, const wchar_t *until)
+{
+    const LineInfoW *line = el_wline(e->el);
+    struct winsize size = { 0 };
+    struct place p = { 0 };
+    size_t columns, rows;
+
+    (void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+    columns = size.ws_col > 1 ? size.ws_col : 80;
+    rows = size.ws_row > 0 ? size.ws_row : 24;
+
+    for (const char *s = e->prompt; *s; s++)
+        place_add(&p, *s, columns);
+    for (const wchar_t *s = line->buffer; s < until; s++)
+        place_add(&p, *s, columns);
+    if (until < line->lastchar && wcwidth(*until) == 2 && p.column + 2 > columns)
+        p = (struct place){ .row = p.row + 1 };
+    p.row = MIN(p.row, rows - 1);
+    return p;
+}
+
+/* To below the line that is being typed; `mark` is put at its end. */
+static void leave_line(struct editor *e, const char *mark)
+{
+    const LineInfoW *line = el_wline(e->el);
+    struct place cursor = place_of(e, line->cursor), end = place_of(e, line->lastchar);
+
+    if (!e->dumb) {
+        (void)fputs("\r", stdout);
+        if (end.row > cursor.row)
+            (void)printf("\033[%zuB", end.row - cursor.row);
+        if (end.column > 0)
+            (void)printf("\033[%zuC", end.column);
+    }
+    (void)printf("%s\r\n", mark);
+    (void)fflush(stdout);
+}
+
 /* 1, 0 at the end of the input, -1. */
 static int read_byte(struct editor *e, char *ret)
 {
@@ -56,8 +131,10 @@ static int read_byte(struct editor *e, char *ret)
 
     do {
         e->error = e->wait(e->userdata);
-        if (e->error < 0)
+        if (e->error < 0) {
+            leave_line(e, e->error == -EINTR ? "^C" : "");
             return -1;
+        }
         n = read(STDIN_FILENO, ret, 1);
     } while (n < 0 && (errno == EINTR || errno == EAGAIN));
     if (n < 0)
@@ -141,76 +218,9 @@ void editor_free(struct editor **e)
         el_end((*e)->el);
     if ((*e)->history)
         history_end((*e)->history);
+    free((*e)->line);
     free(*e);
     *e = NULL;
-}
-
-/* Where on the screen a character is, in rows and columns from the prompt's first. */
-struct place {
-    size_t row, column;
-};
-
-/* The columns that a character takes where libedit shows it (el_wgets draws controls as ^X, and
- * what cannot be printed as \U+XXXX). */
-static size_t width_of(wchar_t c)
-{
-    int width = wcwidth(c);
-
-    if (c < 0x20 || c == 0x7f)
-        return 2;
-    if (width > 0)
-        return (size_t)width;
-    return iswprint((wint_t)c) ? 1 : c > 0xffff ? 8 : 7;
-}
-
-/* Follows libedit's own way of filling rows: a wide character does not go across the margin, and
- * the row ends with its last column. */
-static void place_add(struct place *p, wchar_t c, size_t columns)
-{
-    size_t width = c == '\t' ? 8 - p->column % 8 : width_of(c);
-
-    if (width > 1 && c >= 0x80 && p->column + width > columns) {
-        p->row++;
-        p->column = 0;
-    }
-    p->column += width;
-    while (p->column >= columns) {
-        p->row++;
-        p->column = width == 2 && c >= 0x80 ? 0 : p->column - columns;
-    }
-}
-
-/* libedit does not say where its cursor is, so it is computed from the text before it. */
-static size_t row_of(struct editor *e, const wchar_t *until)
-{
-    const LineInfoW *line = el_wline(e->el);
-    struct winsize size = { 0 };
-    struct place p = { 0 };
-    size_t columns, rows;
-
-    (void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
-    columns = size.ws_col > 1 ? size.ws_col : 80;
-    rows = size.ws_row > 0 ? size.ws_row : 24;
-
-    for (const char *s = e->prompt; *s; s++)
-        place_add(&p, *s, columns);
-    for (const wchar_t *s = line->buffer; s < until; s++)
-        place_add(&p, *s, columns);
-    if (until < line->lastchar && wcwidth(*until) == 2 && p.column + 2 > columns)
-        p.row++;
-    return MIN(p.row, rows - 1);
-}
-
-/* To below the line that is being typed. */
-static void leave_line(struct editor *e)
-{
-    const LineInfoW *line = el_wline(e->el);
-    size_t down = row_of(e, line->lastchar) - row_of(e, line->cursor);
-
-    if (down > 0 && !e->dumb)
-        (void)printf("\033[%zuB", down);
-    (void)fputs("\r\n", stdout);
-    (void)fflush(stdout);
 }
 
 int editor_read(struct editor *e, const char **ret_line, size_t *ret_size)
@@ -230,17 +240,21 @@ int editor_read(struct editor *e, const char **ret_line, size_t *ret_size)
         (void)fflush(stdout);
         return 0;
     }
-    *ret_line = line;
-    *ret_size = strcspn(line, "\n");
-    if (*ret_size > 0)
-        (void)history(e->history, &event, H_ENTER, line);
+    free(e->line);
+    e->line = strndup(line, strcspn(line, "\n"));
+    if (!e->line)
+        return -ENOMEM;
+    if (e->line[0])
+        (void)history(e->history, &event, H_ENTER, e->line);
+    *ret_line = e->line;
+    *ret_size = strlen(e->line);
     return 1;
 }
 
 /* To the first column of the first row of what is being typed, nothing being left of it. */
 static void clear_line(struct editor *e)
 {
-    size_t up = row_of(e, el_wline(e->el)->cursor);
+    size_t up = place_of(e, el_wline(e->el)->cursor).row;
 
     if (e->dumb) {
         (void)fputs("\r\n", stdout);
@@ -286,12 +300,15 @@ bool editor_is_empty(struct editor *e)
 
 void editor_resize(struct editor *e)
 {
+    /* el_resize() forgets what is on the screen, and leaves it there. */
+    clear_line(e);
     el_resize(e->el);
+    (void)el_set(e->el, EL_REFRESH);
 }
 
 void editor_suspend(struct editor *e)
 {
-    leave_line(e);
+    leave_line(e, "");
     (void)el_set(e->el, EL_PREP_TERM, 0);
 }
 

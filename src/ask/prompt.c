@@ -30,10 +30,18 @@ static int show(void *userdata, const void *text, size_t n)
     return editor_show(p->editor, text, n);
 }
 
+/* SIGTSTP's default action rather than SIGSTOP: the kernel leaves it out where no shell is there to
+ * continue what was stopped (setpgid(2): orphaned process groups). */
 static void stop_process(struct prompt *p)
 {
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTSTP);
     editor_suspend(p->editor);
-    (void)raise(SIGSTOP);
+    (void)raise(SIGTSTP);
+    (void)sigprocmask(SIG_UNBLOCK, &set, NULL); /* here it stops */
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
     editor_resume(p->editor);
 }
 
@@ -124,6 +132,7 @@ int ask_prompt(struct exchange *e)
     _cleanup_(editor_free) struct editor *editor = NULL;
     _cleanup_free_ char *history = NULL;
     struct prompt p = { .exchange = e, .signal_fd = -1 };
+    bool can_save;
     int r;
 
     r = editor_new(">>> ", wait_for_key, &p, &editor);
@@ -134,11 +143,11 @@ int ask_prompt(struct exchange *e)
         return 0;
     }
     p.editor = editor;
-    /* The history is a convenience: without it there is still all the rest. */
-    if (state_history_path(&history) == 0)
-        (void)editor_load_history(editor, history);
+    /* The history is a convenience: without it there is still all the rest. What could not be read
+     * is not overwritten. */
+    can_save = state_history_path(&history) == 0 && editor_load_history(editor, history) == 0;
 
-    (void)printf("Connected to %s. Type \"quit\" or press Ctrl-D to leave.\n", e->connection.peer);
+    (void)printf("Connected to %s; quit or Ctrl-D ends.\n", e->connection.peer);
     /* A person sees for themselves that no reply comes. */
     e->timeout_us = SPAN_INFINITY;
     e->show = show;
@@ -148,7 +157,7 @@ int ask_prompt(struct exchange *e)
     if (e->connection.ended && e->status == STATUS_OK)
         (void)printf("The server closed the connection.\n");
     e->show = NULL;
-    if (history)
+    if (can_save)
         (void)editor_save_history(editor, history);
     (void)close_fd(p.signal_fd);
     return p.signal;
