@@ -43,6 +43,7 @@ struct server {
     const struct options *options;
     const char *config_file; /* NULL: none */
     bool by_hand;
+    enum record_mode default_record;
     struct config *config;
     struct listeners listeners;
     struct listener *retired; /* to be freed when all workers have forgotten them */
@@ -80,9 +81,11 @@ static const char *config_file(const struct options *o)
     return o->config ?: access(usual, F_OK) == 0 ? usual : NULL;
 }
 
-static enum record_mode default_record(void)
+/* A service waits for a journal that is away; only a person's own try-out goes without one. */
+static enum record_mode default_record(bool by_hand)
 {
-    return sink_journal_exists(getenv("ANSWERD_JOURNAL_SOCKET")) ? RECORD_JOURNAL : RECORD_STDERR;
+    return by_hand && !sink_journal_exists(getenv("ANSWERD_JOURNAL_SOCKET")) ? RECORD_STDERR
+                                                                             : RECORD_JOURNAL;
 }
 
 static int exit_status(int error)
@@ -93,7 +96,7 @@ static int exit_status(int error)
 int server_check(const struct options *o)
 {
     struct config *config;
-    int r = config_load(config_file(o), &o->overrides, default_record(), &config, say, NULL);
+    int r = config_load(config_file(o), &o->overrides, RECORD_JOURNAL, &config, say, NULL);
 
     if (r < 0)
         return exit_status(r);
@@ -177,7 +180,7 @@ static int try_reload(struct server *s, char wrong[static PATH_MAX])
     struct listeners want;
     int r;
 
-    r = config_load(s->config_file, &s->options->overrides, default_record(), &config, keep_first,
+    r = config_load(s->config_file, &s->options->overrides, s->default_record, &config, keep_first,
                     wrong);
     if (r < 0)
         return r;
@@ -212,8 +215,7 @@ static void reload(struct server *s)
 
     if (s->phase != RUNNING)
         return;
-    service_notify("RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=Reloading",
-                   clock_us(CLOCK_MONOTONIC));
+    service_notify("RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_us(CLOCK_MONOTONIC));
     s->config_file = config_file(s->options);
     if (try_reload(s, wrong) < 0) {
         log_event(EVENT_RELOAD_REFUSED, "reload refused, the configuration stays as it was: %s",
@@ -445,7 +447,8 @@ int server_run(const struct options *o)
     int r, status;
 
     s.shared.journal_path = getenv("ANSWERD_JOURNAL_SOCKET");
-    r = config_load(s.config_file, &o->overrides, default_record(), &s.config, say, NULL);
+    s.default_record = default_record(s.by_hand);
+    r = config_load(s.config_file, &o->overrides, s.default_record, &s.config, say, NULL);
     if (r < 0)
         return exit_status(r);
     log_open(s.by_hand, s.shared.journal_path);
