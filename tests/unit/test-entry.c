@@ -40,7 +40,7 @@ START_TEST(every_field)
 {
     const struct record record = record_of(BYTES("hello"));
     struct decoded d;
-    _cleanup_(buffer_free) struct buffer *out = encode(&record, &d);
+    _cleanup_(buffer_free) _unused_ struct buffer *out = encode(&record, &d);
 
     ck_assert_uint_eq(d.n_fields, 11);
     ck_assert(decoded_is_text(&d, "SYSLOG_IDENTIFIER", "answerd"));
@@ -64,7 +64,7 @@ START_TEST(unix_peers_have_no_port)
 
     record.peer = record.peer_name = "pid=1,uid=0";
     record.peer_port = "";
-    _cleanup_(buffer_free) struct buffer *out = encode(&record, &d);
+    _cleanup_(buffer_free) _unused_ struct buffer *out = encode(&record, &d);
     ck_assert_uint_eq(d.n_fields, 10);
     ck_assert_ptr_null(decoded_find(&d, "ANSWERD_PEER_PORT"));
     ck_assert(decoded_is_text(&d, "MESSAGE", "pid=1,uid=0: "));
@@ -91,7 +91,7 @@ START_TEST(no_byte_can_begin_a_field)
     for (size_t i = 0; i < ARRAY_SIZE(messages); i++) {
         const struct record record = record_of(messages[i].data, messages[i].size);
         struct decoded d;
-        _cleanup_(buffer_free) struct buffer *out = encode(&record, &d);
+        _cleanup_(buffer_free) _unused_ struct buffer *out = encode(&record, &d);
         char expected[100] = "192.0.2.1:40000: ";
 
         ck_assert_uint_eq(d.n_fields, 11);
@@ -115,7 +115,7 @@ START_TEST(long_messages_are_cut_for_reading_only)
     ck_assert_ptr_nonnull(data);
     for (size_t i = 0; i < N; i++)
         data[i] = (uint8_t)random_next(&random);
-    _cleanup_(buffer_free) struct buffer *out = encode(&record, &d);
+    _cleanup_(buffer_free) _unused_ struct buffer *out = encode(&record, &d);
     ck_assert(decoded_is(&d, "ANSWERD_DATA", data, N));
     message = decoded_find(&d, "MESSAGE");
     ck_assert_ptr_nonnull(message);
