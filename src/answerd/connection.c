@@ -53,13 +53,14 @@ static bool idle(const struct connection *c)
     return connection_state(c) == CONNECTION_OPEN && !c->out && !(c->flags & CONNECTION_PENDING);
 }
 
-/* The nearest of all that may run out. While the connection is parked its peer is not to blame, and nothing does. */
+/* The nearest of all that may run out. While the connection waits for the recorder, parked or with replies held, its
+ * peer is not to blame, and nothing does; nor may an error overtake a reply that is held. */
 static uint64_t deadline(const struct connection *c)
 {
     const struct settings *s = c->settings;
     uint64_t d = TIMER_NEVER;
 
-    if (c->flags & CONNECTION_PARKED)
+    if (c->flags & CONNECTION_PARKED || c->n_held > 0)
         return TIMER_NEVER;
     if (connection_state(c) == CONNECTION_LINGERING)
         return c->active_ms + LINGER_MS;
@@ -157,15 +158,20 @@ static void settle(struct worker *w, struct connection *c)
         arm(w, c);
 }
 
+/* The time that the peer was made to wait does not count. */
+static void waited(struct worker *w, struct connection *c)
+{
+    c->active_ms = worker_ms(w);
+    if (c->in)
+        c->in->stamp = worker_ms(w);
+}
+
 static void unpark(struct worker *w, struct connection *c)
 {
     if (!(c->flags & CONNECTION_PARKED))
         return;
     c->flags &= (uint8_t)~CONNECTION_PARKED;
-    /* The time that it was made to wait does not count. */
-    c->active_ms = worker_ms(w);
-    if (c->in)
-        c->in->stamp = worker_ms(w);
+    waited(w, c);
     if (c->out)
         c->out->stamp = worker_ms(w);
 }
@@ -195,6 +201,7 @@ void connection_release(struct worker *w, struct connection *c, const uint8_t *b
             worker_bury(w, c);
         return;
     }
+    waited(w, c);
     connection_transmit(w, c, bytes, size);
     settle(w, c);
 }
