@@ -49,13 +49,13 @@ int main(int argc, char **argv)
     /* What a character is, to regular expressions and to the prompt. */
     (void)setlocale(LC_CTYPE, "");
 
-    if (options_parse(argc, argv, &options, error) < 0) {
+    if (ask_options_parse(argc, argv, &options, error) < 0) {
         (void)fprintf(stderr, "ask: %s\n", error);
         return STATUS_USAGE;
     }
     switch (options.action) {
     case ACTION_HELP:
-        status = say(options_help);
+        status = say(ask_options_help);
         break;
     case ACTION_VERSION:
         status = say(PACKAGE_STRING "\n");
@@ -64,6 +64,6 @@ int main(int argc, char **argv)
         status = ask(&options);
         break;
     }
-    options_deinit(&options);
+    ask_options_deinit(&options);
     return status;
 }

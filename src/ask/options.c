@@ -15,7 +15,7 @@
 /* A reply is held whole in memory, and frame_next() adds to this number. */
 #define REPLY_MAX_MAX (UINT64_C(1) << 40)
 
-const char options_help[] =
+const char ask_options_help[] =
     "ask [OPTION...] ADDRESS [MESSAGE...]\n"
     "Send messages to ADDRESS and print the replies: each MESSAGE; or what is typed at\n"
     "a prompt; or each line of standard input, where that is no terminal.\n"
@@ -200,9 +200,10 @@ static int parse_arguments(int argc, char **argv, struct options *o, char *error
     return check_messages(o, error);
 }
 
-int options_parse(int argc, char **argv, struct options *ret, char error[static OPTIONS_ERROR_MAX])
+int ask_options_parse(int argc, char **argv, struct options *ret,
+                      char error[static OPTIONS_ERROR_MAX])
 {
-    _cleanup_(options_deinit) struct options o = {
+    _cleanup_(ask_options_deinit) struct options o = {
         .family = AF_UNSPEC,
         .framing = FRAMING_LINE,
         .timeout_us = TIMEOUT_DEFAULT_US,
@@ -236,7 +237,7 @@ int options_parse(int argc, char **argv, struct options *ret, char error[static 
     return 0;
 }
 
-void options_deinit(struct options *o)
+void ask_options_deinit(struct options *o)
 {
     if (o->expect_text)
         regfree(&o->expect);

@@ -40,7 +40,8 @@ struct options {
 
 /* Reads argv, whose strings *ret goes on to use; may reorder them. 0, or -EINVAL with one line in
  * `error`. */
-int options_parse(int argc, char **argv, struct options *ret, char error[static OPTIONS_ERROR_MAX]);
-void options_deinit(struct options *o);
+int ask_options_parse(int argc, char **argv, struct options *ret,
+                      char error[static OPTIONS_ERROR_MAX]);
+void ask_options_deinit(struct options *o);
 
-extern const char options_help[];
+extern const char ask_options_help[];

@@ -3,6 +3,11 @@
 
 unit_tests =
 unit_tests += tests/unit/test-address
+unit_tests += tests/unit/test-ask-options
+unit_tests += tests/unit/test-ask-pending
+unit_tests += tests/unit/test-ask-render
+unit_tests += tests/unit/test-ask-replies
+unit_tests += tests/unit/test-ask-rtt
 unit_tests += tests/unit/test-buffer
 unit_tests += tests/unit/test-entry
 unit_tests += tests/unit/test-escape
@@ -21,6 +26,26 @@ unit_tests += tests/unit/test-timer
 tests_unit_test_address_SOURCES = tests/unit/test-address.c
 tests_unit_test_address_CFLAGS = $(unit_cflags)
 tests_unit_test_address_LDADD = $(unit_libs)
+
+tests_unit_test_ask_options_SOURCES = tests/unit/test-ask-options.c
+tests_unit_test_ask_options_CFLAGS = $(unit_cflags)
+tests_unit_test_ask_options_LDADD = $(unit_libs)
+
+tests_unit_test_ask_pending_SOURCES = tests/unit/test-ask-pending.c
+tests_unit_test_ask_pending_CFLAGS = $(unit_cflags)
+tests_unit_test_ask_pending_LDADD = $(unit_libs)
+
+tests_unit_test_ask_render_SOURCES = tests/unit/test-ask-render.c
+tests_unit_test_ask_render_CFLAGS = $(unit_cflags)
+tests_unit_test_ask_render_LDADD = $(unit_libs)
+
+tests_unit_test_ask_replies_SOURCES = tests/unit/test-ask-replies.c
+tests_unit_test_ask_replies_CFLAGS = $(unit_cflags)
+tests_unit_test_ask_replies_LDADD = $(unit_libs)
+
+tests_unit_test_ask_rtt_SOURCES = tests/unit/test-ask-rtt.c
+tests_unit_test_ask_rtt_CFLAGS = $(unit_cflags)
+tests_unit_test_ask_rtt_LDADD = $(unit_libs)
 
 tests_unit_test_buffer_SOURCES = tests/unit/test-buffer.c
 tests_unit_test_buffer_SOURCES += tests/unit/random.h
