@@ -13,6 +13,7 @@
 
 #include "ask-bench/coordinator.h"
 #include "ask-bench/gather.h"
+#include "ask-bench/limits.h"
 #include "ask-bench/progress.h"
 #include "ask-bench/target.h"
 #include "ask-bench/worker.h"
@@ -122,6 +123,7 @@ static int init(struct run *run)
 {
     const struct options *o = run->options;
     struct result *result = run->result;
+    struct limits limits;
     int r;
 
     run->n_workers = coordinator_workers(o, raise_limit());
@@ -131,9 +133,10 @@ static int init(struct run *run)
     if (r < 0)
         return r;
     (void)address_format(&run->target.sa, run->target.size, result->address);
+    limits_read("", &limits);
     run->sources = o->sources;
     if (run->sources.count == 0)
-        sources_choose(&run->sources, &run->target, o->connections, o->churn, sources_ports());
+        sources_choose(&run->sources, &run->target, o->connections, o->churn, limits.ports);
     result->sources = run->sources.count;
     r = message_init(&run->message, o->framing, o->text, o->size, (uint32_t)o->pipeline);
     if (r < 0)
@@ -405,7 +408,7 @@ static int lead(struct run *run)
     return r;
 }
 
-/* What came after the last whole slice. */
+/* Takes what came after the last whole slice; too short a one would show a rate that is chance. */
 static int finish(struct run *run)
 {
     struct result *result = run->result;
@@ -413,7 +416,7 @@ static int finish(struct run *run)
 
     gather_slice(&run->gather, run->options, clock_ns(CLOCK_MONOTONIC), &s);
     result->seconds = s.at;
-    if (s.seconds >= 0.1 || result->n_samples == 0) {
+    if (s.seconds >= 0.5 || result->n_samples == 0) {
         int r = result_append(result, &s);
 
         if (r < 0)

@@ -28,6 +28,17 @@ char *format_time(double ns, char text[static FORMAT_MAX])
     return text;
 }
 
+char *format_round_time(double ns, char text[static FORMAT_MAX])
+{
+    static const char *const units[] = { "ns", "µs", "ms", "s" };
+    size_t i = 0;
+
+    for (; ns >= 999.5 && i + 1 < ARRAY_SIZE(units); i++)
+        ns /= 1000;
+    (void)snprintf(text, FORMAT_MAX, "%g %s", ns, units[i]);
+    return text;
+}
+
 char *format_count(double n, char text[static FORMAT_MAX])
 {
     char digits[FORMAT_MAX];

@@ -11,6 +11,9 @@
 /* A time in the unit that fits it, three significant digits: "12.3 µs", "1.05 s". Returns text. */
 char *format_time(double ns, char text[static FORMAT_MAX]);
 
+/* The same for a round number: "5 ms". Returns text. */
+char *format_round_time(double ns, char text[static FORMAT_MAX]);
+
 /* A number with its thousands set apart, rounded: "48,312". Returns text. */
 char *format_count(double n, char text[static FORMAT_MAX]);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "ask-bench/checktcp.h"
 #include "ask-bench/coordinator.h"
 #include "ask-bench/options.h"
 #include "ask-bench/output.h"
@@ -39,5 +38,5 @@ int main(int argc, char *argv[])
         return BENCH_USAGE;
     if (r == 0)
         return BENCH_OK;
-    return run();
+    return options.check_tcp ? checktcp_run(&options, stdout) : run();
 }

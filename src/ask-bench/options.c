@@ -39,9 +39,11 @@ static const char usage[] =
     "      --source=ADDR[-ADDR]  local addresses to connect from\n"
     "  -w, --workers=N         processes to share the work\n"
     "      --json=FILE         write the result as JSON (- for standard output)\n"
+    "      --report=FILE       write the result as a page of HTML\n"
     "      --histogram=FILE    write the latencies in HdrHistogram's form\n"
     "      --assert=EXPR       fail unless it holds, as in 'p99<5ms' or 'errors==0'\n"
     "      --progress          say how it goes once a second, even when not on a terminal\n"
+    "      --check-tcp         say which limits of this machine would stop this run\n"
     "  -h, --help\n"
     "  -V, --version\n"
     "\n"
@@ -54,6 +56,8 @@ enum {
     OPT_CHURN,
     OPT_SOURCE,
     OPT_JSON,
+    OPT_REPORT,
+    OPT_CHECK_TCP,
     OPT_HISTOGRAM,
     OPT_ASSERT,
     OPT_VERIFY,
@@ -77,6 +81,8 @@ static const struct option long_options[] = {
     { "churn", no_argument, NULL, OPT_CHURN },
     { "source", required_argument, NULL, OPT_SOURCE },
     { "json", required_argument, NULL, OPT_JSON },
+    { "report", required_argument, NULL, OPT_REPORT },
+    { "check-tcp", no_argument, NULL, OPT_CHECK_TCP },
     { "histogram", required_argument, NULL, OPT_HISTOGRAM },
     { "assert", required_argument, NULL, OPT_ASSERT },
     { "progress", no_argument, NULL, OPT_PROGRESS },
@@ -209,6 +215,12 @@ static int take(struct options *o, int option, const char *arg)
         return source_option(o, arg);
     case OPT_JSON:
         return json_option(o, arg);
+    case OPT_REPORT:
+        o->report = arg;
+        return 0;
+    case OPT_CHECK_TCP:
+        o->check_tcp = true;
+        return 0;
     case OPT_HISTOGRAM:
         o->histogram = arg;
         return 0;

@@ -41,6 +41,9 @@ static int add_all(struct outputs *outputs, const struct options *o)
     r = add(outputs, o->json, report_json);
     if (r < 0)
         return r;
+    r = add(outputs, o->report, report_html);
+    if (r < 0)
+        return r;
     r = add(outputs, o->histogram, write_histogram);
     if (r < 0)
         return r;

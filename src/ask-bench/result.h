@@ -86,3 +86,4 @@ char *result_describe_mode(const struct options *o, char *text, size_t size);
 /* The reports. 0, or a negative errno of writing. */
 int report_text(const struct result *r, FILE *f);
 int report_json(const struct result *r, FILE *f);
+int report_html(const struct result *r, FILE *f);

@@ -3,7 +3,6 @@
 #include <endian.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "ask-bench/sources.h"
@@ -124,19 +123,4 @@ void sources_get(const struct sources *s, uint64_t number, struct sockaddr_any *
         memcpy(in6->sin6_addr.s6_addr + 8, &bits, sizeof bits);
         ret->size = sizeof *in6;
     }
-}
-
-uint64_t sources_ports(void)
-{
-    unsigned low = 32768, high = 60999; /* what the kernel starts with */
-    FILE *f = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
-
-    if (f) {
-        if (fscanf(f, "%u %u", &low, &high) != 2 || high < low) {
-            low = 32768;
-            high = 60999;
-        }
-        (void)fclose(f);
-    }
-    return high - low + 1;
 }

@@ -32,6 +32,3 @@ void sources_choose(struct sources *s, const struct sockaddr_any *target, uint64
 
 /* The address of number `number % count`, port 0. Not for AF_UNSPEC. */
 void sources_get(const struct sources *s, uint64_t number, struct sockaddr_any *ret);
-
-/* How many ports the kernel gives out: net.ipv4.ip_local_port_range, which is IPv6's too. */
-uint64_t sources_ports(void);

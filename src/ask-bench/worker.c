@@ -15,8 +15,6 @@
 /* Connections that are being made at a time, of all workers: a server's backlog is often as short
  * as 128, and one that overflows makes TCP wait for a second. */
 #define CONNECT_WINDOW 128
-/* Questions in flight at a time in a round of --hold, of all workers. */
-#define HOLD_WINDOW 1024
 
 #define STOP_GRACE_NS UINT64_C(1000000000) /* for replies on their way when the user says stop */
 

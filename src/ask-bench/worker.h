@@ -8,6 +8,9 @@
 #include "ask-bench/stats.h"
 #include "net/address.h"
 
+/* Questions in flight at a time in a round of --hold, of all workers. */
+#define HOLD_WINDOW 256
+
 /* What a worker process is given. All is borrowed from the coordinator, before it forks. */
 struct worker_task {
     const struct options *options;

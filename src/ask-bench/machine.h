@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdint.h>
+#include <sys/utsname.h>
+
+/* The machine that a run was made on, "unknown" where it does not say. */
+struct machine {
+    char processor[128];
+    long processors; /* online */
+    uint64_t memory; /* bytes; 0 unknown */
+    struct utsname system;
+};
+
+void machine_read(struct machine *ret);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdio.h>
+
+#include "ask-bench/result.h"
+
+/* Parts of the page. */
+
+extern const char report_style[];
+
+/* The latency curve, and where there are samples rate and latency over time: a card each. */
+void report_charts(const struct result *r, FILE *f);
