@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "answerd/connection.h"
 #include "answerd/log.h"
@@ -15,11 +17,16 @@
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS   1000
 #define STRAINED_MS      10
-#define REPORT_AFTER_MS  1000 /* a journal that is full for a moment is how a busy one works */
+/* A full journal reports room for one entry as soon as it has read one. Who then sends one entry finds it full again, and
+ * the two take turns, at the cost of two thread switches for every message. After so long a few have found room, and
+ * even a queue of ten, the kernel's least, has not run dry. */
+#define PAUSE_US        100
+#define REPORT_AFTER_MS 1000 /* a journal that is full for a moment is how a busy one works */
 
 void recorder_init(struct recorder *r, const char *name)
 {
     r->source = (struct source){ .fd = -1, .kind = SOURCE_RECORDER };
+    r->pause = (struct source){ .fd = -1, .kind = SOURCE_PAUSE };
     r->name = name;
     r->show_fd = -1;
     r->parked_tail = &r->parked;
@@ -29,6 +36,7 @@ void recorder_init(struct recorder *r, const char *name)
 void recorder_deinit(struct recorder *r)
 {
     timer_cancel(&r->retry);
+    r->pause.fd = close_fd(r->pause.fd);
     sink_deinit(&r->sink);
     buffer_free(&r->replies);
     buffer_free(&r->line);
@@ -161,12 +169,10 @@ static void follow_up(struct worker *w, struct recorder *r)
     }
 }
 
-void recorder_commit(struct worker *w, struct recorder *r)
+static void hand_over(struct worker *w, struct recorder *r)
 {
     size_t n;
 
-    if (r->sink.n_staged == 0)
-        return;
     n = sink_flush(&r->sink);
     if (n > 0) {
         release(w, r, n);
@@ -176,6 +182,13 @@ void recorder_commit(struct worker *w, struct recorder *r)
         }
     }
     follow_up(w, r);
+}
+
+void recorder_commit(struct worker *w, struct recorder *r)
+{
+    /* A sink in trouble is tried again when there is a reason to. */
+    if (r->sink.n_staged > 0 && r->troubled_ms == 0)
+        hand_over(w, r);
 }
 
 void recorder_open(struct worker *w, struct recorder *r)
@@ -190,20 +203,44 @@ void recorder_open(struct worker *w, struct recorder *r)
         if (error < 0 && error != -EPERM) {
             sink_close(&r->sink);
         } else if (r->sink.n_staged > 0) {
-            recorder_commit(w, r);
+            hand_over(w, r);
             return;
         }
     }
     follow_up(w, r);
 }
 
+/* False where it cannot be done: then there is none. */
+static bool pause_begins(struct worker *w, struct recorder *r)
+{
+    static const struct itimerspec once = { .it_value.tv_nsec = PAUSE_US * 1000 };
+
+    if (r->pause.fd < 0) {
+        r->pause.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+        if (r->pause.fd >= 0 && loop_add(&w->loop, &r->pause, EPOLLIN) < 0)
+            r->pause.fd = close_fd(r->pause.fd);
+    }
+    return r->pause.fd >= 0 && timerfd_settime(r->pause.fd, 0, &once, NULL) == 0;
+}
+
 void recorder_dispatch(struct worker *w, struct recorder *r)
 {
     r->source.ready = 0;
-    if (r->sink.fd < 0)
+    if (r->sink.fd < 0 || r->sink.n_staged == 0 || r->pausing)
         return;
-    if (r->sink.n_staged > 0)
-        recorder_commit(w, r);
+    r->pausing = r->sink.state == SINK_BLOCKED && pause_begins(w, r);
+    if (!r->pausing)
+        hand_over(w, r);
+}
+
+void recorder_resume(struct worker *w, struct recorder *r)
+{
+    uint64_t expirations;
+
+    (void)!read(r->pause.fd, &expirations, sizeof expirations);
+    r->pause.ready = 0;
+    r->pausing = false;
+    hand_over(w, r);
 }
 
 void recorder_retry(struct worker *w, struct recorder *r)
@@ -218,7 +255,7 @@ void recorder_retry(struct worker *w, struct recorder *r)
                   (double)(worker_ms(w) - r->troubled_ms) / 1000);
         return;
     case SINK_STRAINED:
-        recorder_commit(w, r);
+        hand_over(w, r);
         return;
     case SINK_AWAY:
         recorder_open(w, r);

@@ -28,6 +28,7 @@ struct held_reply {
 
 struct recorder {
     struct source source; /* the sink's descriptor; first, see worker.c */
+    struct source pause;  /* a timerfd; see recorder.c */
     struct timer retry;
     struct sink sink;
     struct buffer *replies; /* of held[], in order */
@@ -36,6 +37,7 @@ struct recorder {
     struct held_reply held[SINK_BATCH_MAX];
     size_t first, n_held; /* in held[]: those not yet released */
     struct source *parked, **parked_tail;
+    bool pausing;
     uint64_t troubled_ms; /* since when the sink takes nothing; 0: it does */
     uint64_t backoff_ms;
     bool reported; /* that it takes nothing */
@@ -67,6 +69,7 @@ void recorder_park(struct recorder *r, struct source *s);
 /* Hands over the batch, as far as the sink takes it, and lets the replies go. */
 void recorder_commit(struct worker *w, struct recorder *r);
 
-/* The descriptor has news; the retry timer has run out. */
+/* The descriptor has news; the pause is over; the retry timer has run out. */
 void recorder_dispatch(struct worker *w, struct recorder *r);
+void recorder_resume(struct worker *w, struct recorder *r);
 void recorder_retry(struct worker *w, struct recorder *r);

@@ -168,6 +168,9 @@ static void dispatch(struct worker *w, struct source *s)
     case SOURCE_RECORDER:
         recorder_dispatch(w, (struct recorder *)s);
         break;
+    case SOURCE_PAUSE:
+        recorder_resume(w, CONTAINER_OF(s, struct recorder, pause));
+        break;
     case SOURCE_COMMAND:
         obey(w);
         break;

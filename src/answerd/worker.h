@@ -27,6 +27,7 @@ enum source_kind {
     SOURCE_ACCEPTOR,
     SOURCE_HANDOVER,
     SOURCE_RECORDER,
+    SOURCE_PAUSE,
     SOURCE_COMMAND
 };
 
