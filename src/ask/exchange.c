@@ -22,7 +22,7 @@ void exchange_init(struct exchange *e, const struct options *options, bool termi
 {
     *e = (struct exchange){
         .options = options,
-        .connection.fd = -1,
+        .stream.fd = -1,
         .render = { options->form, options->framing, terminal },
         .timeout_us = options->timeout_us,
     };
@@ -32,7 +32,7 @@ void exchange_init(struct exchange *e, const struct options *options, bool termi
 
 void exchange_deinit(struct exchange *e)
 {
-    connection_close(&e->connection);
+    stream_close(&e->stream);
     replies_deinit(&e->replies);
     pending_deinit(&e->pending);
     buffer_free(&e->output);
@@ -62,7 +62,7 @@ int exchange_connect(struct exchange *e)
     _cleanup_free_ char *error = NULL;
     int r;
 
-    r = connection_open(&e->connection, &o->address, o->family, o->timeout_us, &error);
+    r = stream_open(&e->stream, &o->address, o->family, o->timeout_us, &error);
     if (r == -ENOMEM)
         return fail_errno(e, r);
     if (r < 0)
@@ -75,7 +75,7 @@ int exchange_send(struct exchange *e, const void *text, size_t size)
     uint64_t now = exchange_now();
     int r;
 
-    r = frame_append(e->options->framing, &e->connection.out, text, size, false);
+    r = frame_append(e->options->framing, &e->stream.out, text, size, false);
     if (r == 0)
         r = pending_push(&e->pending, text, size, now);
     if (r < 0)
@@ -202,7 +202,7 @@ static int ended(struct exchange *e, int error)
 static int receive(struct exchange *e)
 {
     uint8_t bytes[READ_SIZE];
-    ssize_t n = connection_receive(&e->connection, bytes, sizeof bytes);
+    ssize_t n = stream_receive(&e->stream, bytes, sizeof bytes);
     uint64_t now = exchange_now();
     int r;
 
@@ -245,7 +245,7 @@ static uint64_t deadline(const struct exchange *e)
 
 int exchange_wait(struct exchange *e, struct pollfd *extra, size_t n_extra, uint64_t until_us)
 {
-    struct connection *c = &e->connection;
+    struct stream *c = &e->stream;
     struct pollfd fds[1 + EXCHANGE_EXTRA_MAX];
     struct timespec timeout;
     char span[SPAN_TEXT_MAX];
@@ -253,7 +253,7 @@ int exchange_wait(struct exchange *e, struct pollfd *extra, size_t n_extra, uint
 
     if (exchange_show(e) < 0)
         return -1;
-    if (connection_flush(c))
+    if (stream_flush(c))
         e->progress_us = exchange_now();
     now = exchange_now();
 

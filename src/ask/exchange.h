@@ -6,12 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ask/connection.h"
 #include "ask/options.h"
 #include "ask/pending.h"
 #include "ask/render.h"
 #include "ask/replies.h"
 #include "ask/rtt.h"
+#include "ask/stream.h"
 #include "base/macros.h"
 
 /*
@@ -39,7 +39,7 @@ typedef int (*exchange_show_fn)(void *userdata, const void *text, size_t n);
 
 struct exchange {
     const struct options *options;
-    struct connection connection;
+    struct stream stream;
     struct replies replies;
     struct pending pending;
     struct render render;
@@ -74,7 +74,7 @@ int exchange_send(struct exchange *e, const void *text, size_t size);
  * (exchange_now(), or EXCHANGE_FOREVER). Replies are shown before it waits.
  *
  * Fails when a reply is late, or cannot be read, and when the connection ends while messages are
- * without a reply. Where none is, connection.ended says that it ended.
+ * without a reply. Where none is, stream.ended says that it ended.
  */
 int exchange_wait(struct exchange *e, struct pollfd *extra, size_t n_extra, uint64_t until_us);
 

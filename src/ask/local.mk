@@ -3,8 +3,6 @@
 
 noinst_LIBRARIES += src/libask.a
 src_libask_a_SOURCES =
-src_libask_a_SOURCES += src/ask/connection.c
-src_libask_a_SOURCES += src/ask/connection.h
 src_libask_a_SOURCES += src/ask/editor.h
 src_libask_a_SOURCES += src/ask/exchange.c
 src_libask_a_SOURCES += src/ask/exchange.h
@@ -25,6 +23,8 @@ src_libask_a_SOURCES += src/ask/rtt.c
 src_libask_a_SOURCES += src/ask/rtt.h
 src_libask_a_SOURCES += src/ask/state.c
 src_libask_a_SOURCES += src/ask/state.h
+src_libask_a_SOURCES += src/ask/stream.c
+src_libask_a_SOURCES += src/ask/stream.h
 if HAVE_LIBEDIT
 src_libask_a_SOURCES += src/ask/editor-libedit.c
 else

@@ -17,8 +17,8 @@
 
 const char ask_options_help[] =
     "ask [OPTION...] ADDRESS [MESSAGE...]\n"
-    "Send messages to ADDRESS and print the replies: each MESSAGE; or what is typed at\n"
-    "a prompt; or each line of standard input, where that is no terminal.\n"
+    "Send messages to ADDRESS and print the replies: each MESSAGE; or what is typed\n"
+    "at a prompt; or each line of standard input, where that is no terminal.\n"
     "\n"
     "  -f, --framing=NAME   line (default), length, netstring or chunk\n"
     "  -t, --timeout=SPAN   how long to wait to be connected, and for a reply (30s)\n"
@@ -33,8 +33,8 @@ const char ask_options_help[] =
     "  -V, --version\n"
     "\n"
     "ADDRESS is HOST:PORT, :PORT, [V6]:PORT, /path, unix:/path or @abstract.\n"
-    "Exit status: 0 all was answered (and matched), 1 a reply did not match, 2 usage,\n"
-    "3 cannot connect, 4 timeout, 5 the connection ended before all was answered.\n";
+    "Exit status: 0 all was answered (and matched), 1 a reply did not match,\n"
+    "2 usage, 3 cannot connect, 4 timeout, 5 the connection ended too early.\n";
 
 enum { OPTION_EXPECT = 0x100, OPTION_JSON, OPTION_HEX, OPTION_MAX_REPLY };
 

@@ -86,7 +86,7 @@ static int wait_for_key(void *userdata)
             if (r < 0)
                 return r;
         }
-        if (e->connection.ended)
+        if (e->stream.ended)
             return TALK_ENDED;
         if (extra[0].revents != 0)
             return 0;
@@ -147,14 +147,14 @@ int ask_prompt(struct exchange *e)
      * is not overwritten. */
     can_save = state_history_path(&history) == 0 && editor_load_history(editor, history) == 0;
 
-    (void)printf("Connected to %s; quit or Ctrl-D ends.\n", e->connection.peer);
+    (void)printf("Connected to %s; quit or Ctrl-D ends.\n", e->stream.peer);
     /* A person sees for themselves that no reply comes. */
     e->timeout_us = SPAN_INFINITY;
     e->show = show;
     e->show_userdata = &p;
     talk(&p);
     (void)exchange_show(e);
-    if (e->connection.ended && e->status == STATUS_OK)
+    if (e->stream.ended && e->status == STATUS_OK)
         (void)printf("The server closed the connection.\n");
     e->show = NULL;
     if (can_save)

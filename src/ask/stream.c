@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#include "ask/connection.h"
+#include "ask/stream.h"
 #include "base/macros.h"
 #include "base/parse.h"
 #include "net/socket.h"
@@ -90,8 +90,8 @@ static int resolve_failed(int r, const char *reason, char **ret_error)
     return r;
 }
 
-int connection_open(struct connection *c, const struct address *address, int family,
-                    uint64_t timeout_us, char **ret_error)
+int stream_open(struct stream *c, const struct address *address, int family, uint64_t timeout_us,
+                char **ret_error)
 {
     _cleanup_free_ struct sockaddr_any *all = NULL;
     _cleanup_free_ int *errors = NULL;
@@ -109,7 +109,7 @@ int connection_open(struct connection *c, const struct address *address, int fam
         int fd = connect_one(&all[i], timeout_us);
 
         if (fd >= 0) {
-            *c = (struct connection){ .fd = fd };
+            *c = (struct stream){ .fd = fd };
             (void)address_format(&all[i].sa, all[i].size, c->peer);
             return 0;
         }
@@ -119,13 +119,13 @@ int connection_open(struct connection *c, const struct address *address, int fam
     return errors[n - 1];
 }
 
-void connection_close(struct connection *c)
+void stream_close(struct stream *c)
 {
     c->fd = close_fd(c->fd);
     buffer_free(&c->out);
 }
 
-bool connection_flush(struct connection *c)
+bool stream_flush(struct stream *c)
 {
     bool any = false;
 
@@ -145,7 +145,7 @@ bool connection_flush(struct connection *c)
     return any;
 }
 
-ssize_t connection_receive(struct connection *c, void *bytes, size_t room)
+ssize_t stream_receive(struct stream *c, void *bytes, size_t room)
 {
     ssize_t n;
 

@@ -12,7 +12,7 @@
 /*
  * The stream to the server: a non-blocking socket and the bytes that it has not taken yet.
  */
-struct connection {
+struct stream {
     int fd;
     struct buffer *out;
     char peer[ADDRESS_TEXT_MAX]; /* the address that was connected to */
@@ -28,14 +28,14 @@ struct connection {
  * 0, or a negative errno with *ret_error a string to be freed, which names what was tried; it is
  * NULL where there is no memory for it.
  */
-int connection_open(struct connection *c, const struct address *address, int family,
-                    uint64_t timeout_us, char **ret_error);
-void connection_close(struct connection *c);
+int stream_open(struct stream *c, const struct address *address, int family, uint64_t timeout_us,
+                char **ret_error);
+void stream_close(struct stream *c);
 
 /* Sends what there is, until the socket takes no more. Returns whether it took any. An error is
  * kept in send_error and is not final: replies that have arrived can still be read. */
-bool connection_flush(struct connection *c);
+bool stream_flush(struct stream *c);
 
 /* One read. The number of bytes; 0 at the end of the stream; -EAGAIN; or a negative errno which
  * ended the connection. */
-ssize_t connection_receive(struct connection *c, void *bytes, size_t room);
+ssize_t stream_receive(struct stream *c, void *bytes, size_t room);
