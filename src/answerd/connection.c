@@ -236,6 +236,9 @@ void connection_timeout(struct worker *w, struct connection *c)
 
 void connection_drain(struct worker *w, struct connection *c)
 {
+    /* Its memory is still there until the turn's end, but the ready list must not name it again. */
+    if (connection_state(c) == CONNECTION_CLOSED)
+        return;
     c->flags = (uint8_t)((c->flags | CONNECTION_DRAINING) & ~CONNECTION_ANSWERED);
     c->source.ready |= READY_IN; /* only EAGAIN proves that nothing has arrived */
     loop_queue(&w->loop, &c->source);
