@@ -103,12 +103,14 @@ static void release(struct worker *w, struct recorder *r, size_t n)
 
         for (; r->first < end && r->held[r->first].connection == c; r->first++, same++)
             size += r->held[r->first].size;
-        connection_release(w, c, buffer_head(r->replies), size, same);
-        buffer_consume(r->replies, size);
+        /* There is no buffer while all replies are empty: Reply= in chunk framing. */
+        connection_release(w, c, r->replies ? buffer_head(r->replies) : NULL, size, same);
+        if (r->replies)
+            buffer_consume(r->replies, size);
     }
     if (r->first == r->n_held) {
         r->first = r->n_held = 0;
-        if (r->replies->capacity > 2 * (size_t)SINK_BATCH_BYTES)
+        if (r->replies && r->replies->capacity > 2 * (size_t)SINK_BATCH_BYTES)
             buffer_free(&r->replies);
         else
             buffer_clear(r->replies);
