@@ -98,24 +98,37 @@ int listeners_adopt(struct listeners *ls, listeners_report_fn report, void *user
     return r;
 }
 
-static struct listener *find_open(const struct wanting *w, const char *name,
-                                  const struct sockaddr_any *address)
+/* The listener in `ls` that was opened for this address, other than those in `except`. */
+static struct listener *find_open(const struct listeners *ls, const struct listeners *except,
+                                  const char *name, const struct sockaddr_any *address)
 {
-    for (size_t i = 0; i < w->have->n; i++) {
-        struct listener *l = w->have->items[i];
+    for (size_t i = 0; i < ls->n; i++) {
+        struct listener *l = ls->items[i];
 
         if (!l->inherited && strcmp(l->name, name) == 0 && l->asked.size == address->size &&
-            memcmp(&l->asked.storage, &address->storage, address->size) == 0)
+            memcmp(&l->asked.storage, &address->storage, address->size) == 0 &&
+            !contains(except, l))
             return l;
     }
     return NULL;
 }
 
+/* Of an address that is named twice, which a host's names may do as well, one socket is enough; of port 0, which is
+ * another one each time, it is not. */
+static bool same_socket(const struct sockaddr_any *address)
+{
+    return address->sa.sa_family == AF_UNIX || sockaddr_port(&address->sa) != 0;
+}
+
 static int want_address(struct wanting *w, const char *name, const struct sockaddr_any *address)
 {
-    struct listener *l = find_open(w, name, address);
+    static const struct listeners none = { 0 };
+    struct listener *l;
     int r;
 
+    if (same_socket(address) && find_open(&w->want, &none, name, address))
+        return 0;
+    l = find_open(w->have, &w->want, name, address);
     if (l)
         return add(&w->want, l);
     r = listener_open(address, name, &l);
