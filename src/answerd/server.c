@@ -165,6 +165,14 @@ static void free_retired(struct server *s, bool all)
     }
 }
 
+/* After send_plans(): those that are not wanted are closed when all workers have carried them out. */
+static void exchange_listeners(struct server *s, struct listeners *want)
+{
+    listeners_commit(&s->listeners, want, &s->retired);
+    for (struct listener *l = s->retired; l; l = l->next)
+        l->retired = l->retired ?: s->n_plans;
+}
+
 /* Keeps the first thing that is wrong. */
 static void keep_first(void *userdata, const char *line)
 {
@@ -199,9 +207,7 @@ static int try_reload(struct server *s, char wrong[static PATH_MAX])
         config_free(config);
         return r;
     }
-    listeners_commit(&s->listeners, &want, &s->retired);
-    for (struct listener *l = s->retired; l; l = l->next)
-        l->retired = l->retired ?: s->n_plans;
+    exchange_listeners(s, &want);
     (void)set_limits(s);
     if ((config->workers ?: n_cpus()) != s->shared.n_workers)
         log_event(EVENT_NOTICE, "Workers= takes effect at the next start");
@@ -247,7 +253,7 @@ static void feed_watchdog(struct server *s)
 
 static void stop(struct server *s)
 {
-    static const struct listeners none = { 0 };
+    struct listeners none = { 0 };
 
     if (s->phase >= CLOSING) {
         s->stop_now = true;
@@ -260,6 +266,8 @@ static void stop(struct server *s)
     service_notify("STOPPING=1\nSTATUS=Answering what has arrived");
     /* Out of memory for a plan of nothing: then there is no orderly way. */
     s->stop_now = send_plans(s, &none) < 0;
+    if (!s->stop_now)
+        exchange_listeners(s, &none);
     s->phase = CLOSING;
 }
 
