@@ -30,7 +30,7 @@ enum section { SECTION_NONE, SECTION_SERVER, SECTION_LISTENER, SECTION_REFUSED }
 
 struct reader {
     struct config *config;
-    const char *file;
+    const char *file; /* NULL: what is wrong is on the command line */
     FILE *stream;
     unsigned line;
     int result;
@@ -52,7 +52,7 @@ _printf_(2, 3) static void complain(struct reader *r, const char *format, ...)
     if (r->line > 0)
         (void)snprintf(line, sizeof line, "%s:%u: %s", r->file, r->line, text);
     else
-        (void)snprintf(line, sizeof line, "%s: %s", r->file, text);
+        (void)snprintf(line, sizeof line, "%s%s%s", r->file ?: "", r->file ? ": " : "", text);
     r->report(r->userdata, line);
     if (r->result == 0)
         r->result = -EINVAL;
@@ -358,23 +358,22 @@ static void override(struct reader *r, const char *option, const struct config_k
     const struct config_key *key = config_key_find(keys, name);
     const char *expected;
 
-    r->file = option;
     if (value && key->read(value, (char *)base + key->offset, &expected) < 0)
-        complain(r, "%s: not %s", value, expected);
+        complain(r, "%s=%s: not %s", option, value, expected);
 }
 
 /* The command line wins over every section. */
 static void apply_overrides(struct reader *r, const struct config_overrides *o)
 {
+    r->file = NULL;
     override(r, "--workers", config_server_keys, "Workers", o->workers, r->config);
     for (size_t i = 0; i < r->config->n_listeners && r->result == 0; i++) {
         r->listener = &r->config->listeners[i];
         override(r, "--framing", config_listener_keys, "Framing", o->framing,
                  r->listener->settings);
         override(r, "--record", config_listener_keys, "Record", o->record, r->listener->settings);
-        r->file = "--reply";
         if (o->reply)
-            set_listener_text(r, KEY_REPLY, o->reply);
+            set_listener_text(r, "--reply", o->reply);
     }
 }
 

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "answerd/config.h"
 #include "answerd/options.h"
+#include "base/macros.h"
 #include "net/address.h"
 
 static const char help[] =
@@ -106,6 +108,22 @@ static int take_option(struct options *o, int option)
     }
 }
 
+static void say(_unused_ void *userdata, const char *line)
+{
+    (void)fprintf(stderr, "answerd: %s\n", line);
+}
+
+/* A wrong value is an error of usage here, as it is one of configuration in the file: tried without one. */
+static int check_overrides(const struct config_overrides *o)
+{
+    struct config *config;
+    int r = config_load(NULL, o, RECORD_NONE, &config, say, NULL);
+
+    if (r == 0)
+        config_free(config);
+    return r;
+}
+
 int options_parse(int argc, char *argv[], struct options *ret)
 {
     struct options o = { 0 };
@@ -117,6 +135,8 @@ int options_parse(int argc, char *argv[], struct options *ret)
         (void)fprintf(stderr, "answerd: unexpected argument: %s\n", argv[optind]);
         r = -EINVAL;
     }
+    if (r > 0 && check_overrides(&o.overrides) < 0)
+        r = -EINVAL;
     if (r > 0)
         *ret = o;
     else
