@@ -95,20 +95,34 @@ EXTRA_DIST += tests/fuzz/corpus
 check_PROGRAMS += $(replays)
 TESTS += $(replays)
 
-.PHONY: fuzz
+.PHONY: fuzz clean-fuzz
+
+clean-fuzz:
+	-rm -rf fuzz-build fuzz-found
+
+FUZZ_SECONDS = 60
 
 if ENABLE_FUZZERS
 noinst_PROGRAMS += $(fuzz_targets)
 
-FUZZ_SECONDS = 60
 # Every target for so long, from its seeds and what earlier runs in this build found of interest.
 fuzz: $(fuzz_targets)
-	@for target in $(fuzz_targets); do \
+	@failed=; \
+	for target in $(fuzz_targets); do \
 		name=$${target##*fuzz-}; \
 		found=fuzz-found/$$name; \
+		corpus=$(top_srcdir)/tests/fuzz/corpus/$$name; \
 		$(MKDIR_P) "$$found" && \
-		echo "== $$name: $(FUZZ_SECONDS) s; what breaks it will be in $$found-*" && \
+		echo "== $$name: $(FUZZ_SECONDS) s; what breaks it goes to $$corpus" && \
 		"$$target" -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 -verbosity=0 \
-			-artifact_prefix="$$found-" "$$found" "$(top_srcdir)/tests/fuzz/corpus/$$name" || exit 1; \
-	done
+			-artifact_prefix="$$corpus/" "$$found" "$$corpus" || failed="$$failed $$name"; \
+	done; \
+	test -z "$$failed" || { echo "broken:$$failed"; exit 1; }
+else
+# libFuzzer and the sanitizers need a build of their own.
+fuzz:
+	@$(MKDIR_P) fuzz-build
+	@test -f fuzz-build/Makefile || { cd fuzz-build && \
+		$(abs_top_srcdir)/configure -q CC=clang CFLAGS='-O1 -g' --enable-sanitizers --enable-fuzzers; }
+	@$(MAKE) -C fuzz-build fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)
 endif
