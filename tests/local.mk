@@ -50,7 +50,7 @@ coverage: check
 		$(GCOVR) --root="$$top" --filter="$$top/src/" --print-summary --html-details=coverage/index.html .
 	@echo "coverage/index.html has it line by line."
 
-clean-local: clean-coverage clean-fuzz
+clean-local: clean-coverage
 clean-coverage:
 	rm -rf coverage
 	find . -name '*.gc[dn][ao]' -exec rm -f {} +

@@ -97,6 +97,7 @@ TESTS += $(replays)
 
 .PHONY: fuzz clean-fuzz
 
+mostlyclean-local: clean-fuzz
 clean-fuzz:
 	-rm -rf fuzz-build fuzz-found
 
