@@ -138,8 +138,9 @@ static int transmit(struct crowd *crowd, struct client *c)
             return -errno;
         c->unsent -= (uint32_t)n;
         c->out_at += (uint32_t)n;
+        /* More than once around, where the cycle is shorter than what is sent at once. */
         if (c->out_at >= end)
-            c->out_at -= end;
+            c->out_at %= end;
         STAT_ADD(crowd->stats->counters.bytes_out, (uint64_t)n);
     }
     return 0;
