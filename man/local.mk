@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 dist_man_MANS += man/ask.1
+dist_man_MANS += man/answerd.8
+dist_man_MANS += man/answerd.conf.5

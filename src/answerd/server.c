@@ -422,6 +422,9 @@ static int start(struct server *s)
         r = crew_start(&s->shared, s->config->workers ?: n_cpus());
     if (r >= 0)
         r = set_limits(s);
+    if (r >= 0 && !s->by_hand)
+        log_event(EVENT_STARTED, PACKAGE_STRING ": %u workers, room for %" PRIu64 " connections",
+                  s->shared.n_workers, atomic_load(&s->shared.max_connections));
     if (r >= 0)
         r = send_plans(s, &s->listeners);
     return r;
