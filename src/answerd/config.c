@@ -403,6 +403,8 @@ int config_load(const char *file, const struct config_overrides *overrides,
         apply_overrides(&r, overrides);
         error = r.result;
     }
+    for (size_t i = 0; i < c->n_listeners && error == 0; i++)
+        error = session_rules_prepare(&c->listeners[i].settings->rules);
     if (error < 0) {
         if (error == -ENOMEM)
             report(userdata, "out of memory");

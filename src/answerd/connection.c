@@ -140,11 +140,22 @@ static void finish(struct worker *w, struct connection *c)
     linger(w, c);
 }
 
+/* The usual case: all messages are answered, and the timer, if there has to be one, is armed. */
+static bool nothing_to_settle(const struct connection *c)
+{
+    return connection_state(c) == CONNECTION_OPEN && !c->in && !c->out && c->n_held == 0 &&
+           !(c->flags & ~(CONNECTION_COUNTED | CONNECTION_ANSWERED)) &&
+           !(c->source.ready & READY_ERR) &&
+           (timer_armed(&c->timer) || c->settings->idle_ms == TIMER_NEVER);
+}
+
 /* The one place that decides what comes next. */
 static void settle(struct worker *w, struct connection *c)
 {
     bool busy = c->out || c->n_held > 0;
 
+    if (nothing_to_settle(c))
+        return;
     if (connection_state(c) == CONNECTION_OPEN && c->flags & CONNECTION_DRAINING &&
         !(c->flags & CONNECTION_PENDING) && !(c->source.ready & READY_INPUT) && !busy)
         c->source.state = CONNECTION_FINISHING;

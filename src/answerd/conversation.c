@@ -56,7 +56,7 @@ static enum session_status feed(struct worker *w, struct connection *c, const ui
     struct recorder *recorder = worker_recorder(w, s);
     struct buffer **replies = recorder ? &recorder->replies : &w->reply;
     struct feeding feeding = { .connection = c, .recorder = recorder, .show = w->shared->show };
-    char peer[PEER_TEXT_MAX] = "", port[PEER_TEXT_MAX] = "", name[PEER_TEXT_MAX] = "";
+    char peer[PEER_TEXT_MAX], port[PEER_TEXT_MAX], name[PEER_TEXT_MAX];
     size_t before = buffer_size(*replies);
     uint64_t seq = c->session.seq;
     enum session_status status;
@@ -76,6 +76,7 @@ static enum session_status feed(struct worker *w, struct connection *c, const ui
         .userdata = &feeding,
     };
 
+    peer[0] = port[0] = name[0] = '\0';
     if (recorder || template_uses_peer(s->reply)) {
         (void)peer_format_address(&c->peer, peer);
         (void)peer_format_port(&c->peer, port);

@@ -37,6 +37,7 @@ void settings_unref(struct settings *s)
 {
     if (!s || atomic_fetch_sub_explicit(&s->references, 1, memory_order_acq_rel) > 1)
         return;
+    session_rules_release(&s->rules);
     template_free(s->reply);
     free(s->name);
     free(s);

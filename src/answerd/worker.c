@@ -26,19 +26,6 @@ void worker_plan_free(struct worker_plan *plan)
     free(plan);
 }
 
-struct recorder *worker_recorder(struct worker *w, const struct settings *settings)
-{
-    switch (settings->record) {
-    case RECORD_JOURNAL:
-        return &w->journal;
-    case RECORD_STDERR:
-        return &w->console;
-    case RECORD_NONE:
-        break;
-    }
-    return NULL;
-}
-
 void worker_bury(struct worker *w, struct connection *c)
 {
     c->source.next = w->graveyard;

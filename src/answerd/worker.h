@@ -114,7 +114,18 @@ static inline uint64_t worker_ms(const struct worker *w)
 }
 
 /* The recorder that settings ask for, or NULL where messages are not written down. */
-struct recorder *worker_recorder(struct worker *w, const struct settings *settings);
+static inline struct recorder *worker_recorder(struct worker *w, const struct settings *settings)
+{
+    switch (settings->record) {
+    case RECORD_JOURNAL:
+        return &w->journal;
+    case RECORD_STDERR:
+        return &w->console;
+    case RECORD_NONE:
+        break;
+    }
+    return NULL;
+}
 
 /* The connection's memory is freed at the end of the turn. */
 void worker_bury(struct worker *w, struct connection *c);

@@ -15,18 +15,45 @@ static void format_id(char id[static RECORD_ID_MAX], const char *run_id, const s
     (void)snprintf(id, RECORD_ID_MAX, "%s-%" PRIu64 "-%" PRIu64, run_id, s->number, s->seq);
 }
 
-static int append_reply(const struct session_feed *feed, const struct frame *frame,
-                        const struct record *record)
+int session_rules_prepare(struct session_rules *rules)
 {
-    const struct session_rules *rules = feed->rules;
     const uint8_t *constant;
-    ssize_t start;
     size_t size;
     int r;
 
     constant = template_constant(rules->reply, &size);
-    if (constant)
-        return frame_append(rules->framing, feed->reply, constant, size, frame->crlf);
+    if (!constant)
+        return 0;
+    r = frame_append(rules->framing, &rules->ready, constant, size, false);
+    if (r >= 0)
+        r = frame_append(rules->framing, &rules->ready_crlf, constant, size, true);
+    if (r < 0)
+        session_rules_release(rules);
+    return r;
+}
+
+void session_rules_release(struct session_rules *rules)
+{
+    buffer_free(&rules->ready);
+    buffer_free(&rules->ready_crlf);
+}
+
+static const struct buffer *ready_reply(const struct session_rules *rules,
+                                        const struct frame *frame)
+{
+    return frame->crlf ? rules->ready_crlf : rules->ready;
+}
+
+static int append_reply(const struct session_feed *feed, const struct frame *frame,
+                        const struct record *record)
+{
+    const struct session_rules *rules = feed->rules;
+    const struct buffer *ready = ready_reply(rules, frame);
+    ssize_t start;
+    int r;
+
+    if (ready)
+        return buffer_append(feed->reply, ready->data + ready->start, buffer_size(ready));
 
     start = frame_begin(rules->framing, feed->reply);
     if (start < 0)
@@ -39,11 +66,12 @@ static int append_reply(const struct session_feed *feed, const struct frame *fra
     return frame_end(rules->framing, feed->reply, (size_t)start, frame->crlf);
 }
 
-/* One message: its reply and its record, or neither. */
-static int answer(struct session *s, const struct session_feed *feed, const struct frame *frame)
+/* With all that a record or a template's fields say of a message. */
+static int answer_described(const struct session *s, const struct session_feed *feed,
+                            const struct frame *frame)
 {
-    size_t before = buffer_size(*feed->reply), unused;
-    char id[RECORD_ID_MAX] = "";
+    size_t before = buffer_size(*feed->reply);
+    char id[RECORD_ID_MAX];
     struct record record = {
         .data = frame->data,
         .size = frame->size,
@@ -53,18 +81,30 @@ static int answer(struct session *s, const struct session_feed *feed, const stru
         .peer_name = feed->peer_name,
         .listener = feed->listener,
         .connection = s->number,
-        .seq = ++s->seq,
+        .seq = s->seq,
     };
     int r;
 
-    if (feed->record || !template_constant(feed->rules->reply, &unused))
-        format_id(id, feed->run_id, s);
+    format_id(id, feed->run_id, s);
     r = append_reply(feed, frame, &record);
-    if (r >= 0 && feed->record) {
-        r = feed->record(feed->userdata, &record, buffer_size(*feed->reply) - before);
-        if (r < 0)
-            buffer_truncate(*feed->reply, before);
-    }
+    if (r < 0 || !feed->record)
+        return r;
+    r = feed->record(feed->userdata, &record, buffer_size(*feed->reply) - before);
+    if (r < 0)
+        buffer_truncate(*feed->reply, before);
+    return r;
+}
+
+/* One message: its reply and its record, or neither. */
+static int answer(struct session *s, const struct session_feed *feed, const struct frame *frame)
+{
+    int r;
+
+    s->seq++;
+    if (feed->record || !ready_reply(feed->rules, frame))
+        r = answer_described(s, feed, frame);
+    else
+        r = append_reply(feed, frame, NULL);
     if (r < 0)
         s->seq--;
     return r;
@@ -122,6 +162,8 @@ enum session_status session_feed(struct session *s, const struct session_feed *f
         int r;
 
         *ret_used = used;
+        if (used == n)
+            return eof ? SESSION_ENDED : SESSION_HUNGRY;
         size = frame_next(rules->framing, rules->max_message, in + used, n - used, eof, scanned,
                           &frame);
         if (size == 0)

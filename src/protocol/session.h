@@ -29,9 +29,16 @@ struct session {
 struct session_rules {
     enum framing framing;
     const struct template *reply;
-    size_t max_message;    /* bytes */
-    uint64_t message_cost; /* rate limit: µs that one message uses up; 0: no limit */
+    size_t max_message;                /* bytes */
+    uint64_t message_cost;             /* rate limit: µs that one message uses up; 0: no limit */
+    struct buffer *ready, *ready_crlf; /* see session_rules_prepare(); NULL: not prepared */
 };
+
+/* Frames the reply once and for all, where the template has no fields; to be called when all else is set. Without it
+ * every message does so again. 0 or -ENOMEM. */
+int session_rules_prepare(struct session_rules *rules);
+/* Frees what that made. */
+void session_rules_release(struct session_rules *rules);
 
 /* Offers a record and its reply's size. 0 takes it; -EAGAIN refuses: the message stays in the
  * input, and its reply is not given. */
