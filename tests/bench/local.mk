@@ -1,1 +1,27 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Comparisons with other servers: minutes long, and thus not a part of "make check", which only sees that they work.
+
+bench_tools =
+bench_tools += tests/bench/floor
+bench_tools += tests/bench/flood
+check_PROGRAMS += $(bench_tools)
+
+tests_bench_floor_SOURCES = tests/bench/floor.c
+
+tests_bench_flood_SOURCES = tests/bench/flood.c
+tests_bench_flood_LDADD = src/libjournal.a src/libbase.a
+
+EXTRA_DIST += tests/bench/bench.py
+EXTRA_DIST += tests/bench/measure.py
+EXTRA_DIST += tests/bench/peers/asyncio-lines.py
+EXTRA_DIST += tests/bench/peers/node-echo.js
+EXTRA_DIST += tests/bench/servers.py
+EXTRA_DIST += tests/bench/table.py
+EXTRA_DIST += tests/bench/test_bench.py
+TESTS += tests/bench/test_bench.py
+
+.PHONY: bench
+
+# BENCHFLAGS are options of bench.py, such as --only=floor,answerd.
+bench: all $(bench_tools)
+	$(AM_V_at)$(AM_TESTS_ENVIRONMENT) $(PYTHON) $(top_srcdir)/tests/bench/bench.py $(BENCHFLAGS)

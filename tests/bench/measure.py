@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One figure each: what a server used up for a piece of work that ask-bench gave it."""
+
+import contextlib
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+
+import daemon
+import journald
+import net
+import servers
+
+
+def load(server, *options, message=None, cpus=None, check=True):
+    """Runs ask-bench against a server and returns its result; every error is one of the bench."""
+    command = [daemon.program("ask-bench"), *options, "--json=-", server.address]
+    if message:
+        command.append(f"--message={message}")
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, check=False,
+                          preexec_fn=lambda: os.sched_setaffinity(0, cpus or os.sched_getaffinity(0)))
+    if done.returncode != 0:
+        raise AssertionError(f"{' '.join(command)}: {done.stderr.decode()}\n{server.said()}")
+    result = json.loads(done.stdout)
+    if check and result["errors"]:
+        raise AssertionError(f"{' '.join(command)}: {result['errors']}\n{server.said()}")
+    return result
+
+
+def messages(server, connections, pipeline, seconds, message=None, cpus=None, workers=1):
+    """(CPU µs per message, messages/s). A first run of one message for each connection is taken off,
+    so that connecting does not count."""
+    common = [f"--connections={connections}", f"--pipeline={pipeline}", f"--workers={workers}"]
+
+    def run(*options):
+        before = server.cpu_ns()
+        result = load(server, *common, *options, message=message, cpus=cpus)["achieved"]
+        return server.cpu_ns() - before, result
+
+    cpu_few, few = run(f"--messages={connections}")
+    cpu, many = run(f"--duration={int(seconds * 1000)}ms")
+    return ((cpu - cpu_few) / (many["messages"] - few["messages"]) / 1000, many["rate"])
+
+
+def churn(server, seconds, message=None, cpus=None):
+    """(CPU µs per connection, connections/s), where each lives for one message."""
+    before = server.cpu_ns()
+    achieved = load(server, "--connections=50", "--churn", "--workers=1",
+                    f"--duration={int(seconds * 1000)}ms", message=message, cpus=cpus)["achieved"]
+    return (server.cpu_ns() - before) / achieved["connects"] / 1000, achieved["rate"]
+
+
+def answered(sock):
+    """Takes a reply: all that comes up to the end of a line."""
+    while not sock.recv(1 << 16).endswith(b"\n"):
+        pass
+
+
+def idle_memory(server, connections, message=None):
+    """(idle, after a burst): the server's own bytes per connection, once each has been answered, and
+    once all at the same time have sent half of a message, the rest of it, and been answered again."""
+    message = (message or "x" * 1000).encode() + b"\n"
+    host, port = server.address.split(":")
+    net.exchange((host, int(port)), message)
+    before = server.anonymous_bytes()
+    with contextlib.ExitStack() as stack:
+        crowd = [stack.enter_context(net.connect((host, int(port)))) for _ in range(connections)]
+        for sock in crowd:
+            sock.sendall(message)
+            answered(sock)
+        idle = server.anonymous_bytes()
+        half = len(message) // 2
+        for part in (message[:half], message[half:]):
+            for sock in crowd:
+                sock.sendall(part)
+        for sock in crowd:
+            answered(sock)
+        burst = server.anonymous_bytes()
+    return (idle - before) / connections, (burst - before) / connections
+
+
+def instructions(connections, total, cpus=None):
+    """answerd's user instructions per message, counted by callgrind over two runs of which one has
+    `total` messages more."""
+    if not shutil.which("valgrind"):
+        raise servers.Missing("valgrind is not installed")
+
+    def count(n):
+        with tempfile.TemporaryDirectory() as folder:
+            command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out",
+                       *servers.answerd_command("--record=none", "--workers=1")]
+            with servers.Server(command, cpus=cpus) as server:
+                sent = load(server, f"--connections={connections}", f"--messages={n}", "--workers=1",
+                            "--timeout=60s")["achieved"]["messages"]
+                collected = re.search(r"Collected : (\d+)", server.end())
+        return int(collected.group(1)), sent
+
+    few, n_few = count(connections)
+    many, n_many = count(connections + total)
+    return (many - few) / (n_many - n_few)
+
+
+def stored(journal):
+    """How many entries a journal's files hold, by their own count."""
+    files = glob.glob(os.path.join(journal.logs, "**", "*.journal"), recursive=True)
+    done = subprocess.run(["journalctl", "--header", *[f"--file={f}" for f in files]],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True)
+    return sum(int(n) for n in re.findall(rb"Entry objects: (\d+)", done.stdout))
+
+
+class Journal(journald.Journal):
+    """A journald on CPUs of its own."""
+
+    def __init__(self, cpus):
+        super().__init__()
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            os.sched_setaffinity(int(task), cpus)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def journal_flood(n, cpus, journal_cpus):
+    """Entries/s that a journald takes from a bare flood of n of them."""
+    with Journal(journal_cpus) as journal:
+        begun = time.monotonic()
+        subprocess.run([servers.tool("flood"), journal.socket_path, str(n)], check=True,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       preexec_fn=lambda: os.sched_setaffinity(0, cpus))
+        journal.sync()
+        seconds = time.monotonic() - begun
+        kept(journal, n)
+    return n / seconds
+
+
+def journal_answerd(n, cpus, journal_cpus):
+    """Messages/s that answerd records in a like journald and answers, n of them."""
+    with Journal(journal_cpus) as journal:
+        environment = {"ANSWERD_JOURNAL_SOCKET": journal.socket_path}
+        command = servers.answerd_command("--record=journal", "--workers=1")
+        with servers.Server(command, cpus=cpus, env=environment) as server:
+            begun = time.monotonic()
+            load(server, "--connections=50", "--pipeline=16", f"--messages={n}", "--workers=1", cpus=cpus)
+            journal.sync()
+            seconds = time.monotonic() - begun
+        kept(journal, n)
+    return n / seconds
+
+
+def kept(journal, n):
+    found = stored(journal)
+    if found < n:
+        raise AssertionError(f"the journal holds {found} entries of {n}")

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The servers that the bench compares: how each is started, what is asked of it, and what it has used up."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+import daemon
+import net
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ACTIVATE = os.path.join(os.path.dirname(HERE), "lib", "activate.py")
+
+
+class Missing(Exception):
+    """A server that is not installed: its column stays empty."""
+
+
+def tool(name):
+    """A program of tests/bench that was built."""
+    for folder in (os.environ.get("top_builddir", ""), os.path.join(daemon.TOP, "build"), daemon.TOP):
+        path = os.path.join(folder, "tests", "bench", name)
+        if folder and os.access(path, os.X_OK):
+            return path
+    raise FileNotFoundError(f"tests/bench/{name} is not built: run this by `make bench`")
+
+
+def peer_file(name):
+    return os.path.join(HERE, "peers", name)
+
+
+def installed(name):
+    path = shutil.which(name)
+    if not path:
+        raise Missing(f"{name} is not installed")
+    return path
+
+
+def free_port():
+    """A port that was free a moment ago, for servers that cannot let the kernel choose."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+class Server:
+    """A running server. `with` ends it."""
+
+    def __init__(self, command, port=None, cpus=None, env=None):
+        """Starts it on those CPUs and waits until it listens: on `port`, else where it says."""
+        environment = {k: v for k, v in os.environ.items()
+                       if not k.startswith(("LISTEN_", "NOTIFY_", "WATCHDOG_", "JOURNAL_", "INVOCATION_"))}
+        environment.update(env or {})
+        self._log = tempfile.TemporaryFile()
+        # activate.py passes no descriptor here: it sees to it that the server dies with the bench.
+        self._process = subprocess.Popen(
+            [sys.executable, "-SE", ACTIVATE, "", *command], env=environment,
+            stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
+            preexec_fn=lambda: os.sched_setaffinity(0, cpus or os.sched_getaffinity(0)))
+        self.pid = self._process.pid
+        try:
+            self.address = net.wait_until(lambda: self._listening(port), timeout=30.0,
+                                          what=f"{command[0]} to listen")
+        except AssertionError:
+            self.close()
+            raise
+
+    def _listening(self, port):
+        if self._process.poll() is not None:
+            raise AssertionError(f"ended at once:\n{self.said()}")
+        if port is None:
+            found = re.search(r"listening on (127\.0\.0\.1:\d+)", self.said())
+            return found and found.group(1)
+        try:
+            net.connect(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            return None
+        return f"127.0.0.1:{port}"
+
+    def said(self):
+        return os.pread(self._log.fileno(), 1 << 20, 0).decode(errors="replace")
+
+    def cpu_ns(self):
+        """What its threads have used, in ns (proc(5), schedstat)."""
+        total = 0
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            with open(f"/proc/{self.pid}/task/{task}/schedstat", encoding="ascii") as stat:
+                total += int(stat.read().split()[0])
+        return total
+
+    def anonymous_bytes(self):
+        """Its own memory: what is neither a file's nor shared (proc(5), smaps_rollup)."""
+        with open(f"/proc/{self.pid}/smaps_rollup", encoding="ascii") as rollup:
+            for line in rollup:
+                if line.startswith("Anonymous:"):
+                    return int(line.split()[1]) * 1024
+        raise KeyError("Anonymous")
+
+    def end(self):
+        """SIGTERM; returns what it said."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(timeout=60)
+        return self.said()
+
+    def close(self):
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._log.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def answerd_command(*options):
+    return [daemon.program("answerd"), "--config=/dev/null", "--listen=127.0.0.1:0", *options]
+
+
+def start_answerd(cpus):
+    return Server(answerd_command("--record=none", "--workers=1"), cpus=cpus)
+
+
+def start_floor(cpus):
+    return Server([tool("floor")], cpus=cpus)
+
+
+def start_redis(cpus):
+    port = free_port()
+    return Server([installed("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+                   "--appendonly", "no", "--protected-mode", "no", "--maxclients", "19000",
+                   "--tcp-backlog", "4096"], port, cpus)
+
+
+def start_memcached(cpus):
+    port = free_port()
+    user = ["-u", "root"] if os.geteuid() == 0 else []
+    return Server([installed("memcached"), "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-t", "1",
+                   "-c", "19000", "-b", "4096", *user], port, cpus)
+
+
+def start_node(cpus):
+    return Server([installed("node"), peer_file("node-echo.js")], cpus=cpus)
+
+
+def start_asyncio(cpus):
+    return Server([sys.executable, peer_file("asyncio-lines.py")], cpus=cpus)
+
+
+class Contender:
+    """A row of the table."""
+
+    def __init__(self, name, start, message=None):
+        self.name = name
+        self.start = start
+        self.message = message  # what is asked of it; None: any 16 bytes
+
+
+FLOOR = Contender("floor", start_floor)
+ANSWERD = Contender("answerd", start_answerd)
+ALL = [
+    FLOOR,
+    ANSWERD,
+    Contender("redis", start_redis, "PING"),
+    Contender("memcached", start_memcached, "mn"),
+    Contender("node", start_node),
+    Contender("asyncio", start_asyncio),
+]

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The benches still work: each in its smallest form, whatever the figures."""
+
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
+
+import tap
+
+
+def run(*command):
+    done = subprocess.run([sys.executable, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"exit status {done.returncode}:\n{done.stderr.decode()}")
+    return done.stdout.decode()
+
+
+@unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "needs a CPU for the server and one for the load")
+class Bench(unittest.TestCase):
+    def test_every_figure_is_measured(self):
+        # Without counting instructions, which valgrind cannot do where a sanitizer is in the program.
+        said = run(os.path.join(HERE, "bench.py"), "--quick", "--only=floor,answerd",
+                   "--parts=compare,memory,journal,workers")
+        rows = [line for line in said.splitlines() if line.startswith("| answerd |")]
+        self.assertEqual(len(rows), 3, said)
+        for row in rows:
+            self.assertNotIn("–", row)
+        if "journal: " not in said:
+            self.assertRegex(said, r"recorded and answered \| \d")
+        self.assertRegex(said, r"with one worker \| \d")
+        self.assertTrue(re.search(r"Medians of 1 rounds", said))
+
+
+if __name__ == "__main__":
+    tap.main()
