@@ -14,6 +14,7 @@ unit_tests += tests/unit/test-escape
 unit_tests += tests/unit/test-frame
 unit_tests += tests/unit/test-loop
 unit_tests += tests/unit/test-macros
+unit_tests += tests/unit/test-memory
 unit_tests += tests/unit/test-parse
 unit_tests += tests/unit/test-peer
 unit_tests += tests/unit/test-pool
@@ -76,6 +77,11 @@ tests_unit_test_loop_LDADD = $(unit_libs)
 tests_unit_test_macros_SOURCES = tests/unit/test-macros.c
 tests_unit_test_macros_CFLAGS = $(unit_cflags)
 tests_unit_test_macros_LDADD = $(unit_libs)
+
+tests_unit_test_memory_SOURCES = tests/unit/test-memory.c
+tests_unit_test_memory_CFLAGS = $(unit_cflags)
+tests_unit_test_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray
+tests_unit_test_memory_LDADD = $(unit_libs)
 
 tests_unit_test_parse_SOURCES = tests/unit/test-parse.c
 tests_unit_test_parse_SOURCES += tests/unit/random.h

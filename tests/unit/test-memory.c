@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Every allocation fails once: the linker puts the functions below in the place of malloc() and its
+ * kind (ld(1), --wrap) in all that is linked statically. */
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "journal/entry.h"
+#include "net/address.h"
+#include "protocol/session.h"
+#include "runner.h"
+
+static unsigned countdown; /* 0: none fails */
+static bool failed;
+
+static bool fails(void)
+{
+    if (countdown == 0 || --countdown > 0)
+        return false;
+    failed = true;
+    return true;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_reallocarray(void *p, size_t n, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_reallocarray(void *p, size_t n, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_reallocarray(void *p, size_t n, size_t size)
+{
+    return fails() ? NULL : __real_reallocarray(p, n, size);
+}
+
+/* For the n-th allocation after this. */
+static void fail_at(unsigned n)
+{
+    countdown = n;
+    failed = false;
+}
+
+/* Whether it came to that. Nothing fails from here on. */
+static bool has_failed(void)
+{
+    countdown = 0;
+    return failed;
+}
+
+static struct template *compile(const char *text)
+{
+    struct template *t;
+    const char *error;
+    size_t offset;
+
+    ck_assert_int_eq(template_compile(text, &t, &error, &offset), 0);
+    return t;
+}
+
+START_TEST(templates)
+{
+    struct template *t = NULL;
+    const char *error;
+    size_t offset;
+    unsigned n;
+
+    for (n = 1;; n++) {
+        int r;
+
+        fail_at(n);
+        r = template_compile("{id} {seq}\\n{message}", &t, &error, &offset);
+        if (!has_failed())
+            break;
+        ck_assert_int_eq(r, -ENOMEM);
+        ck_assert_ptr_null(t);
+    }
+    ck_assert_uint_ge(n, 5);
+    template_free(t);
+}
+END_TEST
+
+START_TEST(frames)
+{
+    static const char message[300] = "message";
+
+    for (int framing = FRAMING_LINE; framing <= FRAMING_CHUNK; framing++)
+        for (size_t size = 0; size < sizeof message; size++)
+            for (unsigned n = 1;; n++) {
+                _cleanup_(buffer_free) struct buffer *out = NULL;
+                int r;
+
+                /* Full, so that each step has to make room. */
+                ck_assert_int_eq(buffer_append(&out, message, 64), 0);
+                fail_at(n);
+                r = frame_append((enum framing)framing, &out, message, size, true);
+                if (!has_failed())
+                    break;
+                if (r != -ENOMEM || buffer_size(out) != 64)
+                    ck_abort_msg("%s, %zu bytes, allocation %u: %d",
+                                 framing_name((enum framing)framing), size, n, r);
+            }
+}
+END_TEST
+
+static int take(void *userdata, const struct record *record, size_t reply_size)
+{
+    (void)reply_size;
+    return entry_record(userdata, record);
+}
+
+/* A message that there is no memory for is not taken, and is answered as any other once there is. */
+START_TEST(sessions)
+{
+    static const char stream[] = "one\ntwo\n\nfour\n";
+    struct template *reply =
+        compile("{peer}{listener} {time} {id} {seq} {message} and some more text");
+    const struct session_rules rules = { .framing = FRAMING_LINE,
+                                         .reply = reply,
+                                         .max_message = 99 };
+    _cleanup_(buffer_free) struct buffer *expected = NULL;
+
+    for (unsigned n = 0;; n++) {
+        _cleanup_(buffer_free) struct buffer *replies = NULL, *records = NULL;
+        struct session session = { .number = 1 };
+        const struct session_feed feed = {
+            .rules = &rules,
+            .run_id = "run",
+            .peer = "peer",
+            .peer_port = "1",
+            .peer_name = "peer:1",
+            .listener = "listener",
+            .reply = &replies,
+            .reply_limit = SIZE_MAX,
+            .message_limit = SIZE_MAX,
+            .record = take,
+            .userdata = &records,
+        };
+        size_t scanned = 0, used = 0, all = 0;
+        enum session_status status;
+        enum frame_error error;
+        bool kept = true, was_failed; /* Check allocates too: it is asked only when that works */
+
+        fail_at(n);
+        do {
+            size_t seq = session.seq, size = buffer_size(replies);
+
+            status = session_feed(&session, &feed, (const uint8_t *)stream + all,
+                                  sizeof stream - 1 - all, true, &scanned, &used, &error);
+            all += used;
+            kept = kept && session.seq >= seq && buffer_size(replies) >= size;
+        } while (status == SESSION_NOMEM);
+        was_failed = has_failed();
+        ck_assert(kept);
+        ck_assert_int_eq(status, SESSION_ENDED);
+        ck_assert_uint_eq(session.seq, 4);
+        if (n == 0)
+            expected = STEAL_PTR(replies);
+        else
+            ck_assert(buffer_size(replies) == buffer_size(expected) &&
+                      memcmp(buffer_head(replies), buffer_head(expected), buffer_size(expected)) ==
+                          0);
+        if (n > 0 && !was_failed)
+            break;
+    }
+    template_free(reply);
+}
+END_TEST
+
+/* Without memory for the error's text, the peer's mistake is still one. */
+START_TEST(session_errors)
+{
+    struct template *reply = compile("ok");
+    const struct session_rules rules = { .framing = FRAMING_LINE,
+                                         .reply = reply,
+                                         .max_message = 1 };
+    struct buffer *replies = NULL;
+    struct session session = { 0 };
+    const struct session_feed feed = {
+        .rules = &rules, .reply = &replies, .reply_limit = 9, .message_limit = 9
+    };
+    size_t scanned = 0, used;
+    enum frame_error error;
+
+    fail_at(1);
+    ck_assert_int_eq(
+        session_feed(&session, &feed, (const uint8_t *)"abc", 3, false, &scanned, &used, &error),
+        SESSION_FAILED);
+    ck_assert(has_failed());
+    ck_assert_int_eq(error, FRAME_TOO_LONG);
+    ck_assert_uint_eq(buffer_size(replies), 0);
+    buffer_free(&replies);
+    template_free(reply);
+}
+END_TEST
+
+START_TEST(entries)
+{
+    static const char message[2000] = "message";
+    const struct record record = {
+        .data = (const uint8_t *)message,
+        .size = sizeof message,
+        .id = "id",
+        .peer = "peer",
+        .peer_port = "1",
+        .peer_name = "peer:1",
+        .listener = "listener",
+    };
+    /* From many fillings, so that each of the steps is the one to make room. */
+    for (size_t filled = 0; filled < 4096; filled += 7)
+        for (unsigned n = 1;; n++) {
+            _cleanup_(buffer_free) struct buffer *out = NULL;
+            int r;
+
+            ck_assert_int_eq(buffer_reserve(&out, 4096), 0);
+            buffer_commit(out, filled);
+            fail_at(n);
+            r = entry_record(&out, &record);
+            if (!has_failed())
+                break;
+            ck_assert_int_eq(r, -ENOMEM);
+        }
+}
+END_TEST
+
+START_TEST(addresses)
+{
+    struct sockaddr_any *all = NULL;
+    struct address address;
+    const char *error;
+
+    ck_assert_int_eq(address_parse("/run/a", &address, &error), 0);
+    fail_at(1);
+    ck_assert_int_eq(address_resolve(&address, AF_UNSPEC, true, &all, &error), -ENOMEM);
+    ck_assert(has_failed());
+    ck_assert_ptr_null(all);
+    ck_assert_int_eq(address_parse("127.0.0.1:1", &address, &error), 0);
+    fail_at(1);
+    ck_assert_int_eq(address_resolve(&address, AF_UNSPEC, true, &all, &error), -ENOMEM);
+    ck_assert(has_failed());
+    ck_assert_ptr_null(all);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("memory");
+    TCase *cases = tcase_create("memory");
+
+    tcase_set_timeout(cases, 60);
+    tcase_add_test(cases, templates);
+    tcase_add_test(cases, frames);
+    tcase_add_test(cases, sessions);
+    tcase_add_test(cases, session_errors);
+    tcase_add_test(cases, entries);
+    tcase_add_test(cases, addresses);
+    suite_add_tcase(suite, cases);
+    return suite;
+}
