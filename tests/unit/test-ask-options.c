@@ -19,13 +19,15 @@ struct command {
 
 static int parse(const char *const *words, struct options *ret, char *error)
 {
-    char *argv[WORDS_MAX + 2] = { (char *)"ask" };
+    /* The options point into it. */
+    static char *argv[WORDS_MAX + 2] = { (char *)"ask" };
     int argc = 1;
 
     while (words[argc - 1]) {
         argv[argc] = (char *)words[argc - 1];
         argc++;
     }
+    argv[argc] = NULL;
     error[0] = '\0';
     return ask_options_parse(argc, argv, ret, error);
 }
