@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "ask-bench/client.h"
+#include "ask-bench/dial.h"
 #include "base/macros.h"
-#include "net/socket.h"
 
 #define RECEIVE_SIZE  (256 * 1024)
 #define REPLY_MAX     MESSAGE_SIZE_MAX
@@ -146,30 +145,6 @@ static int transmit(struct crowd *crowd, struct client *c)
     return 0;
 }
 
-static int open_socket(struct crowd *crowd)
-{
-    _cleanup_close_ int fd = -1;
-    struct sockaddr_any local;
-
-    fd = socket(crowd->target->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    /* A single message waits for no acknowledgement of an earlier one. */
-    if (!crowd->options->churn)
-        socket_set_nodelay(fd);
-    if (crowd->sources->family != AF_UNSPEC) {
-        /* The port is chosen by connect(), when both ends are known: otherwise all connections
-         * from one address would share its ports, wherever they go (ip(7)). */
-        if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){ 1 }, sizeof(int)) < 0)
-            return -errno;
-        sources_get(crowd->sources, crowd->source, &local);
-        crowd->source += crowd->source_step;
-        if (bind(fd, &local.sa, local.size) < 0)
-            return -errno;
-    }
-    return STEAL_FD(fd);
-}
-
 /* A UNIX socket's connect() does not wait in the background: EAGAIN says that the server's queue is
  * full, and nothing will tell when it no longer is (connect(2)). */
 static void retry_unix(struct crowd *crowd, struct client *c)
@@ -219,7 +194,8 @@ void client_connect(struct crowd *crowd, struct client *c)
     c->source.state = CLIENT_CONNECTING;
     c->source.ready = 0;
     crowd->connecting++;
-    r = open_socket(crowd);
+    r = dial_socket(crowd->target, crowd->sources, crowd->source, !crowd->options->churn);
+    crowd->source += crowd->source_step;
     if (r < 0) {
         fail(crowd, c, error_from_errno(-r));
         return;

@@ -8,6 +8,13 @@ unit_tests += tests/unit/test-ask-pending
 unit_tests += tests/unit/test-ask-render
 unit_tests += tests/unit/test-ask-replies
 unit_tests += tests/unit/test-ask-rtt
+unit_tests += tests/unit/test-bench-assertions
+unit_tests += tests/unit/test-bench-checktcp
+unit_tests += tests/unit/test-bench-format
+unit_tests += tests/unit/test-bench-histogram
+unit_tests += tests/unit/test-bench-message
+unit_tests += tests/unit/test-bench-pacer
+unit_tests += tests/unit/test-bench-sources
 unit_tests += tests/unit/test-buffer
 unit_tests += tests/unit/test-entry
 unit_tests += tests/unit/test-escape
@@ -47,6 +54,35 @@ tests_unit_test_ask_replies_LDADD = $(unit_libs)
 tests_unit_test_ask_rtt_SOURCES = tests/unit/test-ask-rtt.c
 tests_unit_test_ask_rtt_CFLAGS = $(unit_cflags)
 tests_unit_test_ask_rtt_LDADD = $(unit_libs)
+
+tests_unit_test_bench_assertions_SOURCES = tests/unit/test-bench-assertions.c
+tests_unit_test_bench_assertions_CFLAGS = $(unit_cflags)
+tests_unit_test_bench_assertions_LDADD = $(unit_libs)
+
+tests_unit_test_bench_checktcp_SOURCES = tests/unit/test-bench-checktcp.c
+tests_unit_test_bench_checktcp_CFLAGS = $(unit_cflags)
+tests_unit_test_bench_checktcp_LDADD = $(unit_libs)
+
+tests_unit_test_bench_format_SOURCES = tests/unit/test-bench-format.c
+tests_unit_test_bench_format_CFLAGS = $(unit_cflags)
+tests_unit_test_bench_format_LDADD = $(unit_libs)
+
+tests_unit_test_bench_histogram_SOURCES = tests/unit/test-bench-histogram.c
+tests_unit_test_bench_histogram_SOURCES += tests/unit/random.h
+tests_unit_test_bench_histogram_CFLAGS = $(unit_cflags)
+tests_unit_test_bench_histogram_LDADD = $(unit_libs)
+
+tests_unit_test_bench_message_SOURCES = tests/unit/test-bench-message.c
+tests_unit_test_bench_message_CFLAGS = $(unit_cflags)
+tests_unit_test_bench_message_LDADD = $(unit_libs)
+
+tests_unit_test_bench_pacer_SOURCES = tests/unit/test-bench-pacer.c
+tests_unit_test_bench_pacer_CFLAGS = $(unit_cflags)
+tests_unit_test_bench_pacer_LDADD = $(unit_libs)
+
+tests_unit_test_bench_sources_SOURCES = tests/unit/test-bench-sources.c
+tests_unit_test_bench_sources_CFLAGS = $(unit_cflags)
+tests_unit_test_bench_sources_LDADD = $(unit_libs)
 
 tests_unit_test_buffer_SOURCES = tests/unit/test-buffer.c
 tests_unit_test_buffer_SOURCES += tests/unit/random.h

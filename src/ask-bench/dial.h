@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ask-bench/sources.h"
+#include "net/address.h"
+
+/*
+ * A non-blocking socket of the target's family, bound to source number `number` unless the kernel
+ * chooses. lasting: more than one message will go over it. Returns the descriptor or a negative
+ * errno.
+ */
+int dial_socket(const struct sockaddr_any *target, const struct sources *sources, uint64_t number,
+                bool lasting);
