@@ -5,6 +5,7 @@ TESTS += tests/lib/test_fixtures.py
 EXTRA_DIST += \
 	tests/lib/activate.py \
 	tests/lib/daemon.py \
+	tests/lib/hang.py \
 	tests/lib/journal_export.py \
 	tests/lib/journald.py \
 	tests/lib/net.py \

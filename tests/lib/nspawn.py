@@ -6,6 +6,7 @@ in a mount namespace of the test's process and the container dies with that proc
 stays behind however the test ends. The network is the container's own too, with nothing but loopback.
 """
 
+import atexit
 import ctypes
 import os
 import shutil
@@ -60,6 +61,11 @@ def _unshare_mounts():
         _unshared = True
 
 
+def enter_network(namespace):
+    """Moves the calling thread to the network of an open /proc/PID/ns/net: for sockets made from now on."""
+    _check(LIBC.setns(namespace.fileno(), CLONE_NEWNET), "cannot enter a network namespace")
+
+
 def require():
     """Skips, with the reason, where no container can be booted."""
     if os.geteuid() != 0:
@@ -84,6 +90,7 @@ class Container:
         self._directory = tempfile.mkdtemp(prefix="an", dir="/tmp")
         self._process = None
         self.leader = 0
+        atexit.register(self.close)
         try:
             self._mount_root()
             self._prepare()
@@ -116,8 +123,9 @@ class Container:
         self.write("/etc/machine-id", uuid.uuid4().hex + "\n")
         self.write("/etc/hostname", "answerd-test\n")
         self.write("/etc/fstab", "")
-        # The journal of the machine itself is not the container's.
+        # The journal of the machine itself is not the container's, which keeps a persistent one of its own.
         shutil.rmtree(self.path("/var/log/journal"), ignore_errors=True)
+        os.makedirs(self.path("/var/log/journal"))
         for unit in MASKED:
             link = self.path("/etc/systemd/system/" + unit)
             if os.path.lexists(link):
@@ -127,10 +135,9 @@ class Container:
     def boot(self):
         """Boots, and returns when systemd has started all it wants to."""
         self._console = open(os.path.join(self._directory, "console"), "wb+")
-        name = os.path.basename(self._directory)
         self._process = subprocess.Popen(
             [sys.executable, "-SE", ACTIVATE, "", "systemd-nspawn", "--quiet", "--directory=" + self.root,
-             "--machine=" + name, "--register=no", "--keep-unit", "--boot", "--private-network",
+             "--machine=answerd-test", "--register=no", "--keep-unit", "--boot", "--private-network",
              "--console=pipe", "--resolv-conf=off", "--timezone=off", "--link-journal=no"],
             stdin=subprocess.DEVNULL, stdout=self._console, stderr=subprocess.STDOUT)
         try:
@@ -194,11 +201,11 @@ class Container:
         """
         with open("/proc/self/task/%d/ns/net" % LIBC.gettid(), "rb") as ours, \
                 open(f"/proc/{self.leader}/ns/net", "rb") as theirs:
-            _check(LIBC.setns(theirs.fileno(), CLONE_NEWNET), "cannot enter the container's network")
+            enter_network(theirs)
             try:
                 sock = socket.socket(family, socket.SOCK_STREAM)
             finally:
-                _check(LIBC.setns(ours.fileno(), CLONE_NEWNET), "cannot return to the own network")
+                enter_network(ours)
         sock.settimeout(timeout)
         return sock
 
@@ -229,6 +236,7 @@ class Container:
 
     def close(self):
         """Ends the container by its leader and lets go of its files."""
+        atexit.unregister(self.close)
         if self.leader:
             try:
                 os.kill(self.leader, signal.SIGKILL)

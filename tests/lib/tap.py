@@ -15,6 +15,7 @@ to stderr, so that it cannot be taken for results.
 import faulthandler
 import importlib.util
 import os
+import signal
 import sys
 import time
 import traceback
@@ -114,6 +115,8 @@ class TapResult(unittest.TestResult):
 def run(module, names=()):
     """Runs the tests of a module, or only the named ones, and returns the exit status."""
     real, sys.stdout = sys.stdout, sys.stderr
+    # Told to end, as by Ctrl-C: what is registered with atexit is still done.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     result = TapResult(real)
     loader = unittest.TestLoader()
     try:

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# In a booted systemd, as root: `make check-system`. Catalog and units are looked at without one.
+# `make check-system`, as root: the daemon in a booted systemd. Catalog and units are looked at without one.
 
 TESTS += \
 	tests/system/test_catalog.py \
 	tests/system/test_units.py
 
-SYSTEM_TESTS =
+SYSTEM_TESTS = \
+	tests/system/test_deployment.py \
+	tests/system/test_journal.py \
+	tests/system/test_lifecycle.py
 
 EXTRA_DIST += \
 	$(SYSTEM_TESTS) \
+	tests/system/booted.py \
+	tests/system/load.py \
 	tests/system/test_catalog.py \
 	tests/system/test_units.py

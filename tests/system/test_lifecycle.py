@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Restart, reload, death, hang and stop, while clients are at work."""
+
+import collections
+import os
+import socket
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import booted
+import hang
+import load
+import net
+import tap
+
+system = None
+
+
+def setUpModule():
+    global system
+    system = booted.start()
+    system.run("systemctl start answerd.socket")
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        system.run("systemctl start answerd.socket && systemctl reset-failed")
+        system.ask(b"first")
+
+    def account(self, result, allowed=()):
+        """Nobody was refused, and each answered message is in the journal, once."""
+        print(f"{result.connections} connections, {len(result.answered)} answers, longest gap "
+              f"{result.longest_gap * 1000:.0f} ms, without an answer: {dict(result.failed)}")
+        self.assertEqual({k: n for k, n in result.failed.items() if k not in allowed}, {})
+        self.assertGreater(len(result.answered), 1000)
+        recorded = collections.Counter(system.messages())
+        missing = [m for m in result.answered if not recorded[m]]
+        self.assertEqual(missing, [], f"{len(missing)} of {len(result.answered)} answered messages are missing")
+        self.assertEqual([m for m in result.answered if recorded[m] > 1], [])
+
+
+class UnderLoad(Case):
+    def test_restart_20_times(self):
+        clients = load.Load(self, system.container)
+        for _ in range(20):
+            before = system.main_pid()
+            system.run("systemctl restart answerd.service")
+            self.assertNotEqual(system.main_pid(), before)
+        result = clients.stop()
+        # A connection which was accepted, and had not asked yet or only in part, ends without an answer.
+        self.account(result, allowed=("EOF", "ECONNRESET", "EPIPE"))
+        self.assertEqual(system.show("answerd.socket", "ActiveState"), "active")
+
+    def test_reload_100_times(self):
+        pid = system.main_pid()
+        clients = load.Load(self, system.container)
+        for _ in range(100):
+            system.run("systemctl reload answerd.service")
+        result = clients.stop()
+        self.account(result)
+        self.assertEqual(result.lost_connections, 0)
+        self.assertEqual(system.main_pid(), pid)
+
+    def test_kill_20_times(self):
+        clients = load.Load(self, system.container)
+        worst = 0.0
+        for number in range(20):
+            pid = system.main_pid()
+            system.run("systemctl kill --signal=KILL answerd.service")
+            begun = time.monotonic()
+            system.ask(b"after kill %d" % number)
+            worst = max(worst, time.monotonic() - begun)
+            net.wait_until(lambda: system.main_pid() not in (0, pid), what="a new process")
+        result = clients.stop()
+        print(f"serving again after at most {worst * 1000:.0f} ms")
+        self.account(result, allowed=("EOF", "ECONNRESET", "EPIPE"))
+        self.assertLess(worst, 1.0)
+        self.assertEqual(system.show("answerd.socket", "ActiveState"), "active")
+
+
+class Reload(Case):
+    def test_wrong_configuration_fails_the_reload_and_changes_nothing(self):
+        self.addCleanup(system.run, "rm -f /etc/answerd/answerd.conf; systemctl reload answerd")
+        system.container.write("/etc/answerd/answerd.conf", "[Listener default]\nReply=one\n")
+        system.run("systemctl reload answerd.service")
+        with system.connect(booted.PORT) as sock:
+            sock.sendall(b"a\n")
+            self.assertEqual(net.recv_line(sock), b"one\n")
+            system.container.write("/etc/answerd/answerd.conf", "[Listener default]\nReplay=two\n")
+            self.assertNotEqual(system.container.status("systemctl reload answerd.service"), 0)
+            said = system.run("journalctl -u answerd.service -n 20 -o cat")
+            self.assertIn("/etc/answerd/answerd.conf:2", said)
+            sock.sendall(b"b\n")
+            self.assertEqual(net.recv_line(sock), b"one\n")
+            # What is reloaded is in use when `systemctl reload` returns.
+            for number in range(10):
+                system.container.write("/etc/answerd/answerd.conf",
+                                       f"[Listener default]\nReply=number {number}\n")
+                system.run("systemctl reload answerd.service")
+                self.assertEqual(system.ask(b"c"), b"number %d\n" % number)
+
+
+class Crash(Case):
+    def test_crash_loop_leaves_the_socket_up(self):
+        before = int(system.show("answerd.service", "NRestarts"))
+        self.addCleanup(system.drop_in, "answerd.service", "")
+        system.drop_in("answerd.service",
+                       "[Service]\nExecStart=\nExecStart=/bin/sh -c 'kill -SEGV $$$$'\n")
+        system.run("systemctl kill --signal=KILL answerd.service")
+        with system.connect(booted.PORT, timeout=60) as sock:
+            sock.sendall(b"patience\n")
+            # Waiting connections start it again at once, again and again, for more than the 2 s over
+            # which systemd counts.
+            deadline = time.monotonic() + 5
+            while time.monotonic() < deadline:
+                self.assertEqual(system.show("answerd.socket", "ActiveState"), "active")
+            starts = int(system.run("journalctl -u answerd.service -o cat --since=-5s"
+                                    " | grep -c 'Main process exited'"))
+            print(f"{starts} starts in 5 s, {before} restarts before")
+            self.assertGreater(starts, 4)
+            self.assertLess(starts, 50)
+            system.drop_in("answerd.service", "")
+            begun = time.monotonic()
+            self.assertEqual(net.recv_line(sock, 10), b"ok\n")
+            print(f"answered {time.monotonic() - begun:.2f} s after it was mended")
+
+    def test_configuration_error_fails_without_a_loop(self):
+        self.addCleanup(system.run, "rm -f /etc/answerd/answerd.conf; systemctl reset-failed")
+        system.container.write("/etc/answerd/answerd.conf", "[Sever]\n")
+        self.assertNotEqual(system.container.status("systemctl restart answerd.service"), 0)
+        self.assertEqual(system.show("answerd.service", "ExecMainStatus"), "78")
+        self.assertEqual(system.show("answerd.service", "ActiveState"), "failed")
+        self.assertEqual(system.show("answerd.socket", "ActiveState"), "active")
+        system.run("rm -f /etc/answerd/answerd.conf")
+        self.assertEqual(system.ask(b"mended"), b"ok\n")
+
+
+class Watchdog(Case):
+    def test_hanging_worker(self):
+        self.addCleanup(system.drop_in, "answerd.service", "")
+        system.drop_in("answerd.service", "[Service]\nWatchdogSec=2s\n")
+        system.run("systemctl restart answerd.service")
+        pid = system.main_pid()
+        threads = hang.threads(system.container.host_pid(pid))
+        self.assertGreater(len(threads), 1, "there is no worker thread")
+        # It is not the load or the idleness that the watchdog minds.
+        with system.connect(booted.PORT) as sock:
+            deadline = time.monotonic() + 5
+            while time.monotonic() < deadline:
+                sock.sendall(b"x\n")
+                net.recv_line(sock)
+            self.assertEqual(system.main_pid(), pid)
+        with hang.Hang(threads[-1]) as worker:
+            begun = time.monotonic()
+            net.wait_until(worker.dead, timeout=15, what="the watchdog to act")
+            net.wait_until(lambda: system.main_pid() not in (0, pid), timeout=15, what="a restart")
+        print(f"restarted {time.monotonic() - begun:.1f} s after a worker hung")
+        self.assertEqual(system.ask(b"again"), b"ok\n")
+        self.assertIn("Watchdog timeout", system.run("journalctl -u answerd.service -n 50 -o cat"))
+
+
+class Stop(Case):
+    def configure(self, text):
+        self.addCleanup(system.run, "rm -f /etc/answerd/answerd.conf; systemctl restart answerd")
+        system.container.write("/etc/answerd/answerd.conf", text)
+        system.run("systemctl restart answerd.service")
+
+    def stop(self):
+        begun = time.monotonic()
+        system.run("systemctl stop answerd.socket answerd.service")
+        seconds = time.monotonic() - begun
+        self.assertEqual(system.show("answerd.service", "Result"), "success")
+        self.assertEqual(system.show("answerd.service", "ExecMainStatus"), "0")
+        return seconds
+
+    def test_idle_clients_do_not_hold_it_up(self):
+        sockets = [system.connect(booted.PORT) for _ in range(200)]
+        for sock in sockets:
+            sock.sendall(b"hello\n")
+            net.recv_line(sock)
+        self.assertLess(self.stop(), 3)
+        for sock in sockets:
+            self.assertEqual(net.recv_until_eof(sock), b"")
+            sock.close()
+
+    def test_drain_ends_in_time(self):
+        self.configure("[Server]\nDrainTimeout=2s\n[Listener default]\nReply={message}\n"
+                       "MaxMessageSize=1M\nOutputLimit=64M\n")
+        with system.container.socket() as sock:
+            # A small window, so that replies pile up in the daemon; it waits for them to be read.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.connect(("127.0.0.1", booted.PORT))
+            message = b"z" * 500000 + b"\n"
+            for _ in range(20):
+                sock.sendall(message)
+            seconds = self.stop()
+        print(f"stopped in {seconds:.1f} s with DrainTimeout=2s")
+        self.assertGreater(seconds, 1.5)
+        self.assertLess(seconds, 4)
+
+    def test_stopping_the_socket_closes_the_port(self):
+        system.run("systemctl stop answerd.socket")
+        self.assertEqual(system.show("answerd.service", "ActiveState"), "inactive")
+        with self.assertRaises(ConnectionRefusedError):
+            system.connect(booted.PORT)
+
+    def test_stopping_the_service_keeps_the_port(self):
+        system.run("systemctl stop answerd.service")
+        self.assertEqual(system.ask(b"back"), b"ok\n")
+        self.assertEqual(system.show("answerd.service", "ActiveState"), "active")
+
+
+if __name__ == "__main__":
+    tap.main()
