@@ -40,11 +40,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     converse(&rules, data + 5, size - 5, eof, &(struct plan){ 0 }, &whole);
 
     compare(&rules, data + 5, size - 5, eof, &(struct plan){ .read_max = 1 }, &whole);
+    CHECK(session_rules_prepare(&rules) == 0);
     rules.message_cost = data[2] * UINT64_C(10000);
     compare(&rules, data + 5, size - 5, eof,
             &(struct plan){ .read_max = data[3] + 1U, .random = data[4] }, &whole);
 
     outcome_deinit(&whole);
+    session_rules_release(&rules);
     template_free(reply);
     return 0;
 }

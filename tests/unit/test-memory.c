@@ -180,6 +180,29 @@ START_TEST(sessions)
 }
 END_TEST
 
+START_TEST(prepared_replies)
+{
+    struct template *reply = compile("ok");
+    unsigned n;
+
+    for (n = 1;; n++) {
+        struct session_rules rules = { .framing = FRAMING_NETSTRING, .reply = reply };
+        int r;
+
+        fail_at(n);
+        r = session_rules_prepare(&rules);
+        if (!has_failed()) {
+            session_rules_release(&rules);
+            break;
+        }
+        ck_assert_int_eq(r, -ENOMEM);
+        ck_assert(!rules.ready && !rules.ready_crlf);
+    }
+    ck_assert_uint_ge(n, 3);
+    template_free(reply);
+}
+END_TEST
+
 /* Without memory for the error's text, the peer's mistake is still one. */
 START_TEST(session_errors)
 {
@@ -264,6 +287,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, templates);
     tcase_add_test(cases, frames);
     tcase_add_test(cases, sessions);
+    tcase_add_test(cases, prepared_replies);
     tcase_add_test(cases, session_errors);
     tcase_add_test(cases, entries);
     tcase_add_test(cases, addresses);

@@ -32,6 +32,7 @@ static struct session_rules rules_new(enum framing framing, const char *reply, s
 
 static void rules_deinit(struct session_rules *rules)
 {
+    session_rules_release(rules);
     template_free((struct template *)rules->reply);
 }
 
@@ -134,6 +135,10 @@ START_TEST(streams_cut_anywhere)
     rules.message_cost = 700000;
     check_all_plans(&rules, e, true, &expected);
     rules.message_cost = 0;
+    /* Nor does it matter whether the reply was framed beforehand. */
+    ck_assert_int_eq(session_rules_prepare(&rules), 0);
+    ck_assert_int_eq(rules.ready != NULL, strchr(e->reply, '{') == NULL);
+    check_all_plans(&rules, e, true, &expected);
     outcome_deinit(&expected);
 
     converse(&rules, e->stream, e->n, false, &at_once, &expected);
@@ -343,6 +348,20 @@ START_TEST(without_a_record_the_reply_is_given)
 }
 END_TEST
 
+START_TEST(without_a_record_a_prepared_reply_is_given)
+{
+    struct direct *d = direct_new(FRAMING_LINE, "ok", 64);
+
+    d->feed.record = NULL;
+    ck_assert_int_eq(session_rules_prepare(&d->rules), 0);
+    ck_assert_int_eq(direct_feed(d, "a\nb\r\nc", true), SESSION_ENDED);
+    ck_assert_uint_eq(d->session.seq, 3);
+    ck_assert_uint_eq(buffer_size(d->reply), 10);
+    ck_assert_mem_eq(buffer_head(d->reply), "ok\nok\r\nok\n", 10);
+    direct_free(d);
+}
+END_TEST
+
 START_TEST(chunks_are_answered_one_by_one)
 {
     struct direct *d = direct_new(FRAMING_CHUNK, "<{message}>", 8);
@@ -435,6 +454,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, no_memory_for_a_record_takes_nothing);
     tcase_add_test(cases, limits_stop_between_messages);
     tcase_add_test(cases, without_a_record_the_reply_is_given);
+    tcase_add_test(cases, without_a_record_a_prepared_reply_is_given);
     tcase_add_test(cases, chunks_are_answered_one_by_one);
     tcase_add_loop_test(cases, rate_is_held_in_the_long_run, 0, 8);
     tcase_add_test(cases, errors_are_framed);
