@@ -1,4 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-TESTS += tests/e2e/test_held_replies.py
-EXTRA_DIST += tests/e2e/test_held_replies.py
+E2E_TESTS = \
+	tests/e2e/test_answerd_broken_config.py \
+	tests/e2e/test_answerd_options.py \
+	tests/e2e/test_held_replies.py
+
+TESTS += $(E2E_TESTS)
+EXTRA_DIST += $(E2E_TESTS)

@@ -201,6 +201,18 @@ class Daemon:
         with open(self.config_path, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
 
+    def reload(self, text=None):
+        """Replaces the configuration, if a text is given, sends SIGHUP, and returns what is said of it.
+
+        For a daemon started by hand, which says so on standard error.
+        """
+        if text is not None:
+            self.write_config(text)
+        pattern = r"answerd: (reload(?:ed| refused).*)"
+        before = sum(1 for line in self.stderr.lines if re.search(pattern, line))
+        self.signal(signal.SIGHUP)
+        return self.stderr.wait_for(pattern, before + 1)[-1].group(1)
+
     @property
     def pid(self):
         return self._process.pid
