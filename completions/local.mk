@@ -10,3 +10,4 @@ dist_zshcompletion_DATA = \
 	completions/zsh/_ask-bench
 
 EXTRA_DIST += completions/test_completions.py
+TESTS += completions/test_completions.py

@@ -8,7 +8,8 @@ TESTS += \
 SYSTEM_TESTS = \
 	tests/system/test_deployment.py \
 	tests/system/test_journal.py \
-	tests/system/test_lifecycle.py
+	tests/system/test_lifecycle.py \
+	tests/system/test_package.py
 
 EXTRA_DIST += \
 	$(SYSTEM_TESTS) \
