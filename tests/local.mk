@@ -23,6 +23,7 @@ EXTRA_DIST += tests/layers.py
 
 include tests/lib/local.mk
 include tests/unit/local.mk
+include tests/abuse/local.mk
 include tests/e2e/local.mk
 include tests/fuzz/local.mk
 include tests/system/local.mk

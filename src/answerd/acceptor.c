@@ -148,7 +148,7 @@ static bool accept_one(struct worker *w, struct acceptor *a)
 {
     struct sockaddr_any address = { .size = sizeof address.storage };
     uint64_t max = atomic_load_explicit(&w->shared->max_connections, memory_order_relaxed);
-    int fd;
+    int fd, error;
 
     if (atomic_load_explicit(&w->shared->n_connections, memory_order_relaxed) >= max) {
         log_event(EVENT_CONNECTION_LIMIT,
@@ -162,7 +162,8 @@ static bool accept_one(struct worker *w, struct acceptor *a)
         take_in(w, a, fd, &address.sa);
         return true;
     }
-    switch (errno) {
+    error = errno; /* logging may set another */
+    switch (error) {
     case EAGAIN:
         a->source.ready = 0;
         return false;
@@ -171,7 +172,7 @@ static bool accept_one(struct worker *w, struct acceptor *a)
     case ENOBUFS:
     case ENOMEM:
         log_event(EVENT_ACCEPT_FAILED, "%s: accepting pauses: %s", a->listener->address,
-                  strerror(errno));
+                  strerror(error));
         pause_accepting(w, a);
         return false;
     case EINTR:
@@ -179,8 +180,8 @@ static bool accept_one(struct worker *w, struct acceptor *a)
     default:
         /* What happened to a connection while it waited is not the listener's end (accept(2), "Error handling"). */
         log_event(EVENT_ACCEPT_FAILED, "%s: a connection could not be accepted: %s",
-                  a->listener->address, strerror(errno));
-        return errno != EBADF && errno != EINVAL && errno != ENOTSOCK;
+                  a->listener->address, strerror(error));
+        return error != EBADF && error != EINVAL && error != ENOTSOCK;
     }
 }
 

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Accepting goes on: when descriptors run out, and after every error that accept4(2) may give."""
+
+import errno
+import os
+import resource
+import shutil
+import time
+import unittest
+
+import net
+from daemon import Daemon
+from witness import answers, log_lines
+
+CLIENTS = 200
+DESCRIPTORS = 64
+# "accept() passes already-pending network errors on the new socket as an error code" (accept(2)), and what it gives
+# when something runs out.
+OF_THE_CONNECTION = ("ECONNABORTED", "EPROTO", "ENETDOWN", "ENOPROTOOPT", "EHOSTDOWN", "ENONET", "EHOSTUNREACH",
+                     "EOPNOTSUPP", "ENETUNREACH", "EPERM", "EINTR")
+OF_THE_MACHINE = ("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM")
+
+
+def served(clients):
+    """Those that have an answer by now."""
+    done = []
+    for client in clients:
+        try:
+            client.setblocking(False)
+            if client.recv(3):
+                done.append(client)
+        except BlockingIOError:
+            pass
+    return done
+
+
+class OutOfDescriptors(unittest.TestCase):
+    def crowd(self, daemon):
+        clients = [daemon.connect() for _ in range(CLIENTS)]
+        for client in clients:
+            self.addCleanup(client.close)
+            client.sendall(b"hello\n")
+        return clients
+
+    def expect_idle(self, daemon):
+        """Less than 5 % of a processor over three seconds, which have to go by to be measured."""
+        begun, used = time.monotonic(), net.cpu_seconds(daemon.pid)
+        net.wait_until(lambda: time.monotonic() - begun >= 3, what="time to go by", interval=0.1)
+        share = (net.cpu_seconds(daemon.pid) - used) / (time.monotonic() - begun)
+        self.assertLess(share, 0.05)
+
+    def test_clients_above_the_limit_wait(self):
+        daemon = Daemon(self, ["--listen=127.0.0.1:0", "--workers=1"],
+                        preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS)))
+        begun = time.monotonic()
+        waiting = self.crowd(daemon)
+        first = []
+
+        def settled():
+            more = served(set(waiting) - set(first))
+            first.extend(more)
+            return first and not more
+
+        net.wait_until(settled, interval=0.2)
+        self.assertLess(len(first), DESCRIPTORS)
+        self.expect_idle(daemon)
+        # It says so, and no more than once a second.
+        said = log_lines(daemon, "no more are accepted")
+        self.assertTrue(0 < len(said) <= time.monotonic() - begun + 1, said)
+        # Each end makes a place, which somebody gets within a second.
+        waiting = [c for c in waiting if c not in first]
+        while waiting:
+            first.pop(0).close()
+            more = net.wait_until(lambda: served(waiting), 1.0, "a place that became free to be taken")
+            waiting = [c for c in waiting if c not in more]
+            first += more
+        daemon.stop()
+
+    def test_a_limit_that_shrinks(self):
+        """The daemon reserved what it needs; that is taken away while it runs (prlimit(2)), then given back."""
+        daemon = Daemon(self, ["--listen=127.0.0.1:0", "--workers=1"])
+        limits = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+        held = net.fd_count(daemon.pid)
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (held, limits[1]))
+        waiting = self.crowd(daemon)
+        daemon.stderr.wait_for("accepting pauses: " + os.strerror(errno.EMFILE))
+        self.expect_idle(daemon)
+        self.assertFalse(served(waiting))
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, limits)
+        begun = time.monotonic()
+        for client in waiting:
+            client.settimeout(net.TIMEOUT)
+            self.assertEqual(client.recv(3), b"ok\n")
+        self.assertLess(time.monotonic() - begun, 1.0)
+        daemon.stop()
+
+
+@unittest.skipUnless(shutil.which("strace"), "strace is needed")
+class AcceptErrors(unittest.TestCase):
+    def check(self, error, when):
+        daemon = Daemon(self, ["--listen=127.0.0.1:0", "--workers=1"],
+                        wrapper=["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=accept4",
+                                 "-e", f"inject=accept4:error={error}:when={when}"])
+        for _ in range(3):
+            self.assertTrue(answers(daemon.address()))
+        daemon.stop()
+        return daemon.stderr.lines
+
+    def test_errors_of_the_connection(self):
+        for error in OF_THE_CONNECTION:
+            with self.subTest(error=error):
+                lines = self.check(error, "1..3")
+                said = [x for x in lines if os.strerror(getattr(errno, error)) in x]
+                # EINTR is no news; the others are logged once a second, and the daemon lives longer than that at times.
+                self.assertEqual(bool(said), error != "EINTR", lines)
+
+    def test_errors_of_the_machine(self):
+        for error in OF_THE_MACHINE:
+            with self.subTest(error=error):
+                lines = self.check(error, "1..2")
+                self.assertTrue([x for x in lines if "accepting pauses" in x], lines)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the abuse tests watch with: a journal that is only a socket, and clients whose messages can be counted.
+
+A message is `CLIENT-NUMBER`, so that lost, doubled and reordered ones can each be told from the other.
+"""
+
+import collections
+import contextlib
+import os
+import re
+import select
+import socket
+import struct
+import tempfile
+import threading
+import time
+
+import net
+
+
+def decode(datagram):
+    """An entry of the journal's native protocol: field names to lists of values, as bytes."""
+    fields, at = {}, 0
+    while at < len(datagram):
+        end = datagram.index(b"\n", at)
+        name, equals, value = datagram[at:end].partition(b"=")
+        at = end + 1
+        if not equals:
+            (size,) = struct.unpack_from("<Q", datagram, at)
+            value = datagram[at + 8:at + 8 + size]
+            if len(value) != size or datagram[at + 8 + size:at + 9 + size] != b"\n":
+                raise ValueError(f"{name!r} is cut")
+            at += 9 + size
+        fields.setdefault(name.decode("ascii"), []).append(value)
+    return fields
+
+
+class JournalSocket:
+    """Takes entries as journald does, into a list, and can stop doing so. For when journald itself is not the matter."""
+
+    def __init__(self, test):
+        self._directory = tempfile.TemporaryDirectory(prefix="aw", dir="/tmp")
+        self.socket_path = os.path.join(self._directory.name, "socket")
+        self.entries = []
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(self.socket_path)
+        self._wake, self._woken = socket.socketpair()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+        test.addCleanup(self.close)
+
+    def _take(self):
+        data, ancillary, _, _ = self._socket.recvmsg(1 << 20, socket.CMSG_SPACE(4))
+        # Too large for a datagram: the entry is in a file (systemd's JOURNAL_NATIVE_PROTOCOL).
+        for _, _, passed in ancillary:
+            (fd,) = struct.unpack("i", passed)
+            with open(fd, "rb") as file:
+                file.seek(0)
+                data = file.read()
+        self.entries.append(decode(data))
+
+    def _read(self):
+        while True:
+            readable, _, _ = select.select([self._socket, self._woken], [], [])
+            if self._socket in readable:
+                self._take()
+            elif self._woken.recv(1):
+                return
+
+    def records(self):
+        """The messages, in the order of their entries."""
+        return [e["ANSWERD_DATA"][0] for e in list(self.entries) if "ANSWERD_DATA" in e]
+
+    def close(self):
+        if self._thread.is_alive():
+            self._wake.send(b"x")
+            self._thread.join()
+        for sock in (self._socket, self._wake, self._woken):
+            sock.close()
+        self._directory.cleanup()
+
+
+class Scope:
+    """Stands in for a test where a fixture takes one: what is registered here ends with the `with` block."""
+
+    def __init__(self):
+        self._stack = contextlib.ExitStack()
+        self.addCleanup = self._stack.callback
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        return self._stack.__exit__(*exception)
+
+
+class Steady:
+    """Clients that each have one message under way at any time, in a thread: `with Steady(address) as load:`.
+
+    A connection that is lost is made anew, and the message whose reply it lacked counts as unanswered.
+    """
+
+    def __init__(self, address, clients=20, name="c"):
+        self._address, self._count, self._name = address, clients, name
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.answered = collections.defaultdict(list)  # by client, in order
+        self.replies = []  # times
+        self.refused = self.lost = self.wrong = 0
+        self.failure = None
+
+    def __enter__(self):
+        self._thread.start()
+        net.wait_until(lambda: self.failure or len(self.replies) >= self._count, what="the first replies")
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        """Ends it: messages that are under way get their reply first."""
+        self._stop.set()
+        self._thread.join(timeout=60)
+        if self._thread.is_alive():
+            raise AssertionError("the clients wait for their replies still")
+        if self.failure:
+            raise self.failure
+
+    def wait_for_more(self, replies, timeout=net.TIMEOUT):
+        """Returns once so many more replies have come, counted from now."""
+        wanted = len(self.replies) + replies
+        net.wait_until(lambda: self.failure or len(self.replies) >= wanted, timeout,
+                       f"{replies} more replies", interval=0.001)
+
+    def gap_after(self, moment):
+        """The longest time without any reply, from `moment` on."""
+        times = [moment] + [t for t in self.replies if t > moment]
+        return max((b - a for a, b in zip(times, times[1:])), default=float("inf"))
+
+    def messages(self):
+        return [m for each in list(self.answered.values()) for m in each]
+
+    def _run(self):
+        try:
+            Conversation(self).run()
+        except Exception as error:  # pylint: disable=broad-except
+            self.failure = error
+
+
+class Conversation:
+    """The thread's side of Steady."""
+
+    def __init__(self, load):
+        self._load = load
+        self._poll = select.epoll()
+        self._clients = {}
+
+    def run(self):
+        load = self._load
+        for index in range(load._count):
+            self._connect(index, 0)
+        ending = 0.0
+        while self._clients:
+            if load._stop.is_set():
+                ending = ending or time.monotonic() + 30
+                if time.monotonic() > ending:
+                    raise AssertionError(f"{len(self._clients)} messages have no reply after 30 s")
+            for fd, _ in self._poll.poll(0.1):
+                self._receive(fd)
+        self._poll.close()
+
+    def _connect(self, index, number):
+        try:
+            sock = net.connect(self._load._address)
+        except (ConnectionError, FileNotFoundError):
+            self._load.refused += 1
+            return
+        self._clients[sock.fileno()] = [sock, index, number]
+        self._poll.register(sock, select.EPOLLIN)
+        self._send(sock, index, number)
+
+    def _send(self, sock, index, number):
+        with contextlib.suppress(ConnectionError):
+            sock.sendall(b"%s%d-%d\n" % (self._load._name.encode(), index, number))
+
+    def _receive(self, fd):
+        load = self._load
+        sock, index, number = self._clients[fd]
+        try:
+            data = sock.recv(100)
+        except ConnectionError:
+            data = b""
+        if data == b"ok\n":
+            load.replies.append(time.monotonic())
+            load.answered[index].append(b"%s%d-%d" % (load._name.encode(), index, number))
+            if not load._stop.is_set():
+                self._clients[fd][2] += 1
+                self._send(sock, index, number + 1)
+                return
+        elif data:
+            load.wrong += 1
+        else:
+            load.lost += 1
+        del self._clients[fd]
+        sock.close()
+        if not load._stop.is_set():
+            self._connect(index, number + 1)
+
+
+def expect_recorded(test, answered, records):
+    """Every answered message was written down once; nothing was written down twice."""
+    counts = collections.Counter(records)
+    lost = [m for m in answered if counts[m] == 0]
+    doubled = [m for m, n in counts.items() if n > 1]
+    test.assertFalse(lost[:10], f"{len(lost)} of {len(answered)} answered messages are not written down")
+    test.assertFalse(doubled[:10], f"{len(doubled)} messages are written down more than once")
+
+
+def log_lines(daemon, pattern):
+    """What the daemon said so far that matches."""
+    return [line for line in daemon.stderr.lines if re.search(pattern, line)]
+
+
+def answers(address, message=b"still there?\n", timeout=net.TIMEOUT):
+    """Whether a new connection's message is answered."""
+    return net.exchange(address, message, timeout).endswith(b"ok\n")
