@@ -16,6 +16,8 @@
  * as 128, and one that overflows makes TCP wait for a second. */
 #define CONNECT_WINDOW 128
 
+/* For replies at the end, beyond the timeout, so that what runs into that is counted as such. */
+#define LAST_GRACE_NS UINT64_C(100000000)
 #define STOP_GRACE_NS UINT64_C(1000000000) /* for replies on their way when the user says stop */
 
 enum source_kind { KIND_CLIENT, KIND_WAKE, KIND_TIMER };
@@ -122,6 +124,17 @@ static void begin_connecting(struct worker *w)
         w->cursor = w->crowd.n_clients;
 }
 
+/* MODE_OPEN: when the next message is due, never where there is none within the run's time. */
+static uint64_t next_due(const struct worker *w)
+{
+    uint64_t due;
+
+    if (w->planned >= w->n_planned)
+        return UINT64_MAX;
+    due = pacer_due(&w->crowd.pacer, w->planned);
+    return due < w->end_ns ? due : UINT64_MAX;
+}
+
 static void begin_running(struct worker *w)
 {
     const struct worker_task *t = w->task;
@@ -141,7 +154,7 @@ static void begin_running(struct worker *w)
         .stride = t->count,
         .offset = t->index,
     };
-    w->next_ns = w->n_planned > 0 ? pacer_due(&w->crowd.pacer, 0) : UINT64_MAX;
+    w->next_ns = next_due(w);
 }
 
 static void finish(struct worker *w)
@@ -219,7 +232,7 @@ static void send_due(struct worker *w)
         w->cursor = w->cursor + 1 == crowd->n_clients ? 0 : w->cursor + 1;
         w->planned++;
         STAT_SET(s->planned, w->planned);
-        w->next_ns = w->planned < w->n_planned ? pacer_due(&crowd->pacer, w->planned) : UINT64_MAX;
+        w->next_ns = next_due(w);
     }
 }
 
@@ -318,28 +331,28 @@ static uint64_t last_sign(const struct worker *w)
     return MAX(w->task->stats->last_reply_ns, w->task->control->start_ns);
 }
 
+/* Whether a run that ends by messages has none left to begin. */
+static bool all_sent(const struct worker *w)
+{
+    return w->crowd.options->messages > 0 && w->crowd.budget == 0 && w->planned == w->n_planned;
+}
+
 /* Whether the work is at its end, or has to be brought to it. */
 static void check_end(struct worker *w)
 {
     struct crowd *crowd = &w->crowd;
     const struct options *o = crowd->options;
-    bool idle = crowd->in_flight + crowd->owed == 0;
 
     if (w->step == 0 || w->step == STEP_CONNECT)
         return;
-    if (crowd->ending) {
-        if (idle || crowd->now_ns >= w->end_ns)
-            finish(w);
-        return;
+    if (!crowd->ending && o->mode != MODE_HOLD) {
+        if (crowd->now_ns >= w->end_ns || all_sent(w))
+            begin_ending(w, o->timeout_us * 1000 + LAST_GRACE_NS);
+        else if (o->messages > 0 && crowd->now_ns - last_sign(w) > 2 * o->timeout_us * 1000)
+            give_up(w);
     }
-    if (o->mode == MODE_HOLD)
-        return;
-    if (crowd->now_ns >= w->end_ns)
-        begin_ending(w, o->timeout_us * 1000);
-    else if (o->messages > 0 && idle && crowd->budget == 0 && w->planned == w->n_planned)
+    if (crowd->ending && (crowd->in_flight + crowd->owed == 0 || crowd->now_ns >= w->end_ns))
         finish(w);
-    else if (o->messages > 0 && crowd->now_ns - last_sign(w) > 2 * o->timeout_us * 1000)
-        give_up(w);
 }
 
 /* Sets the timer to when something must begin. Setting it takes back an expiry that was not read

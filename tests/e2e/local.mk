@@ -4,7 +4,9 @@ E2E_TESTS = \
 	tests/e2e/test_answerd_broken_config.py \
 	tests/e2e/test_answerd_framings.py \
 	tests/e2e/test_answerd_options.py \
+	tests/e2e/test_ask_bench.py \
 	tests/e2e/test_held_replies.py
 
 TESTS += $(E2E_TESTS)
 EXTRA_DIST += $(E2E_TESTS)
+EXTRA_DIST += tests/e2e/bench_server.py

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A server that is not ours, for tests of ask-bench: echoes, or misbehaves in a way that is asked for.
+
+usage: bench_server.py MODE ADDRESS
+
+Says `listening on ADDRESS`. At SIGTERM it says in a line of JSON what it saw: connections, messages
+(lines), bytes, and the addresses they came from.
+
+    echo      every byte goes back
+    lie       the same, but every 10th line of all is spelled backwards
+    swap      of two lines that come together, the second is answered first
+    double    every line is answered twice
+    split     replies come in two pieces
+    garbage   each piece of input is answered with `x:?`
+    silent    no answer at all
+    close     the connection ends in place of every 10th answer
+    reset     the same, by RST
+"""
+
+import asyncio
+import json
+import signal
+import socket
+import struct
+import sys
+
+seen = {"connections": 0, "messages": 0, "bytes": 0, "peers": set()}
+
+
+class Connection(asyncio.Protocol):
+    def __init__(self, mode):
+        self.mode = mode
+        self.rest = b""
+
+    def connection_made(self, transport):
+        self.transport = transport
+        seen["connections"] += 1
+        peer = transport.get_extra_info("peername")
+        if peer:
+            seen["peers"].add(peer[0])
+
+    def data_received(self, data):
+        seen["bytes"] += len(data)
+        seen["messages"] += data.count(b"\n")
+        if self.mode == "echo":
+            self.transport.write(data)
+        elif self.mode == "garbage":
+            self.transport.write(b"x:?")
+        else:
+            *lines, self.rest = (self.rest + data).split(b"\n")
+            first = seen["messages"] - len(lines)
+            getattr(self, self.mode)([line + b"\n" for line in lines], first)
+
+    def silent(self, lines, first):
+        pass
+
+    def lie(self, lines, first):
+        for number, line in enumerate(lines, first + 1):
+            if number % 10 == 0:
+                line = line[-2::-1] + b"\n"
+            self.transport.write(line)
+
+    def swap(self, lines, first):
+        for i in range(0, len(lines), 2):
+            self.transport.write(b"".join(lines[i:i + 2][::-1]))
+
+    def double(self, lines, first):
+        self.transport.write(b"".join(line + line for line in lines))
+
+    def split(self, lines, first):
+        for line in lines:
+            self.transport.write(line[:3])
+            asyncio.get_running_loop().call_soon(self.transport.write, line[3:])
+
+    def end(self, lines, first, how):
+        for number, line in enumerate(lines, first + 1):
+            if number % 10 == 0:
+                how()
+                return
+            self.transport.write(line)
+
+    def close(self, lines, first):
+        self.end(lines, first, self.transport.close)
+
+    def reset(self, lines, first):
+        def abort():
+            linger = struct.pack("ii", 1, 0)
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.transport.abort()
+
+        self.end(lines, first, abort)
+
+
+async def listen(mode, address):
+    loop = asyncio.get_running_loop()
+
+    def make():
+        return Connection(mode)
+
+    if address[0] in "/@":
+        path = "\0" + address[1:] if address[0] == "@" else address
+        await loop.create_unix_server(make, path, backlog=1024)
+        return address
+    host, _, port = address.rpartition(":")
+    server = await loop.create_server(make, host.strip("[]"), int(port), backlog=1024)
+    return host + ":" + str(server.sockets[0].getsockname()[1])
+
+
+async def main():
+    end = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end.set)
+    print("listening on", await listen(sys.argv[1], sys.argv[2]), flush=True)
+    await end.wait()
+    print(json.dumps(seen, default=sorted), flush=True)
+
+
+asyncio.run(main())
