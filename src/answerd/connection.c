@@ -229,8 +229,12 @@ void connection_timeout(struct worker *w, struct connection *c)
     if (connection_state(c) == CONNECTION_LINGERING) {
         connection_close(w, c);
     } else if (c->out && after(c->out->stamp, s->write_ms) <= now) {
-        cut_off(w, c, "took no reply", s->write_ms);
-        connection_reset(w, c);
+        if (connection_progresses(w, c)) {
+            arm(w, c);
+        } else {
+            cut_off(w, c, "took no reply", s->write_ms);
+            connection_reset(w, c);
+        }
     } else if (c->flags & CONNECTION_LIMITED && resume_ms(c) <= now) {
         c->flags &= (uint8_t)~CONNECTION_LIMITED;
         loop_queue(&w->loop, &c->source);

@@ -50,7 +50,7 @@ struct connection {
     struct timer timer;   /* of all deadlines the nearest, or earlier: see deadline() */
     struct settings *settings;
     struct buffer *in;  /* .stamp: when its first byte came, ms */
-    struct buffer *out; /* .stamp: when the peer last took something, ms */
+    struct buffer *out; /* .stamp: when the peer last took something, ms; .scanned: what was in flight then, bytes */
     struct session session;
     uint64_t active_ms; /* when the last message was complete; LINGERING: when that began */
     uint32_t n_held;    /* replies that wait for their records */

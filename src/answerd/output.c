@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+
+#include <linux/sockios.h>
 
 #include "answerd/output.h"
 #include "answerd/worker.h"
@@ -64,18 +67,44 @@ static size_t transmit_now(struct worker *w, struct connection *c, const uint8_t
     return sent;
 }
 
+/* Bytes that the kernel has of us and the peer's has not (tcp(7), unix(7)). */
+static size_t in_flight(const struct connection *c)
+{
+    int n;
+
+    return ioctl(c->source.fd, SIOCOUTQ, &n) < 0 ? 0 : (size_t)n;
+}
+
+static void note_progress(const struct worker *w, struct connection *c)
+{
+    c->out->stamp = worker_ms(w);
+    c->out->scanned = in_flight(c);
+}
+
+bool connection_progresses(const struct worker *w, struct connection *c)
+{
+    if (in_flight(c) >= c->out->scanned)
+        return false;
+    note_progress(w, c);
+    return true;
+}
+
 void connection_transmit(struct worker *w, struct connection *c, const uint8_t *bytes, size_t n)
 {
+    bool first = !c->out;
     size_t sent = 0;
 
     if (connection_state(c) >= CONNECTION_LINGERING || n == 0)
         return;
     c->flags |= CONNECTION_ANSWERED;
-    if (!c->out)
+    if (first)
         sent = transmit_now(w, c, bytes, n);
-    if (sent < n && connection_state(c) != CONNECTION_CLOSED &&
-        !connection_keep(w, &c->out, bytes + sent, n - sent))
+    if (sent == n || connection_state(c) == CONNECTION_CLOSED)
+        return;
+    if (!connection_keep(w, &c->out, bytes + sent, n - sent))
         connection_shed(w, c);
+    else if (first)
+        note_progress(w, c);
 }
 
 void connection_flush(struct worker *w, struct connection *c)
@@ -88,7 +117,8 @@ void connection_flush(struct worker *w, struct connection *c)
     if (connection_state(c) == CONNECTION_CLOSED || sent == 0)
         return;
     buffer_consume(c->out, sent);
-    c->out->stamp = worker_ms(w);
     if (buffer_size(c->out) == 0)
         connection_drop(w, &c->out);
+    else
+        note_progress(w, c);
 }

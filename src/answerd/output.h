@@ -24,6 +24,11 @@ void connection_transmit(struct worker *w, struct connection *c, const uint8_t *
 /* Sends what waits. */
 void connection_flush(struct worker *w, struct connection *c);
 
+/* Whether the peer has taken something since `out` last moved; if so, WriteTimeout= begins again. The kernel reports room
+ * only when a good part of its buffer is free, which for a slow peer may take minutes (tcp(7), sk_stream_is_writeable()).
+ * `out` is not NULL. */
+bool connection_progresses(const struct worker *w, struct connection *c);
+
 /* Closes with an RST, which frees at once what the kernel still holds for a peer that does not take it (socket(7)). */
 void connection_reset(struct worker *w, struct connection *c);
 
