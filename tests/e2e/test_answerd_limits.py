@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Every limit and timeout of the configuration, seen from the peer that meets it."""
+
+import os
+import select
+import socket
+import struct
+import time
+import unittest
+
+import net
+import tap
+from daemon import Daemon
+
+LISTENER = "[Listener default]\nListen=127.0.0.1:0\nRecord=none\n"
+LIMITED = b"error: too many connections from your address\n"
+
+
+def ask(client, message=b"x", reply=b"ok\n"):
+    client.sendall(message + b"\n")
+    got = net.recv_exactly(client, len(reply))
+    assert got == reply, got
+
+
+def closed(client):
+    """Waits for the end of the stream, or a reset, and says which, with what came before."""
+    data = b""
+    try:
+        while True:
+            piece = client.recv(1 << 16)
+            if not piece:
+                return "end", data
+            data += piece
+    except ConnectionResetError:
+        return "reset", data
+
+
+class Limits(unittest.TestCase):
+    def daemon(self, listener="", server="", **rest):
+        return Daemon(self, [], config=f"[Server]\n{server}\n{LISTENER}{listener}\n", **rest)
+
+    def connect(self, daemon, number=0, source=None):
+        client = net.connect(daemon.address(number), source=source)
+        self.addCleanup(client.close)
+        return client
+
+
+class Connections(Limits):
+    def test_max_connections(self):
+        daemon = self.daemon(server="MaxConnections=3\nWorkers=1")
+        clients = [self.connect(daemon) for _ in range(3)]
+        for client in clients:
+            ask(client)
+        waiting = self.connect(daemon)  # by the kernel, in the backlog
+        waiting.sendall(b"x\n")
+        daemon.stderr.wait_for(r"^answerd: 3 connections: no more are accepted until one ends")
+        ask(clients[0])
+        self.assertEqual(select.select([waiting], [], [], 0)[0], [])
+        clients[1].close()
+        self.assertEqual(net.recv_line(waiting), b"ok\n")
+        daemon.stop()
+
+    def test_max_connections_is_what_descriptors_allow(self):
+        daemon = self.daemon(server="MaxConnections=1000000000\nWorkers=1")
+        daemon.stderr.wait_for(r"^answerd: MaxConnections=1000000000 is more than the limit of \d+ descriptors")
+        daemon.stop()
+
+    def test_few_descriptors_and_many_clients(self):
+        """64 descriptors, 200 clients: those who wait are served as others go, without spinning."""
+        import resource
+        daemon = Daemon(self, ["--listen=127.0.0.1:0", "--workers=1"],
+                        preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
+        clients = [self.connect(daemon) for _ in range(200)]
+        for client in clients:
+            client.sendall(b"x\n")
+        daemon.stderr.wait_for("no more are accepted")
+        begun, cpu = time.monotonic(), net.cpu_seconds(daemon.pid)
+        answered = 0
+        while clients:
+            ready = select.select(clients, [], [], net.TIMEOUT)[0]
+            self.assertTrue(ready, f"{answered} were answered, then no more")
+            for client in ready:
+                self.assertEqual(client.recv(10), b"ok\n")
+                client.close()
+                clients.remove(client)
+                answered += 1
+        self.assertEqual(answered, 200)
+        self.assertLess(net.cpu_seconds(daemon.pid) - cpu, 0.05 + 0.05 * (time.monotonic() - begun))
+        daemon.stop()
+
+    def test_max_connections_per_address(self):
+        daemon = self.daemon(server="MaxConnectionsPerAddress=2\nWorkers=2")
+        first, second = self.connect(daemon), self.connect(daemon)
+        ask(first)
+        ask(second)
+        self.assertEqual(net.recv_until_eof(self.connect(daemon)), LIMITED)
+        daemon.stderr.wait_for(r"^answerd: 127\.0\.0\.1:\d+: refused: MaxConnectionsPerAddress= reached$")
+        other = self.connect(daemon, source=("127.0.0.2", 0))
+        ask(other)
+        first.close()
+
+        def again():
+            client = self.connect(daemon)
+            try:
+                client.sendall(b"x\n")
+                return client.recv(100) == b"ok\n"
+            except ConnectionResetError:
+                return False
+
+        net.wait_until(again, what="the place to be free again")
+        daemon.stop()
+
+    def test_unix_peers_have_no_address_to_count(self):
+        daemon = Daemon(self, ["--listen=@answerd-limits-%d" % os.getpid(), "--record=none"],
+                        config="[Server]\nMaxConnectionsPerAddress=1\n")
+        for client in [self.connect(daemon) for _ in range(5)]:
+            ask(client)
+        daemon.stop()
+
+    def test_resets_leave_nothing_behind(self):
+        daemon = self.daemon(server="Workers=1\nMaxConnectionsPerAddress=50")
+        ask(self.connect(daemon))
+        before = net.fd_count(daemon.pid)
+        for _ in range(2000):
+            with net.connect(daemon.address()) as client:
+                client.sendall(b"x\ny")
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        net.wait_until(lambda: net.fd_count(daemon.pid) == before, what="descriptors as before")
+        clients = [self.connect(daemon) for _ in range(49)]
+        for client in clients:
+            ask(client)
+        daemon.stop()
+
+
+class Sizes(Limits):
+    def test_max_message_size(self):
+        daemon = self.daemon("MaxMessageSize=10\nReply={message}")
+        self.assertEqual(net.exchange(daemon.address(), b"x" * 10 + b"\r\n"), b"x" * 10 + b"\r\n")
+        self.assertEqual(net.exchange(daemon.address(), b"x" * 11 + b"\n"), b"error: message too long\n")
+        daemon.stderr.wait_for(r"^answerd: 127\.0\.0\.1:\d+: cut off: message too long \(line framing\)$")
+        daemon.stop()
+
+    def test_large_messages(self):
+        daemon = self.daemon("MaxMessageSize=16M\nFraming=length")
+        message = struct.pack("!I", 16 << 20) + bytes(16 << 20)
+        self.assertEqual(net.exchange(daemon.address(), message), b"\0\0\0\2ok")
+        daemon.stop()
+
+    def test_nothing_is_allocated_for_bytes_that_have_not_come(self):
+        daemon = self.daemon("MaxMessageSize=256M\nFraming=length", "Workers=1")
+        before = net.rss_bytes(daemon.pid)
+        clients = [self.connect(daemon) for _ in range(100)]
+        for client in clients:
+            client.sendall(struct.pack("!I", 256 << 20) + b"begun")
+        probe = self.connect(daemon)
+        probe.sendall(struct.pack("!I", 1) + b"x")
+        self.assertEqual(net.recv_exactly(probe, 6), b"\0\0\0\2ok")
+        self.assertLess(net.rss_bytes(daemon.pid) - before, 4 << 20)
+        daemon.stop()
+
+    def test_output_limit_stops_reading(self):
+        """A peer that does not read: what it is owed stays at the limit, and TCP holds it back."""
+        daemon = self.daemon("OutputLimit=64K\nReply={message}", "Workers=1")
+        before = net.rss_bytes(daemon.pid)
+        client = self.connect(daemon)
+        client.setblocking(False)
+        sent = 0
+        message = (b"x" * 1023 + b"\n") * 64
+        while select.select([], [client], [], 0.3)[1]:
+            sent += client.send(message[sent % 1024:])
+            self.assertLess(sent, 64 << 20)
+        self.assertLess(net.rss_bytes(daemon.pid) - before, 1 << 20)
+        client.settimeout(net.TIMEOUT)
+        self.assertEqual(net.recv_exactly(client, sent // 1024 * 1024), (b"x" * 1023 + b"\n") * (sent // 1024))
+        daemon.stop()
+
+    def test_memory_limit(self):
+        """Those who need more than there is are cut off, with an event; others are served."""
+        daemon = self.daemon("MaxMessageSize=1M", "MemoryLimit=1M\nWorkers=1")
+        clients = [self.connect(daemon) for _ in range(5)]
+        for client in clients:
+            client.sendall(b"x" * (400 << 10))
+        daemon.stderr.wait_for(r"cut off: no memory for its buffers; MemoryLimit= says how much there is")
+        ask(self.connect(daemon))
+        ends = select.select(clients, [], [], net.TIMEOUT)[0]
+        self.assertEqual({closed(client)[0] for client in ends}, {"reset"})
+        daemon.stop()
+
+
+class Times(Limits):
+    def test_idle_timeout(self):
+        daemon = self.daemon("IdleTimeout=300ms")
+        idle, busy = self.connect(daemon), self.connect(daemon)
+        ask(idle)
+        begun = time.monotonic()
+        while not select.select([idle], [], [], 0.05)[0]:
+            ask(busy)
+        self.assertEqual(closed(idle), ("end", b""))
+        self.assertTrue(0.29 <= time.monotonic() - begun < 2, time.monotonic() - begun)
+        idle.close()
+        ask(busy)
+        daemon.stderr.wait_for(r"^answerd: 127\.0\.0\.1:\d+: cut off: sent no message for 300ms$")
+        daemon.stop()
+
+    def test_idle_from_the_start(self):
+        daemon = self.daemon("IdleTimeout=200ms")
+        begun = time.monotonic()
+        with self.connect(daemon) as client:
+            self.assertEqual(closed(client), ("end", b""))
+            self.assertTrue(0.19 <= time.monotonic() - begun < 2)
+        daemon.stop()
+
+    def test_message_timeout_is_for_the_whole_message(self):
+        """A byte now and then does not help."""
+        daemon = self.daemon("MessageTimeout=300ms")
+        client = self.connect(daemon)
+        ask(client)
+        begun = time.monotonic()
+        client.sendall(b"s")
+        while not select.select([client], [], [], 0.05)[0]:
+            client.sendall(b"low")
+        self.assertTrue(0.29 <= time.monotonic() - begun < 2, time.monotonic() - begun)
+        self.assertEqual(net.recv_until_eof(client), b"error: message not complete in time\n")
+        client.close()
+        daemon.stderr.wait_for(r"^answerd: 127\.0\.0\.1:\d+: cut off: sent an unfinished message for 300ms$")
+        daemon.stop()
+
+    def test_message_timeout_begins_with_the_message(self):
+        daemon = self.daemon("MessageTimeout=200ms")
+        client = self.connect(daemon)
+        self.assertEqual(select.select([client], [], [], 0.4)[0], [], "silence is not a message")
+        client.sendall(b"a\nb\nc")
+        self.assertEqual(net.recv_until_eof(client), b"ok\nok\nerror: message not complete in time\n")
+        client.close()
+        daemon.stop()
+
+    def test_write_timeout(self):
+        daemon = self.daemon("WriteTimeout=300ms\nOutputLimit=64K\nReply={message}", "Workers=1")
+        client = self.connect(daemon)
+        client.setblocking(False)
+        poll = select.poll()
+        poll.register(client, select.POLLOUT | select.POLLERR)
+        gone = False
+        while not gone:
+            events = poll.poll(net.TIMEOUT * 1000)
+            self.assertTrue(events, "neither taken nor cut off")
+            try:
+                client.send(b"x" * 1023 + b"\n")
+            except BlockingIOError:
+                pass
+            except (BrokenPipeError, ConnectionResetError):
+                gone = True
+        daemon.stderr.wait_for(r"^answerd: 127\.0\.0\.1:\d+: cut off: took no reply for 300ms$")
+        net.wait_until(lambda: not socket_of(daemon, client), what="the socket to be closed")
+        daemon.stop()
+
+    def test_write_timeout_spares_the_slow(self):
+        """Who takes a little now and then is not cut off, though the kernel has no room to report yet."""
+        daemon = self.daemon("WriteTimeout=500ms\nOutputLimit=64K\nReply={message}\n"
+                             "[Listener clock]\nListen=127.0.0.1:0\nRateLimit=5", "Workers=1", listeners=2)
+        clock = self.connect(daemon, 1)
+        clock.sendall(b"x\n" * 20)  # five replies at once, then one every 200 ms
+        client = socket.socket()
+        self.addCleanup(client.close)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 << 10)
+        client.connect(daemon.address())
+        client.setblocking(False)
+        message, sent = b"x" * 1023 + b"\n", 0
+        while select.select([], [client], [], 0.1)[1]:
+            sent += client.send((message * 64)[sent % 1024:])
+        for _ in range(15):
+            net.recv_line(clock)
+            net.recv_exactly(client, 16 << 10)
+        sent -= 15 * (16 << 10)
+        self.assertEqual(net.recv_exactly(client, sent // 1024 * 1024), message * (sent // 1024))
+        self.assertEqual([line for line in daemon.stderr.lines if "cut off" in line], [])
+        client.close()
+        daemon.stop()
+
+    def test_rate_limit(self):
+        """A second's share at once, then a steady pace; other connections have their own."""
+        daemon = self.daemon("RateLimit=20\nReply={seq}")
+        client, other = self.connect(daemon), self.connect(daemon)
+        begun = time.monotonic()
+        client.sendall(b"x\n" * 35)
+        for number in range(1, 21):
+            self.assertEqual(net.recv_line(client), b"%d\n" % number)
+        self.assertLess(time.monotonic() - begun, 0.7, "the first second's share goes at once")
+        ask(other, reply=b"1\n")
+        for number in range(21, 36):
+            self.assertEqual(net.recv_line(client), b"%d\n" % number)
+        took = time.monotonic() - begun
+        self.assertTrue(0.7 <= took < 2, took)  # 15 messages at 20 a second
+        daemon.stop()
+
+    def test_rate_limit_and_half_close(self):
+        daemon = self.daemon("RateLimit=50\nReply={seq}")
+        replies = net.exchange(daemon.address(), b"x\n" * 80)
+        self.assertEqual(replies, b"".join(b"%d\n" % i for i in range(1, 81)))
+        daemon.stop()
+
+
+def socket_of(daemon, client):
+    """Whether the daemon still holds the other end of a TCP connection (proc(5), /proc/net/tcp)."""
+    port = "%04X" % client.getsockname()[1]
+    with open(f"/proc/{daemon.pid}/net/tcp", encoding="ascii") as table:
+        for row in table.read().splitlines()[1:]:
+            fields = row.split()
+            if fields[2].endswith(":" + port) and fields[9] != "0":
+                return True
+    return False
+
+
+if __name__ == "__main__":
+    tap.main()
