@@ -20,7 +20,7 @@
  * than its buffer (read as two) and indented lines (added to the value before).
  */
 
-#define LINE_LIMIT (INI_MAX_LINE - 3) /* without LF and NUL */
+#define LINE_LIMIT (INI_MAX_LINE - 2) /* without LF and NUL */
 
 /* These two own memory, and are read by functions of their own. */
 #define KEY_LISTEN "Listen"

@@ -6,6 +6,7 @@ E2E_TESTS = \
 	tests/e2e/test_answerd_limits.py \
 	tests/e2e/test_answerd_options.py \
 	tests/e2e/test_ask_bench.py \
+	tests/e2e/test_docs_manual.py \
 	tests/e2e/test_held_replies.py
 
 TESTS += $(E2E_TESTS)

@@ -75,7 +75,7 @@ BROKEN = [
     (LISTENER + "Reply=a}b\n", 2, "Reply=a}b: at character 2: a brace is closed that was not opened; "
                                   "write }} for a brace"),
     (LISTENER + "Reply=\\x4\n", 2, "Reply=\\x4: unknown escape; there are \\n \\r \\t \\\\ \\xHH"),
-    (LISTENER + "Reply=" + "x" * 200 + "\n", 2, "a line has at most 197 bytes"),
+    (LISTENER + "Reply=" + "x" * 200 + "\n", 2, "a line has at most 198 bytes"),
 ]
 
 

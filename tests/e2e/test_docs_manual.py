@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The manual, --help and the code say the same: options, keys of the configuration, events."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import daemon
+import tap
+
+PROGRAMS = {"answerd": "answerd.8", "ask": "ask.1", "ask-bench": "ask-bench.1"}
+SCREEN = (24, 80)
+# These depend on which manual pages the machine has, and how old its index of them is.
+OF_THE_MACHINE = re.compile(r"referenced manual not found|outdated mandoc\.db")
+
+
+def path(name):
+    return os.path.join(daemon.TOP, name)
+
+
+def source(name):
+    with open(path(name), encoding="utf-8") as file:
+        return file.read()
+
+
+def manual(page):
+    """The text of a page's source; skips the test where there is none yet."""
+    if not os.path.exists(path("man/" + page)):
+        raise unittest.SkipTest(f"man/{page} is not there")
+    return source("man/" + page)
+
+
+def help_text(program):
+    return subprocess.run([daemon.program(program), "--help"], check=True, text=True, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, timeout=10).stdout
+
+
+def help_options(text):
+    """All options that stand at the start of a line of help, short and long."""
+    found = set()
+    for line in text.splitlines():
+        head = re.match(r"\s+(-[\w-]+(?:[ =]\S+)?(?:, +-[\w-]+)*)", line)
+        if head:
+            found.update(re.findall(r"(?<![\w-])(--?[A-Za-z0-9][\w-]*)", head.group(1)))
+    return found
+
+
+def manual_options(text):
+    """All options that an item of a list describes (.It Fl ...)."""
+    found = set()
+    for line in re.findall(r"^\.It (Fl .*)$", text, re.MULTILINE):
+        for name in re.findall(r"Fl (\S+)", line):
+            found.add("-" + name.replace("\\-", "-").rstrip(","))
+    return found
+
+
+def section(text, heading):
+    """What stands between a heading of a page and the next."""
+    found = re.search(rf"^\.Sh {re.escape(heading)}\n(.*?)(?=^\.Sh |\Z)", text, re.MULTILINE | re.DOTALL)
+    if not found:
+        raise AssertionError(f"no section {heading}")
+    return found.group(1)
+
+
+class Options(unittest.TestCase):
+    def compare(self, program):
+        listed = help_options(help_text(program))
+        self.assertGreaterEqual(len(listed), 10)
+        self.assertIn("--help", listed)
+        self.assertEqual(listed, manual_options(manual(PROGRAMS[program])))
+
+    def test_answerd(self):
+        self.compare("answerd")
+
+    def test_ask(self):
+        self.compare("ask")
+
+    def test_ask_bench(self):
+        self.compare("ask-bench")
+
+    def test_help_fits_a_screen(self):
+        for program in PROGRAMS:
+            with self.subTest(program):
+                lines = help_text(program).splitlines()
+                self.assertLessEqual(max(map(len, lines)), SCREEN[1], max(lines, key=len))
+                if program != "ask-bench":
+                    self.assertLessEqual(len(lines), SCREEN[0])
+
+
+class Configuration(unittest.TestCase):
+    def setUp(self):
+        self.page = manual("answerd.conf.5")
+        code = source("src/answerd/config-key.c")
+        tables = re.findall(r"config_(server|listener)_keys\[\] = \{(.*?)\n\};", code, re.DOTALL)
+        self.keys = {name: set(re.findall(r'\{\s*"(\w+)"', body)) for name, body in tables}
+        # These own memory, and stand apart.
+        self.keys["listener"] |= set(re.findall(r'^#define KEY_\w+\s+"(\w+)"', source("src/answerd/config.c"),
+                                                re.MULTILINE))
+
+    def documented(self, heading):
+        return set(re.findall(r"^\.It Va (\w+)=$", section(self.page, heading), re.MULTILINE))
+
+    def test_keys(self):
+        self.assertIn("Listen", self.keys["listener"])
+        self.assertIn("Workers", self.keys["server"])
+        self.assertEqual(self.documented("[Server] SECTION OPTIONS"), self.keys["server"])
+        self.assertEqual(self.documented("[Listener NAME] SECTION OPTIONS"), self.keys["listener"])
+
+    def test_example_file_has_every_key(self):
+        text = source("systemd/answerd.conf")
+        server, listener = text.split("[Listener default]")
+        self.assertEqual(set(re.findall(r"^#(\w+)=", server, re.MULTILINE)), self.keys["server"])
+        self.assertEqual(set(re.findall(r"^#(\w+)=", listener, re.MULTILINE)), self.keys["listener"])
+
+    def check(self, text):
+        with tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            done = subprocess.run([daemon.program(), "--check", "--config=" + file.name], check=False, text=True,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertEqual((done.returncode, done.stdout), (0, ""), text)
+
+    def test_examples_are_accepted(self):
+        blocks = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", self.page + manual("answerd.8"), re.MULTILINE | re.DOTALL)
+        blocks += re.findall(r"^```ini\n(.*?)^```", source("README.md"), re.MULTILINE | re.DOTALL)
+        blocks = [b for b in blocks if re.search(r"^\[(Server|Listener )", b, re.MULTILINE)]
+        self.assertGreaterEqual(len(blocks), 5)
+        for block in blocks:
+            self.check(block)
+        # The example file, with each setting that has a value in force.
+        self.check(re.sub(r"^#(\w+=.)", r"\1", source("systemd/answerd.conf"), flags=re.MULTILINE))
+
+    def test_line_limit(self):
+        limit = int(re.search(r"A line has at most (\d+) bytes", self.page).group(1))
+        self.check("[Listener default]\nReply=" + "x" * (limit - len("Reply=")) + "\n")
+        with self.assertRaises(AssertionError):
+            self.check("[Listener default]\nReply=" + "x" * (limit + 1 - len("Reply=")) + "\n")
+
+
+class Events(unittest.TestCase):
+    def test_every_event_is_in_the_manual(self):
+        numbers = re.findall(r'X\(\w+, "([0-9a-f]{32})", \d\)', source("src/journal/event.h"))
+        self.assertGreater(len(numbers), 10)
+        page = manual("answerd.8")
+        listed = re.findall(r"^\.It Li ([0-9a-f]{32})$", page, re.MULTILINE)
+        # The first is that of messages, and stands with their fields.
+        self.assertEqual([numbers[0], *listed], numbers)
+        self.assertIn(f".It Va MESSAGE_ID\n{numbers[0]}\n", page)
+
+    def test_numbers_in_the_text_are_events(self):
+        known = set(re.findall(r"[0-9a-f]{32}", source("src/journal/event.h")))
+        for name in ("README.md", "man/answerd.8", "man/answerd.conf.5"):
+            self.assertLessEqual(set(re.findall(r"MESSAGE_ID=([0-9a-f]{32})", source(name))), known, name)
+
+    def test_every_event_is_used(self):
+        code = "".join(source(os.path.join("src", folder, name)) for folder in ("answerd", "journal")
+                       for name in os.listdir(path("src/" + folder)) if name.endswith(".c"))
+        # Not by the code that only tells kinds apart.
+        code = re.sub(r"case EVENT_\w+:", "", code)
+        for name in re.findall(r"X\((\w+), \"", source("src/journal/event.h")):
+            self.assertIn("EVENT_" + name, code)
+
+
+class Pages(unittest.TestCase):
+    def test_mandoc_finds_nothing(self):
+        if not shutil.which("mandoc"):
+            self.skipTest("mandoc is not installed")
+        pages = [os.path.join(path("man"), n) for n in sorted(os.listdir(path("man"))) if re.search(r"\.\d$", n)]
+        self.assertGreaterEqual(len(pages), 3)
+        done = subprocess.run(["mandoc", "-T", "lint", *pages], check=False, text=True, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        found = [line for line in done.stdout.splitlines() if not OF_THE_MACHINE.search(line)]
+        self.assertEqual(found, [])
+
+    def test_pages_refer_to_pages_that_exist(self):
+        own = {n for n in os.listdir(path("man")) if re.search(r"\.\d$", n)} | set(PROGRAMS.values())
+        for page in sorted(os.listdir(path("man"))):
+            if not re.search(r"\.\d$", page):
+                continue
+            for name, number in re.findall(r"^\.Xr (\S+) (\d)", source("man/" + page), re.MULTILINE):
+                if name.startswith(("answerd", "ask")):
+                    self.assertIn(f"{name}.{number}", own, page)
+
+
+if __name__ == "__main__":
+    tap.main()
