@@ -5,6 +5,7 @@ E2E_TESTS = \
 	tests/e2e/test_answerd_framings.py \
 	tests/e2e/test_answerd_limits.py \
 	tests/e2e/test_answerd_options.py \
+	tests/e2e/test_answerd_reload.py \
 	tests/e2e/test_ask_bench.py \
 	tests/e2e/test_docs_manual.py \
 	tests/e2e/test_held_replies.py
