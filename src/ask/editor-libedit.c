@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
 #include <wctype.h>
@@ -22,10 +23,11 @@ struct editor {
     const char *prompt;
     editor_wait_fn wait;
     void *userdata;
-    char *line;   /* the last one read */
-    int error;    /* what the wait function returned */
-    bool reading; /* within el_gets(): a line is on the screen */
-    bool dumb;    /* a terminal that cannot move its cursor up */
+    struct termios settings; /* of the terminal, as it was found */
+    char *line;              /* the last one read */
+    int error;               /* what the wait function returned */
+    bool reading;            /* within el_gets(): a line is on the screen */
+    bool dumb;               /* a terminal that cannot move its cursor up */
 };
 
 /* Keys beyond what libedit binds by itself: what people know from shells. */
@@ -179,6 +181,17 @@ static void choose_locale(void)
         (void)setlocale(LC_CTYPE, "C.UTF-8");
 }
 
+/*
+ * libedit gives the terminal its usual settings back whenever a line is complete. What is typed just
+ * then would be echoed, and a Ctrl-D lost, so these "execute" settings (editrc(5): setty -x) are
+ * made as quiet as those for editing: after EL_PREP_TERM, which takes them from the terminal.
+ */
+static void prepare_terminal(struct editor *e)
+{
+    (void)el_set(e->el, EL_PREP_TERM, 1);
+    (void)el_set(e->el, EL_SETTY, "-x", "-echo", "-icanon", NULL);
+}
+
 int editor_new(const char *prompt, editor_wait_fn wait, void *userdata, struct editor **ret)
 {
     _cleanup_(editor_free) struct editor *e = malloc(sizeof *e);
@@ -189,6 +202,8 @@ int editor_new(const char *prompt, editor_wait_fn wait, void *userdata, struct e
         return -ENOMEM;
     *e = (struct editor){ .prompt = prompt, .wait = wait, .userdata = userdata };
     e->dumb = !terminal || !terminal[0] || strcmp(terminal, "dumb") == 0;
+    if (tcgetattr(STDIN_FILENO, &e->settings) < 0)
+        return -errno;
     choose_locale();
     e->el = el_init("ask", stdin, stdout, stderr);
     e->history = history_init();
@@ -206,6 +221,7 @@ int editor_new(const char *prompt, editor_wait_fn wait, void *userdata, struct e
     /* The user's own ~/.editrc comes last; there need not be one. */
     (void)el_source(e->el, NULL);
     (void)el_wset(e->el, EL_GETCFN, read_key);
+    prepare_terminal(e);
     *ret = STEAL_PTR(e);
     return 0;
 }
@@ -310,11 +326,12 @@ void editor_suspend(struct editor *e)
 {
     leave_line(e, "");
     (void)el_set(e->el, EL_PREP_TERM, 0);
+    (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &e->settings);
 }
 
 void editor_resume(struct editor *e)
 {
-    (void)el_set(e->el, EL_PREP_TERM, 1);
+    prepare_terminal(e);
     el_resize(e->el);
     (void)el_set(e->el, EL_REFRESH);
 }

@@ -253,12 +253,13 @@ int exchange_wait(struct exchange *e, struct pollfd *extra, size_t n_extra, uint
 
     if (exchange_show(e) < 0)
         return -1;
+    if (c->ended && e->pending.count > 0)
+        return ended(e, c->send_error);
     if (stream_flush(c))
         e->progress_us = exchange_now();
     now = exchange_now();
 
-    /* A negative descriptor is passed over (poll(2)): an ended connection would be ready for ever.
-     */
+    /* A negative descriptor is passed over (poll(2)): what has ended would be ready for ever. */
     fds[0] = (struct pollfd){ .fd = c->ended ? -1 : c->fd, .events = POLLIN };
     if (buffer_size(c->out) > 0)
         fds[0].events |= POLLOUT;
@@ -276,8 +277,6 @@ int exchange_wait(struct exchange *e, struct pollfd *extra, size_t n_extra, uint
 
     if (fds[0].revents & ~POLLOUT)
         return receive(e);
-    if (c->ended)
-        return ended(e, c->send_error);
     if (exchange_now() >= deadline(e))
         return exchange_fail(e, STATUS_TIMEOUT, "no reply within %s",
                              format_span(e->timeout_us, span));

@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "ask/modes.h"
+
+/* A closed standard descriptor would be the number that the socket gets. Another takes its place
+ * instead, which can only be used the other way: reading and writing give EBADF, as they should. */
+static bool keep_numbers(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return false;
+    return true;
+}
 
 static int say(const char *text)
 {
@@ -46,6 +59,8 @@ int main(int argc, char **argv)
     struct options options;
     int status = STATUS_OK;
 
+    if (!keep_numbers())
+        return STATUS_SYSTEM;
     /* What a character is, to regular expressions and to the prompt. */
     (void)setlocale(LC_CTYPE, "");
 
@@ -58,7 +73,7 @@ int main(int argc, char **argv)
         status = say(ask_options_help);
         break;
     case ACTION_VERSION:
-        status = say(PACKAGE_STRING "\n");
+        status = say("ask " PACKAGE_VERSION "\n");
         break;
     case ACTION_ASK:
         status = ask(&options);

@@ -6,10 +6,15 @@ E2E_TESTS = \
 	tests/e2e/test_answerd_limits.py \
 	tests/e2e/test_answerd_options.py \
 	tests/e2e/test_answerd_reload.py \
+	tests/e2e/test_ask.py \
 	tests/e2e/test_ask_bench.py \
+	tests/e2e/test_ask_pipe.py \
+	tests/e2e/test_ask_prompt.py \
 	tests/e2e/test_docs_manual.py \
 	tests/e2e/test_held_replies.py
 
 TESTS += $(E2E_TESTS)
 EXTRA_DIST += $(E2E_TESTS)
+EXTRA_DIST += tests/e2e/asking.py
 EXTRA_DIST += tests/e2e/bench_server.py
+EXTRA_DIST += tests/e2e/screen.py
