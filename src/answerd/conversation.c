@@ -12,6 +12,7 @@
  * down costs some ten times as much as one that is not. */
 #define MESSAGES_PER_TURN 1024
 #define RECORDS_PER_TURN  64
+#define READ_MIN          4096 /* below it, reading would cost more than the memory is worth */
 
 struct feeding {
     struct connection *connection;
@@ -177,9 +178,12 @@ static bool receive(struct worker *w, struct connection *c)
     size_t want = READ_SIZE;
     ssize_t n;
 
-    /* In chunk framing a read is a message, and one byte more than allowed says that it is too long. */
+    /* In chunk framing a read is a message, and one byte more than allowed says that it is too long. Elsewhere a peer
+     * that takes no replies gets no more kept of what it asks than of what it is told. */
     if (c->settings->rules.framing == FRAMING_CHUNK)
         want = MIN(want, c->settings->rules.max_message + 1);
+    else
+        want = MIN(want, MAX(c->settings->output_limit, (size_t)READ_MIN));
     n = recv(c->source.fd, w->scratch, want, 0);
     if (n < 0 && errno == EINTR)
         return true;

@@ -1,11 +1,29 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What peers, the machine and chance may do to the daemon. What takes minutes is run by `make check-long`.
 
-TESTS += tests/abuse/test_accept.py
+TESTS += \
+	tests/abuse/test_accept.py \
+	tests/abuse/test_clock.py \
+	tests/abuse/test_limits.py \
+	tests/abuse/test_peers.py
 
 LONG_TESTS =
+
+# To be preloaded, into a program built in whatever way: hence none of the flags of this build, which may ask for a
+# sanitizer.
+abuse_preloads = \
+	tests/abuse/shift-clock.so
+check_PROGRAMS += $(abuse_preloads)
+abuse_preload_cflags = -std=gnu17 -Wall -Wextra -Wshadow -Wstrict-prototypes -fPIC
+
+tests_abuse_shift_clock_so_SOURCES = tests/abuse/shift-clock.c
+tests_abuse_shift_clock_so_CFLAGS = $(abuse_preload_cflags)
+tests_abuse_shift_clock_so_LDFLAGS = -shared
 
 EXTRA_DIST += \
 	$(LONG_TESTS) \
 	tests/abuse/test_accept.py \
+	tests/abuse/test_clock.py \
+	tests/abuse/test_limits.py \
+	tests/abuse/test_peers.py \
 	tests/abuse/witness.py

@@ -16,6 +16,7 @@ import threading
 import time
 
 import net
+from daemon import program
 
 
 def decode(datagram):
@@ -214,6 +215,17 @@ def expect_recorded(test, answered, records):
     doubled = [m for m, n in counts.items() if n > 1]
     test.assertFalse(lost[:10], f"{len(lost)} of {len(answered)} answered messages are not written down")
     test.assertFalse(doubled[:10], f"{len(doubled)} messages are written down more than once")
+
+
+def preload(test, name):
+    """The path of a built library that is to be preloaded; skips the test where that cannot be done."""
+    path = os.path.join(os.environ.get("top_builddir", "."), "tests", "abuse", name)
+    if not os.path.exists(path):
+        test.skipTest(f"{name} is not built here")
+    with open(program(), "rb") as file:
+        if re.search(rb"__(asan|tsan)_init", file.read()):
+            test.skipTest("a sanitizer has to be the first library of its program")
+    return path
 
 
 def log_lines(daemon, pattern):

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Clients that take no replies, or send messages without end: each is held to its limit, and all together too."""
+
+import contextlib
+import select
+import socket
+import time
+import unittest
+
+import net
+from daemon import Daemon
+from witness import Steady, answers, log_lines
+
+CLIENTS = 1000
+OUTPUT_LIMIT = 16 << 10
+WRITE_TIMEOUT = 3.0
+NEVER_READ = f"""
+[Server]
+Workers=1
+MemoryLimit=1G
+[Listener default]
+Listen=127.0.0.1:0
+OutputLimit={OUTPUT_LIMIT}
+WriteTimeout={WRITE_TIMEOUT:g}s
+"""
+MEMORY_LIMIT = 8 << 20
+UNFINISHED = f"""
+[Server]
+Workers=1
+MemoryLimit={MEMORY_LIMIT}
+[Listener default]
+Listen=127.0.0.1:0
+MaxMessageSize=64K
+"""
+# For the allocator's own, the pool's chunks of connections and what a turn holds in passing.
+SLACK = 8 << 20
+
+
+class NeverRead(unittest.TestCase):
+    def open_clients(self, daemon):
+        """Each sends as much as is taken from it."""
+        clients = {}
+        for _ in range(CLIENTS):
+            client = socket.socket()
+            self.addCleanup(client.close)
+            # Before connecting, so that the window is small from the start (tcp(7), SO_RCVBUF).
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
+            client.connect(daemon.address())
+            client.setblocking(False)
+            clients[client.fileno()] = client
+        return clients
+
+    def flood(self, clients):
+        """Until all are closed; returns when each was, from the time that it could send no more."""
+        poll, stuck, ended = select.epoll(), {}, {}
+        for fd in clients:
+            poll.register(fd, select.EPOLLOUT | select.EPOLLET)
+        deadline = time.monotonic() + 30
+        while len(ended) < len(clients) and time.monotonic() < deadline:
+            for fd, events in poll.poll(1):
+                if fd in ended:
+                    continue
+                if events & (select.EPOLLHUP | select.EPOLLERR):
+                    ended[fd] = time.monotonic() - stuck.get(fd, 0)
+                    continue
+                with contextlib.suppress(BlockingIOError, ConnectionError):
+                    while True:
+                        clients[fd].send(b"m\n" * 4096)
+                        stuck[fd] = time.monotonic()
+        poll.close()
+        return list(ended.values())
+
+    def test_each_is_held_to_its_output_limit(self):
+        daemon = Daemon(self, ["--reply=" + "x" * 1000], config=NEVER_READ)
+        self.assertEqual(len(net.exchange(daemon.address(), b"m\n")), 1001)
+        before, held = net.rss_bytes(daemon.pid), net.fd_count(daemon.pid)
+        ends = self.flood(self.open_clients(daemon))
+        peak = (net.status_kib(daemon.pid, "VmHWM") << 10) - before
+        self.assertEqual(len(ends), CLIENTS)
+        print(f"# {CLIENTS} clients: {peak / 1024 / CLIENTS:.1f} KiB each, cut off after "
+              f"{min(ends):.2f} to {max(ends):.2f} s")
+        # Replies up to the limit and one more, and what one read of that size brought; a buffer doubles as it grows.
+        self.assertLess(peak, CLIENTS * 2 * (2 * OUTPUT_LIMIT + 1001) + SLACK)
+        # A client's last bytes wait in the kernel's buffers before the daemon reads them, or after it has stopped.
+        self.assertLess(max(ends), WRITE_TIMEOUT * 1.1 + 1)
+        self.assertGreater(sorted(ends)[CLIENTS // 2], WRITE_TIMEOUT * 0.5)
+        self.assertTrue(log_lines(daemon, "took no reply"))
+        net.wait_until(lambda: net.fd_count(daemon.pid) == held, what="all descriptors to be free")
+        self.assertEqual(len(net.exchange(daemon.address(), b"m\n")), 1001)
+        daemon.stop()
+
+
+class AllTogether(unittest.TestCase):
+    def test_memory_limit(self):
+        daemon = Daemon(self, [], config=UNFINISHED)
+        self.assertTrue(answers(daemon.address()))
+        before = net.rss_bytes(daemon.pid)
+        with Steady(daemon.address()) as load:
+            clients = []
+            for _ in range(CLIENTS):
+                clients.append(daemon.connect())
+                self.addCleanup(clients[-1].close)
+                with contextlib.suppress(ConnectionError):
+                    clients[-1].sendall(b"m" * 60000)
+            load.wait_for_more(100)
+            load.stop()
+        peak = (net.status_kib(daemon.pid, "VmHWM") << 10) - before
+        print(f"# {CLIENTS * 60000 >> 20} MiB of unfinished messages: {peak >> 20} MiB of memory")
+        self.assertLess(peak, MEMORY_LIMIT + SLACK)
+        self.assertTrue(log_lines(daemon, "no memory for its buffers"))
+        # None of those who need no buffer was hit.
+        self.assertEqual((load.refused, load.lost, load.wrong), (0, 0, 0))
+        daemon.stop()
+
+
+if __name__ == "__main__":
+    unittest.main()
