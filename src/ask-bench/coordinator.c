@@ -33,7 +33,7 @@ struct run {
     struct sources sources;
     struct control *control; /* shared */
     pid_t *pids;             /* 0: gone */
-    uint32_t n_workers, n_alive;
+    uint32_t n_workers;
     int signal_fd, wake_fd, done_fd;
     uint64_t connect_ns; /* when connecting began */
     uint64_t tick_ns;    /* when the next sample is due */
@@ -213,7 +213,6 @@ static int start_workers(struct run *run)
         if (pid == 0)
             be_worker(run, i, parent);
         run->pids[i] = pid;
-        run->n_alive++;
     }
     return 0;
 }
@@ -229,11 +228,9 @@ static void set_step(struct run *run, uint32_t step)
     (void)!write(run->wake_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
 }
 
-/* Whether all workers that are alive have done what the present step asks. */
-static bool all_settled(const struct run *run)
+/* Whether all workers that are alive have done what a step asks. */
+static bool all_settled(const struct run *run, uint32_t step)
 {
-    uint32_t step = run->control->step;
-
     for (uint32_t i = 0; i < run->n_workers; i++)
         if (run->pids[i] > 0 && STAT_GET(run->gather.workers[i].settled) < step)
             return false;
@@ -292,7 +289,7 @@ static void advance(struct run *run, uint64_t now)
 {
     uint32_t step = run->control->step;
 
-    if (step == STEP_STOP || !all_settled(run))
+    if (step == STEP_STOP || !all_settled(run, step))
         return;
     if (run->control->start_ns == 0) {
         begin_run(run, now);
@@ -332,7 +329,6 @@ static void reap(struct run *run)
         if (run->pids[i] <= 0 || waitpid(run->pids[i], &status, WNOHANG) <= 0)
             continue;
         run->pids[i] = 0;
-        run->n_alive--;
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
             STAT_ADD(run->gather.workers[i].counters.errors[ERROR_WORKER], 1);
     }
@@ -373,7 +369,7 @@ static int wait_for_news(struct run *run, uint64_t now)
     uint64_t until = MIN(run->tick_ns, give_up_time(run)), wait;
     uint64_t count;
 
-    if (run->control->start_ns != 0 && all_settled(run))
+    if (run->control->start_ns != 0 && all_settled(run, run->control->step))
         until = MIN(until, run->round_ns);
     wait = until > now ? DIV_ROUND_UP(until - now, UINT64_C(1000000)) : 0;
     if (poll(fds, ARRAY_SIZE(fds), (int)MIN(wait, UINT64_C(1000))) < 0 && errno != EINTR)
@@ -393,7 +389,8 @@ static int lead(struct run *run)
     run->tick_ns = now + TICK_NS;
     gather_begin(&run->gather, now);
     set_step(run, STEP_CONNECT);
-    while (run->n_alive > 0 && r >= 0) {
+    /* Not until they have exited: to close very many connections takes the kernel seconds. */
+    while (!all_settled(run, STEP_STOP) && r >= 0) {
         r = wait_for_news(run, now);
         now = clock_ns(CLOCK_MONOTONIC);
         advance(run, now);
@@ -424,6 +421,12 @@ static int finish(struct run *run)
     }
     gather_total(&run->gather, result);
     return 0;
+}
+
+void coordinator_wait(void)
+{
+    while (wait(NULL) > 0 || errno == EINTR)
+        ;
 }
 
 int coordinator_run(const struct options *o, struct result *ret)

@@ -20,6 +20,7 @@ static int run(void)
         return BENCH_FAILED;
     if (coordinator_run(&options, &result) < 0) {
         outputs_discard(&outputs);
+        coordinator_wait();
         return BENCH_FAILED;
     }
     if (outputs_write(&outputs, &result) < 0 || result_incomplete(&result, stderr))
@@ -27,6 +28,7 @@ static int run(void)
     if (result_check(&result, stderr) > 0)
         status = status == BENCH_OK ? BENCH_ASSERTION : status;
     result_deinit(&result);
+    coordinator_wait();
     return status;
 }
 
