@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""README's conversations, held again: each line of a ```console block after `$`, and what it printed.
+
+What differs from one run to the next (ports, IDs, times, process numbers) is masked on both sides. The lines of
+systemctl and the package manager take a booted system, and are not run here.
+"""
+
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import daemon
+import journald
+import net
+import tap
+
+ADDRESS = "127.0.0.1:8080"  # what README's lines speak to
+MESSAGE_SIZE_MAX = 64 * 1024
+
+MASKS = (
+    (r"\b[0-9a-f]{16}-\d+-\d+\b", "ID"),
+    (r"(?m)^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ answerd\[\d+\]", "TIME HOST answerd[PID]"),
+    (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d\b", "MINUTE"),
+    (r"(?m)^ +\d+ MINUTE$", "COUNT MINUTE"),
+    (r"(COUNT MINUTE\n)+", r"COUNT MINUTE\n"),
+    (r"\b(127\.0\.0\.\d+):\d{4,5}\b", r"\1:PORT"),
+    (r"after \d+\.\d s", "after SECONDS"),
+    (r"time \d+ms", "time MS"),
+    (r"\d+\.\d{3}(?=[/ ])", "MS"),
+)
+
+
+def mask(text):
+    for pattern, name in MASKS:
+        text = re.sub(pattern, name, text)
+    return text.rstrip("\n")
+
+
+def blocks(heading):
+    """The console blocks under a heading, each a list of (command, output)."""
+    with open(os.path.join(daemon.TOP, "README.md"), encoding="utf-8") as file:
+        text = file.read()
+    section = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## )", text, re.MULTILINE | re.DOTALL).group(1)
+    found = []
+    for block in re.findall(r"^```console\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
+        parts = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)
+        found.append(list(zip(parts[1::2], parts[2::2])))
+    return found
+
+
+def has_editor():
+    """Whether ask was built with libedit."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(daemon.program("ask"))), "config.h"),
+              encoding="utf-8") as file:
+        return "#define HAVE_LIBEDIT 1" in file.read()
+
+
+class Terminal:
+    """A command on a terminal of its own, so that it behaves as before a person."""
+
+    def __init__(self, test, command, env):
+        self._pid, self._fd = pty.fork()
+        if self._pid == 0:
+            os.execve("/bin/sh", ["sh", "-c", "exec " + command], env)
+        self._text = ""
+        test.addCleanup(self.close)
+
+    def _read(self, seconds):
+        if not select.select([self._fd], [], [], seconds)[0]:
+            return False
+        try:
+            data = os.read(self._fd, 65536)
+        except OSError:  # EIO: the other side has closed it
+            return None
+        self._text += data.decode(errors="replace")
+        return bool(data) or None
+
+    @property
+    def text(self):
+        """What was shown, without the editor's control sequences."""
+        plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._text).replace("\r\r\n", "\r\n")
+        return re.sub(r"\r+\n", "\n", plain)
+
+    def wait_for(self, pattern, count=1):
+        deadline = time.monotonic() + net.TIMEOUT
+        while len(re.findall(pattern, self.text)) < count:
+            if self._read(max(deadline - time.monotonic(), 0)) is not True:
+                raise AssertionError(f"no {pattern!r} ({count}) in {self.text!r}")
+
+    def wait_for_editor(self):
+        """An editor shows its prompt first, and then turns off that the terminal shows what is typed."""
+        net.wait_until(lambda: not termios.tcgetattr(self._fd)[3] & (termios.ECHO | termios.ICANON),
+                       what="the editor to take over the terminal")
+
+    def type(self, text):
+        os.write(self._fd, text.encode() + b"\n")
+
+    def end(self, number=None):
+        """Waits for the command's end, after a signal if one is given."""
+        if number:
+            os.kill(self._pid, number)
+        while self._read(net.TIMEOUT):
+            pass
+        _, status = os.waitpid(self._pid, 0)
+        self._pid = 0
+        return os.waitstatus_to_exitcode(status)
+
+    def close(self):
+        if self._pid:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+        os.close(self._fd)
+
+
+class Conversation(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        folder = os.path.dirname(os.path.abspath(daemon.program("ask")))
+        self.env = {k: v for k, v in os.environ.items()
+                    if not k.startswith(("LISTEN_", "NOTIFY_", "JOURNAL_", "WATCHDOG_"))}
+        self.env.update(PATH=folder + ":" + self.env["PATH"], TERM="dumb", LC_ALL="C.UTF-8",
+                        ANSWERD_JOURNAL_SOCKET="/nonexistent/socket")
+        self.port = 0
+
+    def start(self, command):
+        shown = Terminal(self, f"{command} --config=/dev/null --listen=127.0.0.1:0", self.env)
+        shown.wait_for(r"listening on \S+\n")
+        self.port = int(re.search(r"listening on 127\.0\.0\.1:(\d+)", shown.text).group(1))
+        return shown
+
+    def hold(self, command, expected):
+        """Runs a line against our daemon, and compares."""
+        command = command.replace(ADDRESS, f"127.0.0.1:{self.port}")
+        command = re.sub(r"\b127\.0\.0\.1 8080\b", f"127.0.0.1 {self.port}", command)
+        if " nc " in f" {command} " and not shutil.which("nc"):
+            self.skipTest("nc is not installed")
+        if ">>> " in expected:
+            said = self.type(command, re.findall(r"^>>> (.*)$", expected, re.MULTILINE))
+        else:
+            said = subprocess.run(command, shell=True, env=self.env, check=False, text=True, timeout=net.TIMEOUT,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+        self.assertEqual(mask(said.replace(str(self.port), "8080")), mask(expected), command)
+
+    def type(self, command, lines):
+        terminal = Terminal(self, command, self.env)
+        for number, line in enumerate(lines, 1):
+            terminal.wait_for(r"(?m)^>>> ", number)
+            if has_editor():
+                terminal.wait_for_editor()
+            terminal.type(line)
+            if number < len(lines):
+                terminal.wait_for(r"(?m)^ok$", number)
+        self.assertEqual(terminal.end(), 0)
+        return re.sub(r"(?m)^>>> \n", "", terminal.text)
+
+    def compare_shown(self, shown, expected):
+        shown.wait_for(r"\n127\.0\.0\.1:\d+: ", expected.count("\n") - 1)
+        said = shown.text.replace(str(self.port), "8080")
+        self.assertEqual(mask(said), mask(expected))
+        self.assertEqual(shown.end(signal.SIGTERM), 0)
+
+    def test_first_conversation(self):
+        asked, told = blocks("Talk to it")[:2]
+        ((command, expected),) = told
+        shown = self.start(command)
+        self.assertGreater(len(asked), 2)
+        for line, reply in asked:
+            self.hold(line, reply)
+        self.compare_shown(shown, expected)
+
+    def test_the_others(self):
+        others = blocks("Talk to it")[2:]
+        self.assertGreater(len(others), 0)
+        for (command, expected), *asked in others:
+            shown = self.start(command)
+            for line, reply in asked:
+                self.hold(line, reply)
+            self.compare_shown(shown, expected)
+
+
+class Look(unittest.TestCase):
+    """The administrator's questions, of a journal in which the same has happened as in README's."""
+
+    maxDiff = None
+
+    def setUp(self):
+        self.journal = journald.Journal(self)
+        listener = net.listener()
+        self.addCleanup(listener.close)
+        # With a watchdog it says that it lives, each half a second: the test's clock.
+        self.daemon = daemon.Daemon.activate(
+            self, [(listener, "default")], journal=self.journal, env={"WATCHDOG_USEC": "2000000"},
+            config="[Listener default]\nReply=ok {id}\nMessageTimeout=500ms\n")
+        folder = tempfile.mkdtemp(prefix="ar", dir="/tmp")
+        self.addCleanup(shutil.rmtree, folder)
+        # Reads our journal, which has no unit's name in it since no systemd gave one.
+        with open(os.path.join(folder, "journalctl"), "w", encoding="utf-8") as file:
+            file.write("#!/bin/bash\nexec " + shutil.which("journalctl") + f" --directory={self.journal.logs} "
+                       '"${@/#-u/-t}"\n')
+        os.chmod(file.name, 0o755)
+        self.env = dict(os.environ, PATH=folder + ":" + os.environ["PATH"], LC_ALL="C.UTF-8", SYSTEMD_PAGER="",
+                        SYSTEMD_COLORS="0")
+
+    def say(self, source, *messages, then=b""):
+        """One connection's messages, each when the one before is answered; then what gets it cut off."""
+        with net.connect(self.daemon.address(), source=(source, 0)) as sock:
+            replies = []
+            for message in messages:
+                sock.sendall(message + b"\n")
+                replies.append(net.recv_line(sock))
+            if then:
+                sock.sendall(then)
+                self.assertIn(b"error: ", net.recv_until_eof(sock))
+        return replies
+
+    def happen(self):
+        self.say("127.0.0.21", b"temp=21.5", b"temp=21.7")
+        (reply,) = self.say("127.0.0.22", b"valve 3 open")
+        self.say("127.0.0.22", b"flow=\x01\x80 1.25")
+        self.say("127.0.0.23", then=b"x" * (MESSAGE_SIZE_MAX + 1))
+        self.say("127.0.0.24", then=b"GET")
+        ticks = 1500
+        with net.connect(self.daemon.address()) as sock:
+            self.journal.pause()
+            sock.sendall(b"tick\n" * ticks)
+            sock.shutdown(1)
+            self.wait_for_a_pause()
+            self.journal.resume()
+            self.assertEqual(net.recv_until_eof(sock, 60).count(b"\n"), ticks)
+        for _ in range(3):
+            self.say("127.0.0.1", b"tick")
+        self.assertTrue(self.journal.sync())
+        return reply.split()[1].decode()
+
+    def wait_for_a_pause(self):
+        """Until the journal has kept the daemon waiting for more than the second that it takes for worth a word."""
+        notify = self.daemon.notify
+        begin = len(notify.messages)
+
+        def told():
+            notify.wait_for("WATCHDOG", after=len(notify.messages))
+            return any("waiting for the journal" in m.get("STATUS", "") for m in notify.messages[begin:])
+
+        net.wait_until(told, what="the status line to say that the journal is waited for")
+        for _ in range(5):
+            notify.wait_for("WATCHDOG", after=len(notify.messages))
+
+    def test_the_ten_questions(self):
+        if os.geteuid() != 0:
+            self.skipTest("journald tells only root that it has written everything")
+        number = self.happen()
+        asked = 0
+        for block in blocks("Look into it"):
+            for line, expected in block:
+                if not line.startswith("journalctl"):
+                    continue
+                # The ID and the hours that README happened to have.
+                line = re.sub(r"(?<=ANSWERD_ID=)\S+", number, line)
+                line = re.sub(r"--since=\d\d:\d\d --until=\d\d:\d\d", "--since=-1hour --until=+1hour", line)
+                said = subprocess.run(line, shell=True, env=self.env, check=False, text=True, timeout=60,
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT).stdout
+                with self.subTest(line):
+                    self.assertEqual(mask(said), mask(expected))
+                asked += 1
+        self.assertGreaterEqual(asked, 11)
+
+
+if __name__ == "__main__":
+    tap.main()
