@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
 E2E_TESTS = \
+	tests/e2e/test_answerd_activation.py \
 	tests/e2e/test_answerd_broken_config.py \
 	tests/e2e/test_answerd_framings.py \
 	tests/e2e/test_answerd_limits.py \
