@@ -43,12 +43,13 @@ struct exchange {
     struct replies replies;
     struct pending pending;
     struct render render;
-    struct buffer *output; /* rendered, not yet shown */
-    exchange_show_fn show; /* NULL: standard output */
+    struct buffer *output;  /* rendered, not yet shown */
+    struct buffer *subject; /* the reply that is compared with --expect */
+    exchange_show_fn show;  /* NULL: standard output */
     void *show_userdata;
 
     struct rtt rtt;
-    uint64_t sent, answered, received, mismatched;
+    uint64_t sent, answered, received;
     uint64_t timeout_us;  /* for a reply */
     uint64_t progress_us; /* when bytes last left, or a reply last came */
 

@@ -12,8 +12,8 @@
 #define TIMEOUT_DEFAULT_US (UINT64_C(30) * 1000000)
 #define REPLY_MAX_DEFAULT  (UINT64_C(16) << 20)
 
-/* A reply is held whole in memory, and frame_next() adds to this number. */
-#define REPLY_MAX_MAX (UINT64_C(1) << 40)
+/* A reply is held whole in memory, and regexec() counts in int. */
+#define REPLY_MAX_MAX (UINT64_C(1) << 30)
 
 const char ask_options_help[] =
     "ask [OPTION...] ADDRESS [MESSAGE...]\n"
@@ -86,7 +86,7 @@ static int parse_max_reply(const char *text, struct options *o, char *error)
     uint64_t size;
 
     if (parse_size(text, &size) < 0 || size == 0 || size > REPLY_MAX_MAX)
-        return wrong(error, "--max-reply: '%s' is not a size like 64K or 16M", text);
+        return wrong(error, "--max-reply: '%s' is not a size from 1 to 1G like 64K or 16M", text);
     o->reply_max = size;
     return 0;
 }

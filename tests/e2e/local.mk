@@ -9,6 +9,7 @@ E2E_TESTS = \
 	tests/e2e/test_answerd_reload.py \
 	tests/e2e/test_answerd_stop.py \
 	tests/e2e/test_ask.py \
+	tests/e2e/test_ask_answerd.py \
 	tests/e2e/test_ask_bench.py \
 	tests/e2e/test_ask_pipe.py \
 	tests/e2e/test_ask_prompt.py \

@@ -34,7 +34,7 @@ static int parse(const char *const *words, struct options *ret, char *error)
 
 static const struct command wrong[] = {
     { { NULL }, "ADDRESS is missing; try 'ask --help'" },
-    { { "--json" }, "ADDRESS is missing; try 'ask --help'" },
+    { { "--hex" }, "ADDRESS is missing; try 'ask --help'" },
     { { "-x", ":1" }, "unknown option '-x'; try 'ask --help'" },
     { { "-4x", ":1" }, "unknown option '-x'; try 'ask --help'" },
     { { ":1", "--nope", "a" }, "unknown option '--nope'; try 'ask --help'" },
@@ -54,8 +54,8 @@ static const struct command wrong[] = {
       "--count: '18446744073709551615' is not a number from 1 up" },
     { { "-n", "2", ":1" }, "--count and --interval need a MESSAGE to repeat" },
     { { "-i", "1s", ":1" }, "--count and --interval need a MESSAGE to repeat" },
-    { { "--max-reply=0", ":1" }, "--max-reply: '0' is not a size like 64K or 16M" },
-    { { "--max-reply=9000G", ":1" }, "--max-reply: '9000G' is not a size like 64K or 16M" },
+    { { "--max-reply=0", ":1" }, "--max-reply: '0' is not a size from 1 to 1G like 64K or 16M" },
+    { { "--max-reply=2G", ":1" }, "--max-reply: '2G' is not a size from 1 to 1G like 64K or 16M" },
     { { "--json", "--hex", ":1" }, "--json and --hex exclude each other" },
     { { "-4", "-6", ":1" }, "-4 and -6 exclude each other" },
     { { "-6", "/run/x" }, "/run/x: -4 and -6 are for HOST:PORT" },
@@ -69,6 +69,8 @@ START_TEST(mistakes)
     char error[OPTIONS_ERROR_MAX];
     struct options o = { .reply_max = 4711 };
 
+    if (!render_has_json() && strcmp(wrong[_i].words[0] ? wrong[_i].words[0] : "", "--json") == 0)
+        return;
     ck_assert_int_eq(parse(wrong[_i].words, &o, error), -EINVAL);
     ck_assert_str_eq(error, wrong[_i].error);
     ck_assert_uint_eq(o.reply_max, 4711);
