@@ -13,6 +13,7 @@ tests_bench_flood_LDADD = src/libjournal.a src/libbase.a
 
 EXTRA_DIST += tests/bench/bench.py
 EXTRA_DIST += tests/bench/measure.py
+EXTRA_DIST += tests/bench/million
 EXTRA_DIST += tests/bench/peers/asyncio-lines.py
 EXTRA_DIST += tests/bench/peers/node-echo.js
 EXTRA_DIST += tests/bench/servers.py

@@ -36,6 +36,11 @@ class Bench(unittest.TestCase):
         self.assertRegex(said, r"with one worker \| \d")
         self.assertTrue(re.search(r"Medians of 1 rounds", said))
 
+    def test_a_small_million(self):
+        said = run(os.path.join(HERE, "million"), "--connections=2000", "--idle=1")
+        self.assertRegex(said, r"answered +4,000 of 4,000\n")
+        self.assertRegex(said, r"errors +0\n")
+
 
 if __name__ == "__main__":
     tap.main()
