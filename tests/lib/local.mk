@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	tests/lib/hang.py \
 	tests/lib/journal_export.py \
 	tests/lib/journald.py \
+	tests/lib/load.py \
 	tests/lib/net.py \
 	tests/lib/nspawn.py \
 	tests/lib/tap.py \

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a reply promises: every answered message is in the journal, whatever becomes of journald or answerd."""
+
+import signal
+import time
+import unittest
+
+import journald
+import net
+import tap
+from daemon import Daemon
+from load import Load
+
+MESSAGES = "MESSAGE_ID=bb76528fac9d4b059a11d46c1196ef46"
+OPTIONS = ["--listen=127.0.0.1:0", "--record=journal"]
+
+
+class Faults(unittest.TestCase):
+    def setUp(self):
+        self.journal = journald.Journal(self)
+
+    def entries(self, load, lost=0):
+        """All of them, once as many are there as must be."""
+        return self.journal.wait_for(len(load.answered) - lost, MESSAGES)
+
+
+class JournalFaults(Faults):
+    def setUp(self):
+        super().setUp()
+        self.daemon = Daemon(self, OPTIONS, journal=self.journal)
+
+    def test_journald_restarted(self):
+        with Load(self.daemon.connect) as load:
+            for _ in range(10):
+                load.wait_answered(50)
+                self.journal.restart()
+            load.wait_answered(50)
+        self.assertEqual(load.unknown, [], "no connection broke")
+        load.check(self.entries(load))
+        self.daemon.stop()
+
+    def test_journald_stopped_and_continued(self):
+        """Nothing is answered meanwhile beyond what its queue held, memory stays, and work goes on at once."""
+        with Load(self.daemon.connect, clients=16, burst=64) as load:
+            for _ in range(3):
+                load.wait_answered(200)
+                self.journal.pause()
+                load.wait_stalled()
+                answered = len(load.answered)
+                memory = net.rss_bytes(self.daemon.pid)
+                load.wait_stalled(silence=0.5)
+                self.assertEqual(len(load.answered), answered)
+                self.assertLess(net.rss_bytes(self.daemon.pid) - memory, 1 << 20)
+                self.journal.resume()
+                self.assertLess(load.wait_answered(1), 1.0)
+        self.assertEqual(load.unknown, [])
+        load.check(self.entries(load))
+        self.daemon.stop()
+
+    def test_journald_killed_while_stopped(self):
+        """What its queue holds is kept by the socket, which systemd (here: the test) holds.
+
+        One entry for each kill may have been in its hands when it was stopped.
+        """
+        with Load(self.daemon.connect) as load:
+            for _ in range(5):
+                load.wait_answered(50)
+                self.journal.pause()
+                load.wait_stalled()
+                self.journal.kill()
+                self.journal.start()
+        load.check(self.entries(load, lost=5), lost=5)
+        self.assertEqual(load.unknown, [])
+        self.daemon.stop()
+
+    def test_journald_killed_under_load(self):
+        """SIGKILL may take the entry that journald had in its hands: one for each kill."""
+        kills = 10
+        with Load(self.daemon.connect) as load:
+            for _ in range(kills):
+                load.wait_answered(50)
+                self.journal.kill()
+                self.journal.start()
+            load.wait_answered(50)
+        load.check(self.entries(load, lost=kills), lost=kills)
+        self.assertEqual(load.unknown, [])
+        self.daemon.stop()
+
+    def test_the_socket_vanishes_and_returns(self):
+        """A socket that is closed takes along what was queued in it; nothing is answered until it is back."""
+        with open("/proc/sys/net/unix/max_dgram_qlen", encoding="ascii") as file:
+            queue = int(file.read()) + 1
+        rounds = 3
+        with Load(self.daemon.connect) as load:
+            for number in range(1, rounds + 1):
+                load.wait_answered(100)
+                self.journal.remove_socket()
+                self.daemon.stderr.wait_for(r"^answerd: the journal is away", 1)
+                load.wait_stalled()
+                answered = len(load.answered)
+                load.wait_stalled(silence=0.5)
+                self.assertEqual(len(load.answered), answered)
+                self.journal.create_socket()
+                back = time.monotonic()
+                self.journal.start()
+                load.wait_answered(1)
+                self.assertLess(time.monotonic() - back, 2.0)
+                self.assertGreaterEqual(len(self.daemon.stderr.wait_for("takes records again")), 1, number)
+        lost = rounds * queue
+        load.check(self.entries(load, lost), lost)
+        self.assertEqual(load.unknown, [])
+        self.daemon.stop()
+
+
+class Away(Faults):
+    def test_missing_at_the_start(self):
+        self.journal.remove_socket()
+        daemon = Daemon(self, OPTIONS, journal=self.journal)
+        daemon.stderr.wait_for(r"^answerd: the journal is away: no message is answered until it is back$")
+        with daemon.connect() as client, daemon.connect() as other:
+            client.sendall(b"one\ntwo\n")
+            client.shutdown(1)
+            other.sendall(b"three\n")
+            other.settimeout(0.5)
+            with self.assertRaises(TimeoutError):
+                other.recv(10)
+            other.settimeout(net.TIMEOUT)
+            self.journal.create_socket()
+            begun = time.monotonic()
+            self.journal.start()
+            self.assertEqual(net.recv_until_eof(client), b"ok\nok\n")
+            self.assertEqual(net.recv_line(other), b"ok\n")
+            self.assertLess(time.monotonic() - begun, 2.0)
+        daemon.stderr.wait_for(r"^answerd: the journal takes records again, after \d+\.\d s$")
+        entries = self.journal.wait_for(3, MESSAGES)
+        self.assertEqual(sorted(e.one("ANSWERD_DATA") for e in entries), [b"one", b"three", b"two"])
+        daemon.stop()
+
+    def test_what_is_not_recorded_is_answered_meanwhile(self):
+        self.journal.remove_socket()
+        config = ("[Server]\nDrainTimeout=100ms\n[Listener default]\nListen=127.0.0.1:0\nRecord=journal\n"
+                  "[Listener plain]\nListen=127.0.0.1:0\nRecord=none\n")
+        daemon = Daemon(self, ["--workers=1"], config=config, listeners=2, journal=self.journal)
+        with daemon.connect(0) as waiting:
+            waiting.sendall(b"x\n")
+            for _ in range(10):
+                self.assertEqual(net.exchange(daemon.address(1), b"x\n"), b"ok\n")
+        daemon.stop()
+
+    def test_a_reload_meanwhile_changes_nothing(self):
+        """Without Record=, what was found at the start counts: the journal is waited for."""
+        daemon = Daemon(self, ["--listen=127.0.0.1:0"], journal=self.journal)
+        self.assertEqual(net.exchange(daemon.address(), b"before\n"), b"ok\n")
+        self.journal.wait_for(1, MESSAGES)
+        self.journal.remove_socket()
+        daemon.reload("")
+        with daemon.connect() as client:
+            client.sendall(b"meanwhile\n")
+            daemon.stderr.wait_for("the journal is away")
+            self.journal.create_socket()
+            self.journal.start()
+            self.assertEqual(net.recv_line(client), b"ok\n")
+        entries = self.journal.wait_for(2, MESSAGES)
+        self.assertEqual([e.one("ANSWERD_DATA") for e in entries], [b"before", b"meanwhile"])
+        daemon.stop()
+
+    def test_stopping_without_a_journal(self):
+        """What cannot be written is not answered, and the end comes in time all the same."""
+        self.journal.remove_socket()
+        daemon = Daemon(self, [], config="[Server]\nDrainTimeout=300ms\n[Listener default]\nRecord=journal\n"
+                                         "Listen=127.0.0.1:0\n", journal=self.journal)
+        with daemon.connect() as client:
+            client.sendall(b"x\n")
+            daemon.stop()
+            try:
+                self.assertEqual(net.recv_until_eof(client), b"")
+            except ConnectionResetError:
+                pass
+
+
+class Killed(Faults):
+    def test_answerd_killed_under_load(self):
+        """The socket is systemd's (here: the test's), so that no client is refused meanwhile."""
+        listener = net.listener()
+        self.addCleanup(listener.close)
+        with Load(lambda: net.connect(listener.getsockname()), clients=8) as load:
+            for _ in range(10):
+                daemon = Daemon.activate(self, [(listener, None)], journal=self.journal)
+                load.wait_answered(100)
+                daemon.kill()
+            daemon = Daemon.activate(self, [(listener, None)], journal=self.journal)
+            load.wait_answered(100)
+        load.check(self.entries(load))
+        daemon.stop()
+
+    def test_answerd_killed_while_the_journal_is_full(self):
+        listener = net.listener()
+        self.addCleanup(listener.close)
+        with Load(lambda: net.connect(listener.getsockname()), clients=8, burst=32) as load:
+            for _ in range(3):
+                daemon = Daemon.activate(self, [(listener, None)], journal=self.journal)
+                load.wait_answered(100)
+                self.journal.pause()
+                load.wait_stalled()
+                daemon.signal(signal.SIGKILL)
+                daemon.wait()
+                self.journal.resume()
+            daemon = Daemon.activate(self, [(listener, None)], journal=self.journal)
+            load.wait_answered(100)
+        load.check(self.entries(load))
+        daemon.stop()
+
+    def test_restarted_under_load(self):
+        listener = net.listener()
+        self.addCleanup(listener.close)
+        with Load(lambda: net.connect(listener.getsockname()), clients=8) as load:
+            for _ in range(5):
+                daemon = Daemon.activate(self, [(listener, None)], journal=self.journal)
+                load.wait_answered(100)
+                daemon.stop()
+            daemon = Daemon.activate(self, [(listener, None)], journal=self.journal)
+            load.wait_answered(100)
+        load.check(self.entries(load))
+        daemon.stop()
+
+
+if __name__ == "__main__":
+    tap.main()
