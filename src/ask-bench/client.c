@@ -150,12 +150,7 @@ static int transmit(struct crowd *crowd, struct client *c)
 static void retry_unix(struct crowd *crowd, struct client *c)
 {
     c->source.fd = close_fd(c->source.fd);
-    c->source.state = CLIENT_WAITING;
-    crowd->connecting--;
-    if (crowd->now_ns - c->progress_ns >= timeout_ns(crowd))
-        fail(crowd, c, ERROR_TIMEOUT);
-    else
-        set_timer(crowd, c, crowd->now_ns + UNIX_RETRY_NS);
+    set_timer(crowd, c, crowd->now_ns + UNIX_RETRY_NS);
 }
 
 /* Registers a socket whose connection is under way or, on loopback, there already. */
@@ -191,9 +186,10 @@ void client_connect(struct crowd *crowd, struct client *c)
     if (c->progress_ns == 0)
         c->progress_ns = crowd->now_ns;
     timer_cancel(&c->timer);
+    if (c->source.state != CLIENT_CONNECTING)
+        crowd->connecting++;
     c->source.state = CLIENT_CONNECTING;
     c->source.ready = 0;
-    crowd->connecting++;
     r = dial_socket(crowd->target, crowd->sources, crowd->source, !crowd->options->churn);
     crowd->source += crowd->source_step;
     if (r < 0) {
@@ -475,7 +471,10 @@ void client_timer(struct crowd *crowd, struct client *c)
             client_connect(crowd, c);
         break;
     case CLIENT_CONNECTING:
-        fail(crowd, c, ERROR_TIMEOUT);
+        if (c->source.fd < 0 && crowd->now_ns < deadline)
+            client_connect(crowd, c);
+        else
+            fail(crowd, c, ERROR_TIMEOUT);
         break;
     case CLIENT_OPEN:
         if (c->in_flight == 0)

@@ -303,7 +303,7 @@ static void begin_ending(struct worker *w, uint64_t grace_ns)
         client_end(crowd, &crowd->clients[i]);
 }
 
-/* A server that is gone, or silent, must not keep a run going that ends by messages. */
+/* A server that is gone, or silent, must not keep a closed loop going that ends by messages. */
 static void give_up(struct worker *w)
 {
     STAT_ADD(w->task->stats->counters.errors[ERROR_UNANSWERED], w->crowd.budget);
@@ -348,7 +348,8 @@ static void check_end(struct worker *w)
     if (!crowd->ending && o->mode != MODE_HOLD) {
         if (crowd->now_ns >= w->end_ns || all_sent(w))
             begin_ending(w, o->timeout_us * 1000 + LAST_GRACE_NS);
-        else if (o->messages > 0 && crowd->now_ns - last_sign(w) > 2 * o->timeout_us * 1000)
+        else if (crowd->budget > 0 && o->messages > 0 &&
+                 crowd->now_ns - last_sign(w) > 2 * o->timeout_us * 1000)
             give_up(w);
     }
     if (crowd->ending && (crowd->in_flight + crowd->owed == 0 || crowd->now_ns >= w->end_ns))

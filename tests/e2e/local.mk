@@ -13,6 +13,8 @@ E2E_TESTS = \
 	tests/e2e/test_ask.py \
 	tests/e2e/test_ask_answerd.py \
 	tests/e2e/test_ask_bench.py \
+	tests/e2e/test_ask_bench_errors.py \
+	tests/e2e/test_ask_bench_reports.py \
 	tests/e2e/test_ask_pipe.py \
 	tests/e2e/test_ask_prompt.py \
 	tests/e2e/test_docs_manual.py \
@@ -23,4 +25,5 @@ TESTS += $(E2E_TESTS)
 EXTRA_DIST += $(E2E_TESTS)
 EXTRA_DIST += tests/e2e/asking.py
 EXTRA_DIST += tests/e2e/bench_server.py
+EXTRA_DIST += tests/e2e/benching.py
 EXTRA_DIST += tests/e2e/screen.py

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""ask-bench: what it calls an error, how it ends, and what it says of its command line."""
+
+import os
+import signal
+import unittest
+
+import net
+import tap
+from benching import Running, Server, bench, run
+
+
+class Errors(unittest.TestCase):
+    def test_refused(self):
+        with net.listener() as listener:
+            address = "127.0.0.1:%d" % listener.getsockname()[1]
+        result = bench(self, "-c3", "-n10", address, status=3)
+        self.assertEqual(result["achieved"]["connections"], 0)
+        self.assertGreaterEqual(result["errors"]["refused"], 3)
+        self.assertEqual(result["latency_us"], {})
+
+    def test_no_such_socket(self):
+        result = run("-n1", "/nonexistent/socket")
+        self.assertEqual(result.returncode, 3)
+        self.assertIn("/nonexistent/socket: 0 of 50 connections made: refused", result.stderr)
+
+    def test_silent(self):
+        server = Server(self, "silent")
+        result = bench(self, "-c3", "-n3", "-t200ms", server.address)
+        self.assertEqual(result["errors"], {"timeout": 3, "unanswered": 3})
+        self.assertEqual(result["achieved"]["messages"], 0)
+
+    def test_a_slow_rate_is_no_silence(self):
+        server = Server(self)
+        result = bench(self, "-c1", "-n3", "-r4", "-t50ms", server.address)
+        self.assertEqual(result["errors"], {})
+        self.assertEqual(result["achieved"]["messages"], 3)
+
+    def test_silent_for_ever(self):
+        # Every connection times out and is made anew, but the run has an end.
+        server = Server(self, "silent")
+        result = bench(self, "-c1", "-n1000", "-t100ms", server.address)
+        self.assertEqual(result["errors"]["unanswered"], 1000)
+
+    def test_closed(self):
+        server = Server(self, "close")
+        result = bench(self, "-c1", "-n100", server.address)
+        self.assertEqual(result["errors"], {"closed": 10, "unanswered": 10})
+        self.assertEqual(result["achieved"]["messages"], 90)
+        self.assertEqual(result["achieved"]["connects"], 10)
+
+    def test_reset(self):
+        server = Server(self, "reset")
+        result = bench(self, "-c1", "-n100", server.address)
+        self.assertEqual(result["errors"], {"reset": 10, "unanswered": 10})
+
+    def test_lies(self):
+        server = Server(self, "lie")
+        result = bench(self, "-c5", "-n1000", "--verify=echo", server.address)
+        self.assertEqual(result["errors"], {"mismatch": 100})
+        self.assertEqual(result["achieved"]["messages"], 1000)
+
+    def test_lies_are_fine_unless_asked_for(self):
+        server = Server(self, "lie")
+        result = bench(self, "-c5", "-n1000", server.address)
+        self.assertEqual(result["errors"], {})
+
+    def test_replies_out_of_order(self):
+        server = Server(self, "swap")
+        result = bench(self, "-c1", "-p2", "-n100", "--verify=echo", server.address)
+        self.assertGreater(result["errors"]["mismatch"], 50)
+
+    def test_replies_too_many(self):
+        server = Server(self, "double")
+        result = bench(self, "-c1", "-n100", "-f", "line", server.address)
+        self.assertEqual(result["achieved"]["messages"], 100)
+        self.assertGreater(result["errors"]["unexpected"], 0)
+
+    def test_not_the_framing(self):
+        server = Server(self, "garbage")
+        result = bench(self, "-c1", "-n2", "-f", "netstring", server.address)
+        self.assertEqual(result["errors"], {"protocol": 2, "unanswered": 2})
+
+    def test_server_dies(self):
+        server = Server(self)
+        running = Running(self, "--progress", "-c10", "-n100000000", "-t200ms", server.address)
+        running.wait_running()
+        server.kill()
+        result = running.result()
+        self.assertGreater(result["errors"]["refused"], 0)
+        total = result["achieved"]["messages"] + result["errors"]["unanswered"]
+        self.assertEqual(total, 100000000)
+
+    def test_a_worker_dies(self):
+        server = Server(self)
+        running = Running(self, "--progress", "-c10", "-w2", "-d3s", server.address)
+        running.wait_running()
+        path = f"/proc/{running.pid}/task/{running.pid}/children"
+        with open(path, encoding="ascii") as children:
+            os.kill(int(children.read().split()[0]), signal.SIGKILL)
+        result = running.result(3)
+        self.assertEqual(result["errors"]["worker"], 1)
+        self.assertGreater(result["achieved"]["messages"], 0)
+
+
+class Ending(unittest.TestCase):
+    def test_sigint(self):
+        server = Server(self)
+        running = Running(self, "--progress", "-c5", "-d1h", "-w2", server.address)
+        running.wait_running()
+        running.signal(signal.SIGINT)
+        result = running.result()
+        self.assertTrue(result["achieved"]["interrupted"])
+        self.assertEqual(result["errors"], {})
+        self.assertEqual(server.seen()["messages"], result["achieved"]["messages"])
+
+    def test_sigint_while_the_server_hangs(self):
+        server = Server(self)
+        running = Running(self, "--progress", "-c5", "-d1h", "-t1h", server.address)
+        running.wait_running()
+        server.signal(signal.SIGSTOP)
+        running.signal(signal.SIGINT)
+        result = running.result()
+        self.assertLessEqual(result["errors"]["unanswered"], 5)
+        self.assertGreater(result["achieved"]["messages"], 0)
+        server.signal(signal.SIGCONT)
+
+    def test_sigint_while_connecting(self):
+        server = Server(self)
+        running = Running(self, "--progress", "-c1000", "--ramp=20", server.address)
+        running.stderr.wait_for(r"^connecting: [1-9]", timeout=60)
+        running.signal(signal.SIGTERM)
+        result = running.result()
+        self.assertTrue(result["achieved"]["interrupted"])
+        self.assertLess(result["achieved"]["connections"], 1000)
+
+    def test_assertions(self):
+        server = Server(self)
+
+        def status(*expressions):
+            options = ["--assert=" + e for e in expressions]
+            result = run("-c2", "-n200", *options, server.address)
+            return result.returncode, result.stderr
+
+        self.assertEqual(status("errors==0", "p99<1min", "connections==2", "rate>1", "mean>1us"), (0, ""))
+        code, said = status("errors==0", "p50<1us", "max > 1min", "connections>=3")
+        self.assertEqual(code, 1)
+        lines = said.splitlines()
+        self.assertEqual(len(lines), 3)
+        self.assertRegex(lines[0], r"^ask-bench: assertion 'p50<1us' failed: it is [\d.]+ .s$")
+        self.assertEqual(lines[2], "ask-bench: assertion 'connections>=3' failed: it is 2")
+
+    def test_no_reply_is_no_good_latency(self):
+        server = Server(self, "silent")
+        result = run("-c1", "-n1", "-t100ms", "--assert=p99<1s", server.address)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("unknown: no reply came", result.stderr)
+
+    def test_usage(self):
+        for options in (
+                [], ["a:1", "b:2"], ["nonsense"], ["-c0", ":1"], ["-c1000001", ":1"], ["-p0", ":1"],
+                ["-d0", ":1"], ["-dx", ":1"], ["-t", "infinity", ":1"], ["-f", "xml", ":1"],
+                ["-f", "chunk", "-p2", ":1"], ["-f", "chunk", "-s0", ":1"], ["-s1", "-mx", ":1"],
+                ["-m", "a\nb", ":1"], ["-s17M", ":1"], ["-r0", ":1"], ["--hold", "-r5", ":1"],
+                ["-r5", "--hold", ":1"], ["--hold", "--churn", ":1"], ["--churn", "-p2", ":1"],
+                ["--hold", "-p2", ":1"], ["-w51", ":1"], ["--assert=p98<1s", ":1"],
+                ["--source=x", ":1"], ["--source=127.0.0.2", "@x"], ["--verify=all", ":1"],
+                ["--churn", "--ramp=5", ":1"], ["--unknown", ":1"], ["-n-1", ":1"]):
+            with self.subTest(options):
+                result = run(*options)
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertEqual(result.stdout, "")
+                self.assertRegex(result.stderr, r"\A[^\n]*ask-bench: [^\n]+\n\Z")
+
+    def test_help_and_version(self):
+        result = run("--help")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        lines = result.stdout.splitlines()
+        self.assertLessEqual(len(lines), 40)
+        self.assertLessEqual(max(map(len, lines)), 80)
+        self.assertRegex(run("-V").stdout, r"^answerd \d")
+
+
+if __name__ == "__main__":
+    tap.main()
