@@ -46,7 +46,7 @@ def help_options(text):
     for line in text.splitlines():
         head = re.match(r"\s+(-[\w-]+(?:[ =]\S+)?(?:, +-[\w-]+)*)", line)
         if head:
-            found.update(re.findall(r"(?<![\w-])(--?[A-Za-z0-9][\w-]*)", head.group(1)))
+            found.update(re.findall(r"(?:^|[ ,])(--?[A-Za-z0-9][\w-]*)", head.group(1)))
     return found
 
 
