@@ -3,11 +3,13 @@
 E2E_TESTS = \
 	tests/e2e/test_answerd_activation.py \
 	tests/e2e/test_answerd_broken_config.py \
+	tests/e2e/test_answerd_crowd.py \
 	tests/e2e/test_answerd_framings.py \
 	tests/e2e/test_answerd_journal.py \
 	tests/e2e/test_answerd_journal_faults.py \
 	tests/e2e/test_answerd_limits.py \
 	tests/e2e/test_answerd_options.py \
+	tests/e2e/test_answerd_peers.py \
 	tests/e2e/test_answerd_reload.py \
 	tests/e2e/test_answerd_stop.py \
 	tests/e2e/test_ask.py \

@@ -136,6 +136,17 @@ def fd_count(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def socket_count(pid):
+    """How many of them are sockets."""
+    count, folder = 0, f"/proc/{pid}/fd"
+    for name in os.listdir(folder):
+        try:
+            count += os.readlink(os.path.join(folder, name)).startswith("socket:")
+        except FileNotFoundError:
+            pass  # closed meanwhile
+    return count
+
+
 def status_kib(pid, field):
     """A line of /proc/PID/status that is in kB, such as VmRSS, RssAnon or VmHWM."""
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
