@@ -23,7 +23,7 @@ static void card_begin(FILE *f, const char *title, const char *more)
 static void time_ticks(struct chart *c)
 {
     double ticks[TICKS_MAX];
-    size_t n = axis_ticks(&c->y, 8, ticks, TICKS_MAX);
+    size_t n = axis_ticks(&c->y, 6, ticks, TICKS_MAX);
     char text[FORMAT_MAX];
 
     for (size_t i = 0; i < n; i++)

@@ -7,6 +7,7 @@
 #include "ask-bench/machine.h"
 #include "ask-bench/report-html.h"
 #include "base/macros.h"
+#include "base/parse.h"
 
 /* Text of the user's or the machine's, which may look like markup. */
 static void write_text(FILE *f, const char *text)
@@ -138,7 +139,7 @@ static void write_achieved(const struct result *r, FILE *f)
 {
     static const char none[] = "&ndash;";
     const struct options *o = r->options;
-    bool timed = o->duration_us < UINT64_MAX;
+    bool timed = o->duration_us < SPAN_INFINITY && o->mode != MODE_HOLD;
     char a[FORMAT_MAX], b[FORMAT_MAX];
 
     table_begin(f, "Asked and achieved",

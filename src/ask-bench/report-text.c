@@ -4,7 +4,7 @@
 
 #include "ask-bench/format.h"
 #include "ask-bench/result.h"
-#include "base/macros.h"
+#include "base/parse.h"
 
 static void write_row(FILE *f, const char *name, const char *asked, const char *achieved)
 {
@@ -14,6 +14,7 @@ static void write_row(FILE *f, const char *name, const char *asked, const char *
 static void write_achieved(const struct result *r, FILE *f)
 {
     const struct options *o = r->options;
+    bool timed = o->duration_us < SPAN_INFINITY && o->mode != MODE_HOLD;
     char asked[FORMAT_MAX], achieved[FORMAT_MAX];
 
     write_row(f, "", "asked", "achieved");
@@ -25,9 +26,9 @@ static void write_achieved(const struct result *r, FILE *f)
               o->messages && o->mode != MODE_HOLD ? format_count((double)o->messages, asked) : "-",
               format_count((double)r->total.replies, achieved));
     (void)snprintf(achieved, sizeof achieved, "%.2f", r->seconds);
-    if (o->duration_us < UINT64_MAX)
+    if (timed)
         (void)snprintf(asked, sizeof asked, "%.2f", (double)o->duration_us / 1e6);
-    write_row(f, "seconds", o->duration_us < UINT64_MAX ? asked : "-", achieved);
+    write_row(f, "seconds", timed ? asked : "-", achieved);
 }
 
 static void write_latency(const struct result *r, FILE *f)
