@@ -17,33 +17,20 @@
 #define PAUSE_MS         100 /* before looking for a free descriptor or place again */
 #define IMBALANCE        4   /* connections that a worker may have above the least loaded one */
 
-int acceptor_new(struct worker *w, struct listener *listener, struct settings *settings,
-                 struct acceptor **ret)
+struct acceptor *acceptor_new(struct listener *listener, struct settings *settings)
 {
     struct acceptor *a = calloc(1, sizeof *a);
-    int r;
 
     if (!a)
-        return -ENOMEM;
+        return NULL;
     a->source = (struct source){ .fd = listener->fd, .kind = SOURCE_ACCEPTOR };
     a->listener = listener;
     a->settings = settings_ref(settings);
-    /* A backlog that has filled up before is reported once, as an edge like any other (epoll(7)). */
-    r = loop_add(&w->loop, &a->source, EPOLLIN | EPOLLEXCLUSIVE);
-    if (r < 0) {
-        settings_unref(a->settings);
-        free(a);
-        return r;
-    }
-    *ret = a;
-    return 0;
+    return a;
 }
 
-void acceptor_free(struct worker *w, struct acceptor *a)
+void acceptor_discard(struct acceptor *a)
 {
-    loop_remove(&w->loop, &a->source);
-    loop_unqueue(&w->loop, &a->source);
-    timer_cancel(&a->retry);
     settings_unref(a->settings);
     free(a);
 }
@@ -52,6 +39,27 @@ static void pause_accepting(struct worker *w, struct acceptor *a)
 {
     a->paused = true;
     timer_set(&w->wheel, &a->retry, worker_ms(w) + PAUSE_MS);
+}
+
+void acceptor_begin(struct worker *w, struct acceptor *a)
+{
+    /* A backlog that has filled up before is reported once, as an edge like any other (epoll(7)). */
+    int r = loop_add(&w->loop, &a->source, EPOLLIN | EPOLLEXCLUSIVE);
+
+    a->registered = r == 0;
+    if (a->registered)
+        return;
+    log_event(EVENT_ACCEPT_FAILED, "%s: accepting waits: %s", a->listener->address, strerror(-r));
+    pause_accepting(w, a);
+}
+
+void acceptor_free(struct worker *w, struct acceptor *a)
+{
+    if (a->registered)
+        loop_remove(&w->loop, &a->source);
+    loop_unqueue(&w->loop, &a->source);
+    timer_cancel(&a->retry);
+    acceptor_discard(a);
 }
 
 /* Of all workers the one with the fewest connections, unless this one has hardly more. */
@@ -201,5 +209,8 @@ void acceptor_resume(struct worker *w, struct acceptor *a)
         return;
     a->paused = false;
     timer_cancel(&a->retry);
-    loop_queue(&w->loop, &a->source);
+    if (a->registered)
+        loop_queue(&w->loop, &a->source);
+    else
+        acceptor_begin(w, a);
 }

@@ -24,12 +24,17 @@ struct acceptor {
     struct acceptor *next;
     struct listener *listener;
     struct settings *settings; /* a reference: for new connections */
-    bool paused;               /* no descriptor or no place was free */
+    bool registered;           /* with the worker's loop */
+    bool paused;               /* no descriptor, place or memory was free */
 };
 
-/* 0 or a negative errno. */
-int acceptor_new(struct worker *w, struct listener *listener, struct settings *settings,
-                 struct acceptor **ret);
+/* For a worker to come, made on any thread; NULL, out of memory. */
+struct acceptor *acceptor_new(struct listener *listener, struct settings *settings);
+/* One that has not begun. */
+void acceptor_discard(struct acceptor *a);
+
+/* Registers with the worker's loop; where that fails, tries again by itself, and says so. */
+void acceptor_begin(struct worker *w, struct acceptor *a);
 void acceptor_free(struct worker *w, struct acceptor *a);
 
 /* Accepts until there is nothing more, or the turn's share is done. */

@@ -263,14 +263,17 @@ void listeners_commit(struct listeners *have, struct listeners *want, struct lis
 
 struct worker_plan *listeners_plan(const struct listeners *ls, const struct config *config)
 {
-    struct worker_plan *plan = calloc(1, sizeof *plan + ls->n * sizeof plan->items[0]);
+    struct worker_plan *plan = calloc(1, sizeof *plan + ls->n * sizeof(struct acceptor *));
 
-    if (!plan)
-        return NULL;
-    plan->n = ls->n;
-    for (size_t i = 0; i < ls->n; i++) {
-        plan->items[i].listener = ls->items[i];
-        plan->items[i].settings = settings_ref(config_find(config, ls->items[i]->name)->settings);
+    for (; plan && plan->n < ls->n; plan->n++) {
+        struct listener *l = ls->items[plan->n];
+        struct acceptor *a = acceptor_new(l, config_find(config, l->name)->settings);
+
+        if (!a) {
+            worker_plan_free(plan);
+            return NULL;
+        }
+        plan->acceptors[plan->n] = a;
     }
     return plan;
 }

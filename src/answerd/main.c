@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
 #include "answerd/options.h"
 #include "answerd/server.h"
 
@@ -9,7 +11,7 @@ int main(int argc, char *argv[])
 
     r = options_parse(argc, argv, &options);
     if (r <= 0)
-        return r < 0 ? EXIT_USAGE : EXIT_OK;
+        return r == -ENOMEM ? EXIT_SYSTEM : r < 0 ? EXIT_USAGE : EXIT_OK;
     status = options.check ? server_check(&options) : server_run(&options);
     options_free(&options);
     return status;

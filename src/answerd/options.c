@@ -76,12 +76,15 @@ static int add_listen(struct options *o, const char *text)
 /* 1, 0 or negative as options_parse(). */
 static int take_option(struct options *o, int option)
 {
+    int r;
+
     switch (option) {
     case 'c':
         o->config = optarg;
         return 1;
     case 'l':
-        return add_listen(o, optarg) < 0 ? -EINVAL : 1;
+        r = add_listen(o, optarg);
+        return r < 0 ? r : 1;
     case 'f':
         o->overrides.framing = optarg;
         return 1;
@@ -135,8 +138,8 @@ int options_parse(int argc, char *argv[], struct options *ret)
         (void)fprintf(stderr, "answerd: unexpected argument: %s\n", argv[optind]);
         r = -EINVAL;
     }
-    if (r > 0 && check_overrides(&o.overrides) < 0)
-        r = -EINVAL;
+    if (r > 0)
+        r = check_overrides(&o.overrides) ?: 1;
     if (r > 0)
         *ret = o;
     else

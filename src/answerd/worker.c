@@ -22,7 +22,7 @@ _Static_assert(offsetof(struct recorder, source) == 0, "cast in dispatch()");
 void worker_plan_free(struct worker_plan *plan)
 {
     for (size_t i = 0; plan && i < plan->n; i++)
-        settings_unref(plan->items[i].settings);
+        acceptor_discard(plan->acceptors[i]);
     free(plan);
 }
 
@@ -79,22 +79,18 @@ static void serve(struct worker *w, struct worker_plan *plan)
 {
     struct acceptor *next = NULL, *a;
 
-    for (size_t i = 0; i < plan->n; i++) {
-        struct plan_item *item = &plan->items[i];
-        int r = 0;
+    for (; plan->n > 0; plan->n--) {
+        struct acceptor *new = plan->acceptors[plan->n - 1];
 
-        need_recorder(w, item->settings);
-        a = take_acceptor(w, item->listener);
+        need_recorder(w, new->settings);
+        a = take_acceptor(w, new->listener);
         if (a) {
             settings_unref(a->settings);
-            a->settings = settings_ref(item->settings);
+            a->settings = settings_ref(new->settings);
+            acceptor_discard(new);
         } else {
-            r = acceptor_new(w, item->listener, item->settings, &a);
-        }
-        if (r < 0) {
-            log_event(EVENT_ACCEPT_FAILED, "%s: cannot be listened to: %s", item->listener->address,
-                      strerror(-r));
-            continue;
+            a = new;
+            acceptor_begin(w, a);
         }
         a->next = next;
         next = a;

@@ -56,13 +56,10 @@ enum worker_command {
     WORKER_STOP = 1 << 3,  /* end at once */
 };
 
-/* Which listeners to accept from, and with which settings: one for each worker, which frees it. */
+/* What to accept from, and with which settings: one for each worker, which takes the acceptors and frees the rest. */
 struct worker_plan {
     size_t n;
-    struct plan_item {
-        struct listener *listener;
-        struct settings *settings; /* a reference */
-    } items[];
+    struct acceptor *acceptors[];
 };
 
 void worker_plan_free(struct worker_plan *plan);

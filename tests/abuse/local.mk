@@ -3,18 +3,26 @@
 
 TESTS += \
 	tests/abuse/test_accept.py \
+	tests/abuse/test_allocations.py \
 	tests/abuse/test_clock.py \
+	tests/abuse/test_journal.py \
 	tests/abuse/test_limits.py \
 	tests/abuse/test_peers.py
 
-LONG_TESTS =
+LONG_TESTS = \
+	tests/abuse/long_journal.py
 
 # To be preloaded, into a program built in whatever way: hence none of the flags of this build, which may ask for a
 # sanitizer.
 abuse_preloads = \
+	tests/abuse/fail-allocation.so \
 	tests/abuse/shift-clock.so
 check_PROGRAMS += $(abuse_preloads)
 abuse_preload_cflags = -std=gnu17 -Wall -Wextra -Wshadow -Wstrict-prototypes -fPIC
+
+tests_abuse_fail_allocation_so_SOURCES = tests/abuse/fail-allocation.c
+tests_abuse_fail_allocation_so_CFLAGS = $(abuse_preload_cflags)
+tests_abuse_fail_allocation_so_LDFLAGS = -shared
 
 tests_abuse_shift_clock_so_SOURCES = tests/abuse/shift-clock.c
 tests_abuse_shift_clock_so_CFLAGS = $(abuse_preload_cflags)
@@ -22,8 +30,17 @@ tests_abuse_shift_clock_so_LDFLAGS = -shared
 
 EXTRA_DIST += \
 	$(LONG_TESTS) \
+	tests/abuse/life.py \
 	tests/abuse/test_accept.py \
+	tests/abuse/test_allocations.py \
 	tests/abuse/test_clock.py \
+	tests/abuse/test_journal.py \
 	tests/abuse/test_limits.py \
 	tests/abuse/test_peers.py \
 	tests/abuse/witness.py
+
+.PHONY: check-long
+
+# In the same harness, apart since they take minutes and measure time.
+check-long: all $(abuse_preloads)
+	$(AM_V_at)$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(LONG_TESTS)'

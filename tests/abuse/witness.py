@@ -72,10 +72,14 @@ class JournalSocket:
         """The messages, in the order of their entries."""
         return [e["ANSWERD_DATA"][0] for e in list(self.entries) if "ANSWERD_DATA" in e]
 
-    def close(self):
+    def close_reader(self):
+        """Reads what has been sent so far, then no more."""
         if self._thread.is_alive():
             self._wake.send(b"x")
             self._thread.join()
+
+    def close(self):
+        self.close_reader()
         for sock in (self._socket, self._wake, self._woken):
             sock.close()
         self._directory.cleanup()
@@ -206,6 +210,85 @@ class Conversation:
         sock.close()
         if not load._stop.is_set():
             self._connect(index, number + 1)
+
+
+class Flood:
+    """Clients that send messages as fast as these are taken, and read the replies, in a thread: `with Flood(...)`.
+
+    Each client's messages are numbered, and answered in order: n replies mean that the first n are.
+    """
+
+    BATCH = 50
+
+    def __init__(self, address, clients=1, name="f", padding=0):
+        self._address, self._count, self._name = address, clients, name
+        self._padding = b"." * padding
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.answered = [0] * clients
+        self.failure = None
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        """Ends it: what the clients have under way gets its replies first."""
+        self._stop.set()
+        self._thread.join(timeout=60)
+        if self._thread.is_alive():
+            raise AssertionError("the flood did not end")
+        if self.failure:
+            raise self.failure
+
+    def messages(self):
+        return [self._message(i, n) for i, count in enumerate(self.answered) for n in range(count)]
+
+    def _message(self, client, number):
+        return b"%s%d-%d%s" % (self._name.encode(), client, number, self._padding)
+
+    def _run(self):
+        try:
+            with contextlib.ExitStack() as stack:
+                self._converse([stack.enter_context(net.connect(self._address)) for _ in range(self._count)])
+        except Exception as error:  # pylint: disable=broad-except
+            self.failure = error
+
+    def _converse(self, clients):
+        poll, rest = select.epoll(), {}
+        numbers, octets, index = [0] * len(clients), [0] * len(clients), {}
+        for i, client in enumerate(clients):
+            client.setblocking(False)
+            index[client.fileno()] = i
+            poll.register(client, select.EPOLLIN | select.EPOLLOUT)
+        while index:
+            for fd, events in poll.poll(0.1):
+                i = index[fd]
+                if events & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
+                    data = clients[i].recv(1 << 16)
+                    octets[i] += len(data)
+                    self.answered[i] = octets[i] // len(b"ok\n")
+                    if not data:
+                        poll.unregister(fd)
+                        del index[fd]
+                        continue
+                if events & select.EPOLLOUT:
+                    self._send(poll, clients[i], i, rest, numbers)
+        poll.close()
+
+    def _send(self, poll, client, i, rest, numbers):
+        if not rest.get(i):
+            if self._stop.is_set():
+                client.shutdown(socket.SHUT_WR)
+                poll.modify(client, select.EPOLLIN)
+                return
+            rest[i] = b"".join(self._message(i, numbers[i] + n) + b"\n" for n in range(self.BATCH))
+            numbers[i] += self.BATCH
+        with contextlib.suppress(BlockingIOError):
+            rest[i] = rest[i][client.send(rest[i]):]
 
 
 def expect_recorded(test, answered, records):

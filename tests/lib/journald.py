@@ -9,6 +9,7 @@ The socket's queue holds net.unix.max_dgram_qlen datagrams, a number which the k
 socket when it is made (unix(7)): 10 as the kernel starts, 512 where systemd set it.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -58,11 +59,22 @@ class Journal:
         self._socket.bind(self.socket_path)
 
     def remove_socket(self):
-        """Ends journald and takes its socket away: senders see ECONNREFUSED, then ENOENT."""
+        """Ends journald and takes its socket away: senders see EPIPE or ECONNREFUSED, then ENOENT.
+
+        Returns the entries that the socket still held, which journald will never read.
+        """
         self.stop()
+        # Nothing more comes in from here on, so that what is read below is all that was taken.
+        self._socket.shutdown(socket.SHUT_RD)
+        self._socket.setblocking(False)
+        left = []
+        with contextlib.suppress(BlockingIOError):
+            while data := self._socket.recv(1 << 20):
+                left.append(data)
         self._socket.close()
         self._socket = None
         os.unlink(self.socket_path)
+        return left
 
     def start(self):
         """Starts journald on the bound socket, and returns once it takes requests."""

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A short life of the daemon with everything in it, for a fault to be put at any place of it.
+
+It starts, accepts from two listeners, hands connections over, reads, keeps unfinished messages, records, replies,
+holds back what is not taken, refuses, reloads, and stops. Wherever the fault was: the daemon ends with an error that it
+names, or it goes on serving; no answered message is missing, and none is written down twice.
+"""
+
+import contextlib
+import errno
+import re
+import signal
+import socket
+
+import net
+from daemon import Daemon
+from witness import JournalSocket, Scope, expect_recorded
+
+CONFIG = """
+[Server]
+Workers={workers}
+MaxConnectionsPerAddress=100
+DrainTimeout=2s
+[Listener default]
+Listen=127.0.0.1:0
+Record=journal
+MaxMessageSize=300K
+Reply={reply}
+[Listener second]
+Listen=127.0.0.1:0
+Framing=netstring
+Record=none
+Reply={{message}}
+OutputLimit=64K
+"""
+PATIENCE = 20.0
+
+
+@contextlib.contextmanager
+def lost():
+    """A connection that the fault fell on may end at any point, but not fall silent."""
+    try:
+        yield
+    except OSError as error:
+        if not isinstance(error, ConnectionError) and error.errno != errno.ENOTCONN:
+            raise
+    except AssertionError as error:
+        if "ended" not in str(error):
+            raise
+
+
+class Life:
+    def __init__(self, test, wrapper, workers=1, tries=2):
+        self.test, self.wrapper, self.workers, self.tries = test, wrapper, workers, tries
+        self.number = 0
+        self.answered = []
+
+    def text(self, reply):
+        return CONFIG.format(workers=self.workers, reply=reply)
+
+    def live(self):
+        """Returns the lines it said. Raises AssertionError where something is not as it must be."""
+        with Scope() as scope:
+            journal = JournalSocket(scope)
+            daemon = Daemon(scope, [], config=self.text("ok"), journal=journal, ready=False, wrapper=self.wrapper)
+            if not self.started(daemon):
+                return daemon.stderr.lines
+            with contextlib.ExitStack() as crowd:
+                for _ in range(self.workers - 1 and 12):
+                    # So many that one worker gives some to another.
+                    with lost():
+                        crowd.enter_context(daemon.connect(1, PATIENCE)).sendall(b"1:x,")
+                self.talk(daemon)
+            daemon.write_config(self.text("again"))
+            daemon.signal(signal.SIGHUP)
+            daemon.stderr.wait_for("reloaded|reload refused", timeout=PATIENCE)
+            self.talk(daemon)
+            self.serves(daemon)
+            daemon.signal(signal.SIGTERM)
+            self.expect_end(daemon, (0,))
+            journal.close_reader()
+            records = journal.records()
+            expect_recorded(self.test, self.answered, [m for m in records if m.startswith(b"m")])
+            return daemon.stderr.lines
+
+    def started(self, daemon):
+        """False where it ended with an error, as it may."""
+        try:
+            daemon.wait_ready(2, timeout=PATIENCE)
+            return True
+        except AssertionError:
+            if daemon.running():
+                with contextlib.suppress(Exception):
+                    daemon.wait(timeout=PATIENCE)
+            self.expect_end(daemon, (71, 78))
+            self.test.assertTrue(daemon.stderr.wait_end(), "it ended without a word")
+            return False
+
+    def expect_end(self, daemon, statuses):
+        status = daemon.wait(timeout=PATIENCE)
+        self.test.assertIn(status, statuses, "\n".join(daemon.stderr.wait_end()))
+
+    def messages(self, count, size=0):
+        made = [b"m%d" % (self.number + i) + b"." * size for i in range(count)]
+        self.number += count
+        return made
+
+    def ask(self, daemon, messages, cut=0):
+        """A connection that sends these, perhaps in two pieces; it may fail, but what is answered counts."""
+        with lost(), contextlib.closing(daemon.connect(0, PATIENCE)) as client:
+            data = b"".join(m + b"\n" for m in messages)
+            if cut:
+                # A complete message first, whose reply tells that the rest has been read and kept.
+                client.sendall(data[:cut])
+                self.count(messages, net.recv_line(client, PATIENCE))
+                data, messages = data[cut:], messages[1:]
+            client.sendall(data)
+            client.shutdown(socket.SHUT_WR)
+            replies = b""
+            while True:
+                got = client.recv(1 << 16)
+                replies += got
+                if not got:
+                    break
+            self.count(messages, replies)
+
+    def count(self, messages, replies):
+        done = sum(1 for line in replies.split(b"\n")[:-1] if line in (b"ok", b"again"))
+        self.answered += messages[:done]
+
+    def talk(self, daemon):
+        self.ask(daemon, self.messages(3))
+        first, second = self.messages(2, 10)
+        self.ask(daemon, [first, second], cut=len(first) + 3)
+        self.ask(daemon, self.messages(1, 250000))
+        # Held back, as nobody takes it, then taken.
+        with lost(), contextlib.closing(socket.socket()) as client:
+            client.settimeout(PATIENCE)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(daemon.address(1))
+            message = b"50000:" + b"x" * 50000 + b","
+            client.sendall(message * 5)
+            client.sendall(b"oops")
+            net.recv_until_eof(client, PATIENCE)
+
+    def serves(self, daemon):
+        """Whatever went wrong before: now a new client is answered, on either listener, again and again."""
+        self.test.assertTrue(daemon.running(), "\n".join(daemon.stderr.lines))
+        for _ in range(2 * self.workers):
+            (message,) = self.messages(1)
+            self.insist(daemon.address(0), message + b"\n", b"(ok|again)\n")
+            self.answered.append(message)
+            self.insist(daemon.address(1), b"1:x,", b"1:x,")
+
+    def insist(self, address, data, reply):
+        """The fault may fall on just this client, who then tries again: but an end there has to be, not a silence."""
+        for _ in range(self.tries):
+            with lost():
+                got = net.exchange(address, data, PATIENCE)
+                if re.fullmatch(reply, got):
+                    return
+        raise AssertionError(f"{data!r} is not answered, tried {self.tries} times")
