@@ -248,11 +248,9 @@ class Notifications(unittest.TestCase):
         for _ in range(5):
             notify.wait_for("WATCHDOG", "1", after=count)
             count = len(notify.messages)
-        workers = [t for t in os.listdir(f"/proc/{daemon.pid}/task") if comm(daemon.pid, t) == "worker-1"]
-        self.assertEqual(len(workers), 1)
         libc = ctypes.CDLL(None, use_errno=True)
         libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
-        worker = int(workers[0])
+        worker = daemon.workers()["worker-1"]
         if libc.ptrace(PTRACE_SEIZE, worker, None, None) < 0:
             self.skipTest("ptrace is not allowed: " + os.strerror(ctypes.get_errno()))
         self.assertEqual(libc.ptrace(PTRACE_INTERRUPT, worker, None, None), 0)
@@ -271,11 +269,6 @@ class Notifications(unittest.TestCase):
         daemon.notify.wait_for("STOPPING")
         self.assertFalse([m for m in daemon.notify.messages if "WATCHDOG" in m])
         daemon.expect_exit(0)
-
-
-def comm(pid, task):
-    with open(f"/proc/{pid}/task/{task}/comm", encoding="ascii") as file:
-        return file.read().strip()
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ class Settings(Base):
         daemon = self.daemon("[Server]\nWorkers=1\n" + config("ok"))
         daemon.reload("[Server]\nWorkers=2\n" + config("ok"))
         daemon.stderr.wait_for(r"^answerd: Workers= takes effect at the next start$")
-        self.assertEqual(len(os.listdir(f"/proc/{daemon.pid}/task")), 2)
+        self.assertEqual(list(daemon.workers()), ["worker-0"])
         daemon.stop()
 
     def test_options_stay(self):

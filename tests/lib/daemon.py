@@ -217,6 +217,16 @@ class Daemon:
     def pid(self):
         return self._process.pid
 
+    def workers(self):
+        """The thread ids of its workers by their names, which leaves out those of a sanitizer."""
+        found = {}
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            with open(f"/proc/{self.pid}/task/{task}/comm", encoding="ascii") as file:
+                name = file.read().strip()
+            if name.startswith("worker-"):
+                found[name] = int(task)
+        return found
+
     def address(self, number=0):
         return self.addresses[number]
 
