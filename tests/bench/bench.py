@@ -31,7 +31,7 @@ class Sizes:
     """How much of everything."""
 
     def __init__(self, quick):
-        self.seconds = 0.1 if quick else 1.0
+        self.seconds = 0.1 if quick else 0.5
         self.many = 100 if quick else 1000
         self.idle = 200 if quick else 15000
         self.crowd = 200 if quick else 10000
@@ -149,7 +149,8 @@ def options():
     parser = argparse.ArgumentParser(description="Compare answerd with other servers.")
     parser.add_argument("--quick", action="store_true",
                         help="one tiny round, to see that everything works; its figures mean nothing")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=11, metavar="N",
+                        help="how often everything is measured (%(default)s)")
     parser.add_argument("--only", help="these servers alone, such as floor,answerd")
     parser.add_argument("--parts", default="compare,memory,instructions,journal,workers",
                         help="what to measure (%(default)s)")
