@@ -302,11 +302,11 @@ class Times(Limits):
 
 def socket_of(daemon, client):
     """Whether the daemon still holds the other end of a TCP connection (proc(5), /proc/net/tcp)."""
-    port = "%04X" % client.getsockname()[1]
+    ends = ["%04X" % name[1] for name in (daemon.address(), client.getsockname())]
     with open(f"/proc/{daemon.pid}/net/tcp", encoding="ascii") as table:
         for row in table.read().splitlines()[1:]:
             fields = row.split()
-            if fields[2].endswith(":" + port) and fields[9] != "0":
+            if [end.rpartition(":")[2] for end in fields[1:3]] == ends and fields[9] != "0":
                 return True
     return False
 
