@@ -22,17 +22,17 @@ static double round_up(double n)
 
 struct axis axis_linear(double high)
 {
-    double step = round_up(MAX(high, 1e-9) / 4);
+    double step = round_up(fmax(high, 1e-9) / 4);
 
-    return (struct axis){ .high = step * ceil(MAX(high, 1e-9) / step - 1e-9) };
+    return (struct axis){ .high = step * ceil(fmax(high, 1e-9) / step - 1e-9) };
 }
 
 struct axis axis_logarithmic(double low, double high)
 {
     struct axis a = { .logarithmic = true };
 
-    a.low = 1 / round_up(1 / MAX(low, 1e-9));
-    a.high = round_up(MAX(high, a.low));
+    a.low = 1 / round_up(1 / fmax(low, 1e-9));
+    a.high = round_up(fmax(high, a.low));
     if (a.high < a.low * 10)
         a.high = a.low * 10;
     return a;
@@ -43,21 +43,23 @@ static size_t ticks_linear(const struct axis *a, size_t wanted, double *ticks, s
     double step = round_up((a->high - a->low) / (double)wanted);
     size_t n = 0;
 
-    for (double at = a->low; at <= a->high + step / 1000 && n < capacity; at += step)
-        ticks[n++] = at;
+    while (n < capacity && a->low + (double)n * step <= a->high + step / 1000) {
+        ticks[n] = a->low + (double)n * step;
+        n++;
+    }
     return n;
 }
 
 static size_t ticks_logarithmic(const struct axis *a, size_t wanted, double *ticks, size_t capacity)
 {
     static const double parts[] = { 1, 2, 5 };
-    bool all = log10(a->high / a->low) * 3 <= (double)wanted;
+    int first = (int)floor(log10(a->low) + 1e-9), last = (int)ceil(log10(a->high));
+    size_t n_parts = log10(a->high / a->low) * 3 <= (double)wanted ? ARRAY_SIZE(parts) : 1;
     size_t n = 0;
 
-    for (double power = pow(10, floor(log10(a->low) + 1e-9)); power <= a->high * 1.0001;
-         power *= 10)
-        for (size_t i = 0; i < (all ? ARRAY_SIZE(parts) : 1); i++) {
-            double at = power * parts[i];
+    for (int power = first; power <= last; power++)
+        for (size_t i = 0; i < n_parts; i++) {
+            double at = pow(10, power) * parts[i];
 
             if (at >= a->low * 0.9999 && at <= a->high * 1.0001 && n < capacity)
                 ticks[n++] = at;
@@ -77,7 +79,7 @@ static double place(const struct axis *a, double value)
     double at;
 
     if (a->logarithmic)
-        at = log(MAX(value, a->low) / a->low) / log(a->high / a->low);
+        at = log(fmax(value, a->low) / a->low) / log(a->high / a->low);
     else
         at = (value - a->low) / (a->high - a->low);
     return fmin(fmax(at, 0), 1);

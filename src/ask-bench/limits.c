@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <arpa/inet.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 
 #include "ask-bench/limits.h"
 #include "base/macros.h"
+#include "base/parse.h"
 
 static FILE *open_proc(const char *root, const char *name)
 {
@@ -20,17 +20,28 @@ static FILE *open_proc(const char *root, const char *name)
     return fopen(path, "re");
 }
 
+/* The number at `index`, counting from 0, of the words in text, which is cut up. */
+static uint64_t take_number(char *text, unsigned index)
+{
+    uint64_t value = LIMIT_UNKNOWN;
+    char *rest = text, *word = NULL;
+
+    for (unsigned i = 0; i <= index; i++)
+        word = strtok_r(i == 0 ? text : NULL, " \t\n", &rest);
+    return word && parse_u64(word, &value) == 0 ? value : LIMIT_UNKNOWN;
+}
+
 /* The number at `index` of a file of numbers. */
 static uint64_t read_number(const char *root, const char *name, unsigned index)
 {
     FILE *f = open_proc(root, name);
     uint64_t value = LIMIT_UNKNOWN;
+    char line[128];
 
     if (!f)
         return LIMIT_UNKNOWN;
-    for (unsigned i = 0; i <= index; i++)
-        if (fscanf(f, "%" SCNu64, &value) != 1)
-            value = LIMIT_UNKNOWN;
+    if (fgets(line, sizeof line, f))
+        value = take_number(line, index);
     (void)fclose(f);
     return value;
 }
@@ -46,16 +57,16 @@ static uint64_t read_ports(const char *root)
 static uint64_t read_available(const char *root)
 {
     FILE *f = open_proc(root, "meminfo");
-    uint64_t kib, available = LIMIT_UNKNOWN;
+    uint64_t kib = LIMIT_UNKNOWN;
     char line[128];
 
     if (!f)
         return LIMIT_UNKNOWN;
     while (fgets(line, sizeof line, f))
-        if (sscanf(line, "MemAvailable: %" SCNu64 " kB", &kib) == 1)
-            available = kib * 1024;
+        if (strncmp(line, "MemAvailable:", 13) == 0)
+            kib = take_number(line + 13, 0);
     (void)fclose(f);
-    return available;
+    return kib == LIMIT_UNKNOWN ? LIMIT_UNKNOWN : kib * 1024;
 }
 
 static uint64_t read_rlimit(int resource)

@@ -24,15 +24,20 @@ static void fill(char *text, size_t size, uint32_t number)
 
 static int append(struct message *m, enum framing framing, const char *text, uint32_t number)
 {
-    _cleanup_free_ char *filled = NULL;
+    ssize_t start = frame_begin(framing, &m->bytes);
+    int r;
 
-    if (!text) {
-        filled = malloc(MAX(m->size, (size_t)1));
-        if (!filled)
-            return -ENOMEM;
-        fill(filled, m->size, number);
-    }
-    return frame_append(framing, &m->bytes, text ? text : filled, m->size, false);
+    if (start < 0)
+        return (int)start;
+    r = buffer_reserve(&m->bytes, m->size);
+    if (r < 0)
+        return r;
+    if (text)
+        memcpy(buffer_tail(m->bytes), text, m->size);
+    else
+        fill((char *)buffer_tail(m->bytes), m->size, number);
+    buffer_commit(m->bytes, m->size);
+    return frame_end(framing, &m->bytes, (size_t)start, false);
 }
 
 int message_init(struct message *m, enum framing framing, const char *text, size_t size,
@@ -45,8 +50,8 @@ int message_init(struct message *m, enum framing framing, const char *text, size
     *m = (struct message){ .size = text ? strlen(text) : size, .cycle = 1 };
     if (!text)
         m->cycle = (uint32_t)MAX(MIN((size_t)CYCLE, CYCLE_BYTES / MAX(size, (size_t)1)), (size_t)1);
-    for (uint32_t i = 0; i < m->cycle + most; i++) {
-        r = append(m, framing, text, i % m->cycle);
+    for (uint64_t i = 0; i < (uint64_t)m->cycle + most; i++) {
+        r = append(m, framing, text, (uint32_t)(i % m->cycle));
         if (r < 0) {
             message_deinit(m);
             return r;

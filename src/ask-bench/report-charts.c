@@ -83,13 +83,13 @@ static void percentile_ticks(struct chart *c)
 static void percentile_chart(const struct result *r, FILE *f)
 {
     uint64_t total = histogram_total(&r->latency);
-    _cleanup_free_ struct point *points = calloc(CURVE_MAX, sizeof *points);
+    struct point points[CURVE_MAX];
     double decades = nines(MAX(total, UINT64_C(1)), total);
     struct chart c;
     size_t n;
 
     card_begin(f, "Latency by percentile", "how long the slowest waited");
-    n = points && total > 0 ? curve_points(&r->latency, total, points) : 0;
+    n = total > 0 ? curve_points(&r->latency, total, points) : 0;
     if (n == 0) {
         (void)fputs("<p class=\"soft\">No reply came.</p></section>\n", f);
         return;

@@ -59,7 +59,7 @@ void counters_add(struct counters *into, const struct counters *from)
 
 struct counters counters_difference(const struct counters *later, const struct counters *earlier)
 {
-    struct counters d;
+    struct counters d = { 0 };
     uint64_t *words = (uint64_t *)&d;
 
     for (size_t i = 0; i < WORDS; i++)
