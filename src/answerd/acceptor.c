@@ -13,9 +13,10 @@
 #include "answerd/worker.h"
 #include "base/macros.h"
 
-#define ACCEPTS_PER_TURN 64
-#define PAUSE_MS         100 /* before looking for a free descriptor or place again */
-#define IMBALANCE        4   /* connections that a worker may have above the least loaded one */
+#define ACCEPTS_PER_TURN  64
+#define FAILURES_IN_A_ROW 16
+#define PAUSE_MS          100 /* before looking for a free descriptor or place again */
+#define IMBALANCE         4   /* connections that a worker may have above the least loaded one */
 
 struct acceptor *acceptor_new(struct listener *listener, struct settings *settings)
 {
@@ -167,6 +168,7 @@ static bool accept_one(struct worker *w, struct acceptor *a)
     }
     fd = accept4(a->source.fd, &address.sa, &address.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
+        a->failures = 0;
         take_in(w, a, fd, &address.sa);
         return true;
     }
@@ -186,10 +188,14 @@ static bool accept_one(struct worker *w, struct acceptor *a)
     case EINTR:
         return true;
     default:
-        /* What happened to a connection while it waited is not the listener's end (accept(2), "Error handling"). */
+        /* What happened to a connection while it waited is not the listener's end (accept(2), "Error handling"). What
+         * happens again and again is not of one connection. */
         log_event(EVENT_ACCEPT_FAILED, "%s: a connection could not be accepted: %s",
                   a->listener->address, strerror(error));
-        return error != EBADF && error != EINVAL && error != ENOTSOCK;
+        if (++a->failures < FAILURES_IN_A_ROW)
+            return true;
+        pause_accepting(w, a);
+        return false;
     }
 }
 
@@ -208,6 +214,7 @@ void acceptor_resume(struct worker *w, struct acceptor *a)
     if (!a->paused)
         return;
     a->paused = false;
+    a->failures = 0;
     timer_cancel(&a->retry);
     if (a->registered)
         loop_queue(&w->loop, &a->source);

@@ -26,6 +26,7 @@ struct acceptor {
     struct settings *settings; /* a reference: for new connections */
     bool registered;           /* with the worker's loop */
     bool paused;               /* no descriptor, place or memory was free */
+    unsigned failures;         /* of accept4() in a row */
 };
 
 /* For a worker to come, made on any thread; NULL, out of memory. */
