@@ -40,28 +40,36 @@ static int append(struct message *m, enum framing framing, const char *text, uin
     return frame_end(framing, &m->bytes, (size_t)start, false);
 }
 
+/* Where in the first frame its message is. */
+static size_t find_payload(const struct message *m, enum framing framing)
+{
+    struct frame frame = { 0 };
+    size_t scanned = 0;
+
+    (void)frame_next(framing, m->size, buffer_head(m->bytes), m->frame_size, true, &scanned,
+                     &frame);
+    return (size_t)(frame.data - buffer_head(m->bytes));
+}
+
 int message_init(struct message *m, enum framing framing, const char *text, size_t size,
                  uint32_t most)
 {
-    size_t scanned = 0;
-    struct frame first;
+    uint64_t count;
     int r;
 
     *m = (struct message){ .size = text ? strlen(text) : size, .cycle = 1 };
     if (!text)
         m->cycle = (uint32_t)MAX(MIN((size_t)CYCLE, CYCLE_BYTES / MAX(size, (size_t)1)), (size_t)1);
-    for (uint64_t i = 0; i < (uint64_t)m->cycle + most; i++) {
+    count = (uint64_t)m->cycle + most;
+    r = append(m, framing, text, 0);
+    m->frame_size = buffer_size(m->bytes);
+    for (uint64_t i = 1; i < count && r >= 0; i++)
         r = append(m, framing, text, (uint32_t)(i % m->cycle));
-        if (r < 0) {
-            message_deinit(m);
-            return r;
-        }
-        if (i == 0)
-            m->frame_size = buffer_size(m->bytes);
+    if (r < 0) {
+        message_deinit(m);
+        return r;
     }
-    (void)frame_next(framing, m->size, buffer_head(m->bytes), m->frame_size, true, &scanned,
-                     &first);
-    m->payload_at = (size_t)(first.data - buffer_head(m->bytes));
+    m->payload_at = find_payload(m, framing);
     return 0;
 }
 
