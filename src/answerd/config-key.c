@@ -94,7 +94,8 @@ static int read_rate(const char *value, void *at, const char **ret_expected)
 
     if (r < 0 || rate > 1000000 || (rate == 0 && strcmp(value, "infinity") != 0))
         return refuse(ret_expected, "messages a second, from 1 to 1000000, or infinity");
-    *(uint64_t *)at = rate ? 1000000 / rate : 0;
+    /* Rounded down, so that a second holds no fewer than asked for, and at most one in 1000 more. */
+    *(uint64_t *)at = rate ? UINT64_C(1000000000) / rate : 0;
     return 0;
 }
 
@@ -114,7 +115,7 @@ const struct config_key config_listener_keys[] = {
     { "MaxMessageSize", offsetof(struct settings, rules.max_message), read_size },
     { "MessageTimeout", offsetof(struct settings, message_ms), read_span },
     { "OutputLimit", offsetof(struct settings, output_limit), read_size },
-    { "RateLimit", offsetof(struct settings, rules.message_cost), read_rate },
+    { "RateLimit", offsetof(struct settings, rules.message_cost_ns), read_rate },
     { "Record", offsetof(struct settings, record), read_record },
     { "WriteTimeout", offsetof(struct settings, write_ms), read_span },
     { NULL, 0, NULL },

@@ -6,7 +6,7 @@
 #include "base/macros.h"
 #include "protocol/session.h"
 
-#define BURST_US UINT64_C(1000000) /* a peer may use up one second's share at once */
+#define BURST_NS UINT64_C(1000000000) /* a peer may use up one second's share at once */
 
 /* RUN-CONNECTION-SEQ: no counter is shared between workers, and a reader sees what belongs
  * together. */
@@ -111,23 +111,26 @@ static int answer(struct session *s, const struct session_feed *feed, const stru
 }
 
 /* A bucket that holds one second's share, kept as one number: the time at which it would be full
- * again, less what it holds (the "virtual scheduling" form of a leaky bucket). */
+ * again, less what it holds (the "virtual scheduling" form of a leaky bucket). In nanoseconds,
+ * since a message costs only a few microseconds at the highest rates. */
 static bool rate_allows(const struct session *s, const struct session_feed *feed)
 {
-    return feed->rules->message_cost == 0 || session_resume_us(s, feed->rules) <= feed->now.mono_us;
+    return feed->rules->message_cost_ns == 0 ||
+           session_resume_us(s, feed->rules) <= feed->now.mono_us;
 }
 
 static void rate_charge(struct session *s, const struct session_feed *feed)
 {
-    if (feed->rules->message_cost > 0)
-        s->earned_us = MAX(s->earned_us, feed->now.mono_us) + feed->rules->message_cost;
+    if (feed->rules->message_cost_ns > 0)
+        s->earned_ns = MAX(s->earned_ns, feed->now.mono_us * 1000) + feed->rules->message_cost_ns;
 }
 
 uint64_t session_resume_us(const struct session *s, const struct session_rules *rules)
 {
-    uint64_t full = s->earned_us + rules->message_cost;
+    uint64_t full = s->earned_ns + rules->message_cost_ns,
+             depth = MAX(BURST_NS, rules->message_cost_ns);
 
-    return full > BURST_US ? full - MAX(BURST_US, rules->message_cost) : 0;
+    return full > depth ? DIV_ROUND_UP(full - depth, UINT64_C(1000)) : 0;
 }
 
 int session_append_error(const struct session_rules *rules, const char *reason,

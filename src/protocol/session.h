@@ -22,7 +22,7 @@
 struct session {
     uint64_t number;    /* of the connection, for records and IDs */
     uint64_t seq;       /* of the last message */
-    uint64_t earned_us; /* rate limit: the time up to which this peer has used up its share */
+    uint64_t earned_ns; /* rate limit: the time up to which this peer has used up its share */
 };
 
 /* What a listener asks of its sessions. Immutable. */
@@ -30,7 +30,7 @@ struct session_rules {
     enum framing framing;
     const struct template *reply;
     size_t max_message;                /* bytes */
-    uint64_t message_cost;             /* rate limit: µs that one message uses up; 0: no limit */
+    uint64_t message_cost_ns;          /* rate limit: what one message uses up; 0: no limit */
     struct buffer *ready, *ready_crlf; /* see session_rules_prepare(); NULL: not prepared */
 };
 

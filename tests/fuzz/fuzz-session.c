@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     compare(&rules, data + 5, size - 5, eof, &(struct plan){ .read_max = 1 }, &whole);
     CHECK(session_rules_prepare(&rules) == 0);
-    rules.message_cost = data[2] * UINT64_C(10000);
+    rules.message_cost_ns = data[2] * UINT64_C(10000001);
     compare(&rules, data + 5, size - 5, eof,
             &(struct plan){ .read_max = data[3] + 1U, .random = data[4] }, &whole);
 

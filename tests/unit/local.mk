@@ -16,6 +16,7 @@ unit_tests += tests/unit/test-bench-message
 unit_tests += tests/unit/test-bench-pacer
 unit_tests += tests/unit/test-bench-sources
 unit_tests += tests/unit/test-buffer
+unit_tests += tests/unit/test-config-key
 unit_tests += tests/unit/test-entry
 unit_tests += tests/unit/test-escape
 unit_tests += tests/unit/test-frame
@@ -88,6 +89,10 @@ tests_unit_test_buffer_SOURCES = tests/unit/test-buffer.c
 tests_unit_test_buffer_SOURCES += tests/unit/random.h
 tests_unit_test_buffer_CFLAGS = $(unit_cflags)
 tests_unit_test_buffer_LDADD = $(unit_libs)
+
+tests_unit_test_config_key_SOURCES = tests/unit/test-config-key.c
+tests_unit_test_config_key_CFLAGS = $(unit_cflags)
+tests_unit_test_config_key_LDADD = $(unit_libs)
 
 tests_unit_test_entry_SOURCES = tests/unit/test-entry.c
 tests_unit_test_entry_SOURCES += tests/unit/decoder.c

@@ -132,9 +132,9 @@ START_TEST(streams_cut_anywhere)
         ck_assert_mem_eq(buffer_head(expected.replies), e->replies, e->n_replies);
     check_all_plans(&rules, e, true, &expected);
     /* Nor does the pace change anything but the time that it takes. */
-    rules.message_cost = 700000;
+    rules.message_cost_ns = 700000000;
     check_all_plans(&rules, e, true, &expected);
-    rules.message_cost = 0;
+    rules.message_cost_ns = 0;
     /* Nor does it matter whether the reply was framed beforehand. */
     ck_assert_int_eq(session_rules_prepare(&rules), 0);
     ck_assert_int_eq(rules.ready != NULL, strchr(e->reply, '{') == NULL);
@@ -191,7 +191,7 @@ START_TEST(random_streams_in_random_pieces)
 
         e.stream = random_stream(&random, framing, &e.n);
         converse(&rules, e.stream, e.n, true, &at_once, &expected);
-        rules.message_cost = random_magnitude(&random, 21);
+        rules.message_cost_ns = random_magnitude(&random, 31);
         for (uint64_t i = 0; i < 20; i++)
             check_plan(&rules, &e, true,
                        &(struct plan){ .read_max = (size_t)1 << i / 2, .random = i * random },
@@ -381,17 +381,19 @@ END_TEST
 
 START_TEST(rate_is_held_in_the_long_run)
 {
-    /* µs a message: a burst of one second's share first, then one message each. */
-    static const uint64_t costs[] = { 1, 10, 1000, 100000, 333333, 1000000, 2000000, 60000000 };
+    /* ns a message: a burst of one second's share first, then one message each. */
+    static const uint64_t costs[] = { 1000,      1428,      1429,       10000,      1000000,
+                                      100000000, 333333333, 1000000000, 2000000000, 60000000000 };
     struct direct *d = direct_new(FRAMING_LINE, "ok", 64);
     const uint64_t begin = d->feed.now.mono_us, cost = costs[_i];
-    const uint64_t burst = MAX(UINT64_C(1), 1000000 / cost), wanted = MIN(3 * burst, burst + 1000);
+    const uint64_t burst = MAX(UINT64_C(1), 1000000000 / cost),
+                   wanted = MIN(3 * burst, burst + 1000);
 
-    d->rules.message_cost = cost;
+    d->rules.message_cost_ns = cost;
     d->feed.message_limit = 1;
     for (uint64_t n = 0; n < wanted;) {
         uint64_t elapsed = d->feed.now.mono_us - begin,
-                 earned = (MAX(cost, UINT64_C(1000000)) + elapsed) / cost;
+                 earned = (MAX(cost, UINT64_C(1000000000)) + 1000 * elapsed) / cost;
         enum session_status status = direct_feed(d, "a\nb\n", false);
 
         buffer_clear(d->reply);
@@ -405,7 +407,8 @@ START_TEST(rate_is_held_in_the_long_run)
         ck_assert_uint_eq(d->used, 0);
         ck_assert_uint_ge(n, earned);
         ck_assert_uint_gt(session_resume_us(&d->session, &d->rules), d->feed.now.mono_us);
-        ck_assert_uint_le(session_resume_us(&d->session, &d->rules), d->feed.now.mono_us + cost);
+        ck_assert_uint_le(session_resume_us(&d->session, &d->rules),
+                          d->feed.now.mono_us + DIV_ROUND_UP(cost, UINT64_C(1000)));
         d->feed.now.mono_us = session_resume_us(&d->session, &d->rules);
     }
     direct_free(d);
@@ -456,7 +459,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, without_a_record_the_reply_is_given);
     tcase_add_test(cases, without_a_record_a_prepared_reply_is_given);
     tcase_add_test(cases, chunks_are_answered_one_by_one);
-    tcase_add_loop_test(cases, rate_is_held_in_the_long_run, 0, 8);
+    tcase_add_loop_test(cases, rate_is_held_in_the_long_run, 0, 10);
     tcase_add_test(cases, errors_are_framed);
     suite_add_tcase(suite, cases);
     return suite;

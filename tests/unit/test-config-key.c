@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "answerd/config-key.h"
+#include "answerd/settings.h"
+#include "base/macros.h"
+#include "runner.h"
+
+static int read_rate(const char *value, uint64_t *cost_ns, const char **ret_expected)
+{
+    const struct config_key *key = config_key_find(config_listener_keys, "RateLimit");
+    struct settings settings = { .rules.message_cost_ns = *cost_ns };
+    int r;
+
+    ck_assert_ptr_nonnull(key);
+    r = key->read(value, (char *)&settings + key->offset, ret_expected);
+    *cost_ns = settings.rules.message_cost_ns;
+    return r;
+}
+
+/* What is asked for fits into a second, and hardly more does, at the highest rates too. */
+START_TEST(rate_limits_are_exact)
+{
+    static const char *const rates[] = { "1",      "3",      "7",      "1000",   "333333",
+                                         "500001", "666666", "700000", "999999", "1000000" };
+    const char *expected;
+
+    for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
+        uint64_t rate = strtoull(rates[i], NULL, 10), cost_ns = 0;
+
+        ck_assert_int_eq(read_rate(rates[i], &cost_ns, &expected), 0);
+        ck_assert_uint_gt(cost_ns, 0);
+        ck_assert_uint_ge(UINT64_C(1000000000) / cost_ns, rate);
+        ck_assert_uint_le(UINT64_C(1000000000) / cost_ns, rate + rate / 1000);
+    }
+}
+END_TEST
+
+START_TEST(no_rate_limit)
+{
+    uint64_t cost_ns = 7;
+    const char *expected;
+
+    ck_assert_int_eq(read_rate("infinity", &cost_ns, &expected), 0);
+    ck_assert_uint_eq(cost_ns, 0);
+}
+END_TEST
+
+START_TEST(no_such_rate)
+{
+    static const char *const rates[] = {
+        "", "0", "1000001", "-1", "1.5", "1K", "18446744073709551616"
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
+        const char *expected = NULL;
+        uint64_t cost_ns = 7;
+
+        ck_assert_int_eq(read_rate(rates[i], &cost_ns, &expected), -EINVAL);
+        ck_assert_ptr_nonnull(expected);
+        ck_assert_uint_eq(cost_ns, 7);
+    }
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("config-key");
+    TCase *cases = tcase_create("config-key");
+
+    tcase_set_timeout(cases, 60);
+    tcase_add_test(cases, rate_limits_are_exact);
+    tcase_add_test(cases, no_rate_limit);
+    tcase_add_test(cases, no_such_rate);
+    suite_add_tcase(suite, cases);
+    return suite;
+}
