@@ -8,15 +8,18 @@ static const char ellipsis[] = "…";
 
 #define ELLIPSIS_SIZE (sizeof ellipsis - 1)
 
-size_t utf8_sequence(const uint8_t *text, size_t n)
+/* utf8_sequence(), and the character that it stands for. */
+static size_t decode(const uint8_t *text, size_t n, uint32_t *ret)
 {
     uint32_t c, lowest;
     size_t size;
 
     if (n == 0)
         return 0;
-    if (text[0] < 0x80)
+    if (text[0] < 0x80) {
+        *ret = text[0];
         return 1;
+    }
     if (text[0] >= 0xc2 && text[0] < 0xe0)
         size = 2, c = text[0] & 0x1f, lowest = 0x80;
     else if (text[0] >= 0xe0 && text[0] < 0xf0)
@@ -34,7 +37,23 @@ size_t utf8_sequence(const uint8_t *text, size_t n)
     }
     if (c < lowest || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
         return 0;
+    *ret = c;
     return size;
+}
+
+size_t utf8_sequence(const uint8_t *text, size_t n)
+{
+    uint32_t c;
+
+    return decode(text, n, &c);
+}
+
+/* C0, DEL, C1 (CSI and its like), and what Unicode has of them: Bidi_Control, which shows the rest
+ * of a line in another order than it has, and the line and paragraph separators. */
+static bool is_control(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || c == 0x200e || c == 0x200f ||
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
 static size_t escape_byte(uint8_t byte, char out[static 4])
@@ -66,11 +85,11 @@ static size_t escape_byte(uint8_t byte, char out[static 4])
 /* One character of the input, shown; *ret_used is what it took of the input. */
 static size_t escape_one(const uint8_t *text, size_t n, char out[static 4], size_t *ret_used)
 {
-    size_t size = utf8_sequence(text, n);
-    bool c1 =
-        size == 2 && text[0] == 0xc2 && text[1] < 0xa0; /* U+0080 to U+009F: CSI and its like */
+    uint32_t c;
+    size_t size = decode(text, n, &c);
 
-    if (size == 0 || c1 || text[0] < 0x20 || text[0] == 0x7f || text[0] == '\\') {
+    if (size == 0 || is_control(c) || c == '\\') {
+        /* Of a longer sequence the other bytes are no character by themselves, and follow suit. */
         *ret_used = 1;
         return escape_byte(text[0], out);
     }

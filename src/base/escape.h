@@ -9,9 +9,10 @@
 size_t utf8_sequence(const uint8_t *text, size_t n);
 
 /*
- * Makes any bytes safe to show on a terminal and in a log: control characters (C0, DEL, C1) and
- * bytes that are not UTF-8 become \n, \r, \t or \xHH, and a backslash doubles so that the text says
- * exactly what the bytes were.
+ * Makes any bytes safe to show on a terminal and in a log: control characters (C0, DEL, C1,
+ * Unicode's line separators and those that turn the direction of writing) and bytes that are not
+ * UTF-8 become \n, \r, \t or \xHH, and a backslash doubles so that the text says exactly what the
+ * bytes were.
  *
  * Writes at most `capacity` bytes and no NUL. What does not fit is cut between characters and
  * marked with `…`. Returns the number of bytes written. capacity: at least 3.

@@ -37,6 +37,15 @@ static size_t rfc3629(const uint8_t *s, size_t n)
 
 static bool is_control(const uint8_t *s, size_t size)
 {
+    /* ALM, LRM, RLM, LS, PS, LRE, RLE, PDF, LRO, RLO, LRI, RLI, FSI, PDI */
+    static const char *const unicode[] = {
+        "\u061c", "\u200e", "\u200f", "\u2028", "\u2029", "\u202a", "\u202b",
+        "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069",
+    };
+
+    for (size_t i = 0; size > 1 && i < ARRAY_SIZE(unicode); i++)
+        if (strncmp(unicode[i], (const char *)s, size) == 0)
+            return true;
     return (size == 1 && (s[0] < 0x20 || s[0] == 0x7f)) ||
            (size == 2 && s[0] == 0xc2 && s[1] <= 0x9f);
 }
@@ -87,8 +96,8 @@ static void check(const uint8_t *bytes, size_t n)
         if (utf8_sequence(bytes + i, n - i) != one)
             ck_abort_msg("%02x %02x … is not judged as RFC 3629 does", bytes[i], bytes[i + 1]);
         if (one == 0 || is_control(bytes + i, one)) {
-            expected += one == 1 && strchr("\n\r\t", bytes[i]) && bytes[i] ? 2 : 4;
-            one = 1;
+            one = MAX(one, (size_t)1);
+            expected += one == 1 && strchr("\n\r\t", bytes[i]) && bytes[i] ? 2 : 4 * one;
         } else {
             expected += bytes[i] == '\\' ? 2 : one;
         }
@@ -143,9 +152,8 @@ END_TEST
 
 static size_t random_text(uint64_t *random, uint8_t *bytes, size_t max)
 {
-    static const char *const pieces[] = {
-        "a", "Ω", "€", "😀", "\n", "\\", "\xff", "\xc2\x80", "\x1b"
-    };
+    static const char *const pieces[] = { "a",    "Ω",        "€",    "😀",      "\n",    "\\",
+                                          "\xff", "\xc2\x80", "\x1b", "\u2028", "\u202e" };
     size_t n = 0, pieces_wanted = random_below(random, 40);
 
     for (size_t i = 0; i < pieces_wanted; i++) {
@@ -219,6 +227,9 @@ START_TEST(examples)
         { "C:\\dir", "C:\\\\dir" },
         { "tab\tcr\r", "tab\\tcr\\r" },
         { "\x7f\xc2\x9b", "\\x7f\\xc2\\x9b" },
+        { "user\u202etxt.exe", "user\\xe2\\x80\\xaetxt.exe" },
+        { "\u061c\u2066\u2029", "\\xd8\\x9c\\xe2\\x81\\xa6\\xe2\\x80\\xa9" },
+        { "👩\u200d🚀 \u200c\u2027\u202f\u2065\u206a", "👩\u200d🚀 \u200c\u2027\u202f\u2065\u206a" },
         { "\xed\xa0\x80", "\\xed\\xa0\\x80" },
         { "\xc0\xaf", "\\xc0\\xaf" },
     };
