@@ -16,6 +16,7 @@ AM_TESTS_ENVIRONMENT = \
 	ASK='$(abs_top_builddir)/ask'; export ASK; \
 	ASK_BENCH='$(abs_top_builddir)/ask-bench'; export ASK_BENCH; \
 	ASAN_OPTIONS="allocator_may_return_null=1:$$ASAN_OPTIONS"; export ASAN_OPTIONS; \
+	TSAN_OPTIONS="allocator_may_return_null=1:$$TSAN_OPTIONS"; export TSAN_OPTIONS; \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
 
 TESTS += tests/layers.py
