@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,6 +178,23 @@ static char *format_unix(const struct sockaddr_un *un, socklen_t size,
     return text;
 }
 
+/* A link-local address is one of an interface, and of no use without it. */
+static char *format_in6(const struct sockaddr_in6 *in6, char text[static ADDRESS_TEXT_MAX])
+{
+    char host[INET6_ADDRSTRLEN], interface[IF_NAMESIZE];
+
+    (void)inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
+    if (in6->sin6_scope_id == 0)
+        (void)snprintf(text, ADDRESS_TEXT_MAX, "[%s]:%u", host, ntohs(in6->sin6_port));
+    else if (if_indextoname(in6->sin6_scope_id, interface))
+        (void)snprintf(text, ADDRESS_TEXT_MAX, "[%s%%%s]:%u", host, interface,
+                       ntohs(in6->sin6_port));
+    else /* it has gone: getaddrinfo(3) takes the number too */
+        (void)snprintf(text, ADDRESS_TEXT_MAX, "[%s%%%u]:%u", host, in6->sin6_scope_id,
+                       ntohs(in6->sin6_port));
+    return text;
+}
+
 char *address_format(const struct sockaddr *sa, socklen_t size, char text[static ADDRESS_TEXT_MAX])
 {
     const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
@@ -194,9 +212,7 @@ char *address_format(const struct sockaddr *sa, socklen_t size, char text[static
             (void)inet_ntop(AF_INET, in6->sin6_addr.s6_addr + 12, host, sizeof host);
             break;
         }
-        (void)inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
-        (void)snprintf(text, ADDRESS_TEXT_MAX, "[%s]:%u", host, sockaddr_port(sa));
-        return text;
+        return format_in6(in6, text);
     default:
         (void)snprintf(text, ADDRESS_TEXT_MAX, "address family %u", sa->sa_family);
         return text;

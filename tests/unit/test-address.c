@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +159,7 @@ START_TEST(resolves)
     ck_assert_int_eq(resolve("127.0.0.1:80", AF_INET, true, "127.0.0.1:80"), 1);
     ck_assert_int_eq(resolve("[::1]:80", AF_UNSPEC, true, "[::1]:80"), 1);
     ck_assert_int_eq(resolve("[::ffff:192.0.2.1]:80", AF_UNSPEC, false, "192.0.2.1:80"), 1);
+    ck_assert_int_eq(resolve("[fe80::1%lo]:80", AF_UNSPEC, true, "[fe80::1%lo]:80"), 1);
     ck_assert_int_gt(resolve(":80", AF_UNSPEC, false, "127.0.0.1:80 [::1]:80"), 0);
     ck_assert_int_eq(resolve(":80", AF_INET, false, "127.0.0.1:80"), 1);
     ck_assert_int_eq(resolve(":80", AF_UNSPEC, true, "[::]:80 0.0.0.0:80"), 1);
@@ -190,6 +192,14 @@ START_TEST(formats)
     ck_assert_uint_eq(sockaddr_port((struct sockaddr *)&in), 65535);
     ck_assert_int_eq(inet_pton(AF_INET6, "2001:db8::7", &in6.sin6_addr), 1);
     ck_assert_str_eq(address_format((struct sockaddr *)&in6, sizeof in6, text), "[2001:db8::7]:1");
+    ck_assert_int_eq(inet_pton(AF_INET6, "fe80::1", &in6.sin6_addr), 1);
+    in6.sin6_scope_id = if_nametoindex("lo");
+    ck_assert_uint_ne(in6.sin6_scope_id, 0);
+    ck_assert_str_eq(address_format((struct sockaddr *)&in6, sizeof in6, text), "[fe80::1%lo]:1");
+    in6.sin6_scope_id = 0x7fffffff;
+    ck_assert_str_eq(address_format((struct sockaddr *)&in6, sizeof in6, text),
+                     "[fe80::1%2147483647]:1");
+    in6.sin6_scope_id = 0;
     ck_assert_int_eq(inet_pton(AF_INET6, "::ffff:192.0.2.1", &in6.sin6_addr), 1);
     ck_assert_str_eq(address_format((struct sockaddr *)&in6, sizeof in6, text), "192.0.2.1:1");
     ck_assert_uint_eq(sockaddr_port((struct sockaddr *)&in6), 1);
