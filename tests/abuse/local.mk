@@ -10,7 +10,9 @@ TESTS += \
 	tests/abuse/test_peers.py
 
 LONG_TESTS = \
-	tests/abuse/long_journal.py
+	tests/abuse/long_fairness.py \
+	tests/abuse/long_journal.py \
+	tests/abuse/long_syscalls.py
 
 # To be preloaded, into a program built in whatever way: hence none of the flags of this build, which may ask for a
 # sanitizer.
@@ -30,6 +32,7 @@ tests_abuse_shift_clock_so_LDFLAGS = -shared
 
 EXTRA_DIST += \
 	$(LONG_TESTS) \
+	tests/abuse/fairness.py \
 	tests/abuse/life.py \
 	tests/abuse/test_accept.py \
 	tests/abuse/test_allocations.py \
