@@ -22,40 +22,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import daemon
 import journald
 import net
+import readme
 import tap
 
 ADDRESS = "127.0.0.1:8080"  # what README's lines speak to
 MESSAGE_SIZE_MAX = 64 * 1024
-
-MASKS = (
-    (r"\b[0-9a-f]{16}-\d+-\d+\b", "ID"),
-    (r"(?m)^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ answerd\[\d+\]", "TIME HOST answerd[PID]"),
-    (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d\b", "MINUTE"),
-    (r"(?m)^ +\d+ MINUTE$", "COUNT MINUTE"),
-    (r"(COUNT MINUTE\n)+", r"COUNT MINUTE\n"),
-    (r"\b(127\.0\.0\.\d+):\d{4,5}\b", r"\1:PORT"),
-    (r"after \d+\.\d s", "after SECONDS"),
-    (r"time \d+ms", "time MS"),
-    (r"\d+\.\d{3}(?=[/ ])", "MS"),
-)
-
-
-def mask(text):
-    for pattern, name in MASKS:
-        text = re.sub(pattern, name, text)
-    return text.rstrip("\n")
-
-
-def blocks(heading):
-    """The console blocks under a heading, each a list of (command, output)."""
-    with open(os.path.join(daemon.TOP, "README.md"), encoding="utf-8") as file:
-        text = file.read()
-    section = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## )", text, re.MULTILINE | re.DOTALL).group(1)
-    found = []
-    for block in re.findall(r"^```console\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
-        parts = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)
-        found.append(list(zip(parts[1::2], parts[2::2])))
-    return found
 
 
 def has_editor():
@@ -150,7 +121,7 @@ class Conversation(unittest.TestCase):
         else:
             said = subprocess.run(command, shell=True, env=self.env, check=False, text=True, timeout=net.TIMEOUT,
                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
-        self.assertEqual(mask(said.replace(str(self.port), "8080")), mask(expected), command)
+        self.assertEqual(readme.mask(said.replace(str(self.port), "8080")), readme.mask(expected), command)
 
     def type(self, command, lines):
         terminal = Terminal(self, command, self.env)
@@ -167,11 +138,11 @@ class Conversation(unittest.TestCase):
     def compare_shown(self, shown, expected):
         shown.wait_for(r"\n127\.0\.0\.1:\d+: ", expected.count("\n") - 1)
         said = shown.text.replace(str(self.port), "8080")
-        self.assertEqual(mask(said), mask(expected))
+        self.assertEqual(readme.mask(said), readme.mask(expected))
         self.assertEqual(shown.end(signal.SIGTERM), 0)
 
     def test_first_conversation(self):
-        asked, told = blocks("Talk to it")[:2]
+        asked, told = readme.conversations("Talk to it")[:2]
         ((command, expected),) = told
         shown = self.start(command)
         self.assertGreater(len(asked), 2)
@@ -180,7 +151,7 @@ class Conversation(unittest.TestCase):
         self.compare_shown(shown, expected)
 
     def test_the_others(self):
-        others = blocks("Talk to it")[2:]
+        others = readme.conversations("Talk to it")[2:]
         self.assertGreater(len(others), 0)
         for (command, expected), *asked in others:
             shown = self.start(command)
@@ -261,7 +232,7 @@ class Look(unittest.TestCase):
             self.skipTest("journald tells only root that it has written everything")
         number = self.happen()
         asked = 0
-        for block in blocks("Look into it"):
+        for block in readme.conversations("Look into it"):
             for line, expected in block:
                 if not line.startswith("journalctl"):
                     continue
@@ -272,7 +243,7 @@ class Look(unittest.TestCase):
                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                       stderr=subprocess.STDOUT).stdout
                 with self.subTest(line):
-                    self.assertEqual(mask(said), mask(expected))
+                    self.assertEqual(readme.mask(said), readme.mask(expected))
                 asked += 1
         self.assertGreaterEqual(asked, 11)
 

@@ -11,5 +11,6 @@ EXTRA_DIST += \
 	tests/lib/load.py \
 	tests/lib/net.py \
 	tests/lib/nspawn.py \
+	tests/lib/readme.py \
 	tests/lib/tap.py \
 	tests/lib/test_fixtures.py

@@ -9,11 +9,13 @@ SYSTEM_TESTS = \
 	tests/system/test_deployment.py \
 	tests/system/test_journal.py \
 	tests/system/test_lifecycle.py \
-	tests/system/test_package.py
+	tests/system/test_package.py \
+	tests/system/test_readme.py
 
 EXTRA_DIST += \
 	$(SYSTEM_TESTS) \
 	tests/system/booted.py \
-	tests/system/load.py \
+	tests/system/crowd.py \
+	tests/system/debian.py \
 	tests/system/test_catalog.py \
 	tests/system/test_units.py

@@ -11,7 +11,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import booted
-import load
+import crowd
 import net
 import tap
 
@@ -45,7 +45,7 @@ class Case(unittest.TestCase):
 
 class Journald(Case):
     def test_restarted_10_times(self):
-        clients = load.Load(self, system.container, rate=500)
+        clients = crowd.Load(self, system.container, rate=500)
         for _ in range(10):
             system.run("systemctl restart systemd-journald.service")
             self.burst(500, b"between")

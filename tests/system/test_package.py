@@ -2,49 +2,24 @@
 """The Debian package: built, installed, upgraded while clients are at work, removed, purged."""
 
 import collections
-import glob
 import os
-import shutil
-import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import booted
-import daemon
-import load
+import crowd
+import debian
 import tap
 
-TOOLS = ("dpkg-buildpackage", "dh", "lintian")
-
 system = None
-package = None
-
-
-def build():
-    """Builds the package with the project's own command, which ends with lintian's opinion of it."""
-    for tool in TOOLS:
-        if not shutil.which(tool):
-            raise unittest.SkipTest(f"{tool} is not installed")
-    done = subprocess.run([os.path.join(daemon.TOP, "dev"), "deb"], stdin=subprocess.DEVNULL, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    if done.returncode != 0:
-        raise AssertionError("./dev deb failed:\n" + done.stdout[-8000:])
-    (path,) = glob.glob(os.path.join(daemon.TOP, "build/deb/answerd_*.deb"))
-    return path
 
 
 def setUpModule():
-    global system, package
-    booted.nspawn.require()
-    package = build()
-    system = booted.start(install=False)
-    # Images of containers forbid packages to start services.
-    system.run("rm -f /usr/sbin/policy-rc.d")
-    os.mkdir(system.container.path("/packages"))
-    shutil.copy(package, system.container.path("/packages/first.deb"))
+    global system
+    system = debian.start()
     # The next version is the same but for its number.
-    system.run("cd /packages && dpkg-deb -R first.deb next && "
+    system.run("mkdir /packages && cd /packages && cp /tree/build/deb/*.deb first.deb && dpkg-deb -R first.deb next && "
                "sed -i 's/^Version: .*/Version: 99.0-1/' next/DEBIAN/control && dpkg-deb -b next next.deb")
 
 
@@ -65,10 +40,19 @@ class Package(unittest.TestCase):
         system.run("answerd --check && test -s /etc/answerd/answerd.conf")
         self.assertIn("A client sent a message", system.run("journalctl -q -x -n 3 -u answerd.service"))
 
+    def test_shells_find_the_completions(self):
+        for name in ("answerd", "ask", "ask-bench"):
+            system.run(f"test -s /usr/share/bash-completion/completions/{name}")
+        if system.container.status("command -v zsh") != 0:
+            self.skipTest("zsh is not installed")
+        found = system.run("zsh -fc 'autoload -Uz compinit && compinit -D && echo $_comps[answerd] $_comps[ask] "
+                           "$_comps[ask-bench]'")
+        self.assertEqual(found, "_answerd _ask _ask-bench\n")
+
     def test_upgrade_under_load(self):
         system.ask(b"before")
         pid = system.main_pid()
-        clients = load.Load(self, system.container)
+        clients = crowd.Load(self, system.container)
         install("next")
         result = clients.stop()
         self.assertNotEqual(system.main_pid(), pid)

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The Debian package, for the tests that install it."""
+
+import glob
+import os
+import shutil
+import subprocess
+import unittest
+
+import booted
+import daemon
+
+TOOLS = ("dpkg-buildpackage", "dh", "lintian", "apt-get")
+
+# What make tells its children. `check-system` would tell the package's build, in which there is another `make check`,
+# which tests to run and where the programs are.
+OF_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "TESTS", "top_srcdir", "top_builddir", "ANSWERD", "ASK",
+           "ASK_BENCH")
+
+
+def _newest_source():
+    """When a file that the package is made from was last changed."""
+    newest = 0.0
+    for folder, folders, files in os.walk(daemon.TOP):
+        if folder == daemon.TOP:
+            folders[:] = ["completions", "man", "packaging", "src", "systemd"]
+            files = ["Makefile.am", "README.md", "configure.ac", "dev"]
+        newest = max([newest, *(os.stat(os.path.join(folder, name)).st_mtime for name in files)])
+    return newest
+
+
+def package():
+    """The path of the package, built by the project's own command, which ends with lintian's opinion of it.
+
+    One that is newer than what it is made from is not built again.
+    """
+    for tool in TOOLS:
+        if not shutil.which(tool):
+            raise unittest.SkipTest(f"{tool} is not installed")
+    folder = os.path.join(booted.build_folder(), "deb")
+    for path in glob.glob(os.path.join(folder, "answerd_*.deb")):
+        if os.stat(path).st_mtime > _newest_source():
+            return path
+    env = {name: value for name, value in os.environ.items() if name not in OF_MAKE}
+    done = subprocess.run([os.path.join(daemon.TOP, "dev"), "deb"], check=False, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          env=dict(env, BUILD=booted.build_folder()))
+    if done.returncode != 0:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise AssertionError("./dev deb failed:\n" + done.stdout[-8000:])
+    (path,) = glob.glob(os.path.join(folder, "answerd_*.deb"))
+    return path
+
+
+def start():
+    """A container in which the package is at /tree/build/deb, and not installed; for setUpModule()."""
+    booted.nspawn.require()
+    path = package()
+    system = booted.start(install=False)
+    # Images of containers forbid packages to start services.
+    system.run("rm -f /usr/sbin/policy-rc.d")
+    # Without this file, man-db does not index all manuals of the machine after each installation.
+    system.run("rm -f /var/lib/man-db/auto-update")
+    folder = system.container.path("/tree/build/deb")
+    os.makedirs(folder)
+    shutil.copy(path, folder)
+    return system

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""README's sections for administrators, line by line in a booted system.
+
+`./dev deb` is run outside of it; `make install`, which README has as the other way, is how the other tests here install.
+"""
+
+import os
+import pty
+import re
+import signal
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import booted
+import debian
+import net
+import readme
+import tap
+
+CONFIGURATION = "/etc/answerd/answerd.conf"
+RECEIPTS = "[Listener default]\nReply=ok {id}\n"
+MESSAGE_SIZE_MAX = 64 * 1024
+TICKS = 1500
+
+system = None
+
+
+def setUpModule():
+    global system
+    system = debian.start()
+
+
+def run(line, **options):
+    return system.run("cd /tree && " + line, **options)
+
+
+def on_terminal(script):
+    """Runs a line of shell on a terminal, which `systemctl edit` insists on; returns its exit status."""
+    command = system.container.command("sh", "-c", script)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvp(command[0], command)
+    try:
+        while os.read(terminal, 4096):
+            pass
+    except OSError:  # EIO: the other side has closed it
+        pass
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+class Deploy(unittest.TestCase):
+    maxDiff = None
+
+    def hold(self, line, expected):
+        """Runs a line and compares; one for which README shows nothing must only succeed."""
+        said = run(line, check=not expected)
+        if expected:
+            self.assertEqual(readme.mask(said), readme.mask(expected), line)
+        return said
+
+    def test_line_by_line(self):
+        (build, *first), second = readme.conversations("Deploy it")
+        self.assertEqual(build[0], "./dev deb")
+        sockets, settings = readme.fenced("Deploy it", "ini")
+        mentioned = readme.mentioned("Deploy it", "make", "systemctl")
+        self.assertEqual(mentioned, ["make -C build install", "systemctl edit answerd.socket",
+                                     "systemctl restart answerd.socket"])
+
+        for line, expected in first:
+            said = self.hold(line, expected)
+        self.assertEqual(line, "systemctl status answerd")
+        self.assertRegex(said, r"Active: active \(running\)")
+        # The daemon says how it is doing every few seconds.
+        net.wait_until(lambda: re.search(r'Status: "\d+ connections, .*, 1 messages in all"', run(line)),
+                       what="the message in the status line")
+        self.listen_for_others(sockets)
+        self.configure(settings, second)
+
+    def listen_for_others(self, text):
+        # Another address than the loopback's, in the container's own network.
+        system.run("ip address add 192.0.2.1/32 dev lo")
+        self.assertEqual(system.container.status("ask -t 5s 192.0.2.1:8080 refused"), 3)
+        system.container.write("/tree/text", text)
+        # The first line says that what is edited is below it.
+        system.container.write("/tree/editor", "#!/bin/sh\nexec sed -i '2r /tree/text' \"$1\"\n", mode=0o755)
+        self.assertEqual(on_terminal("EDITOR=/tree/editor systemctl edit answerd.socket"), 0)
+        self.assertIn(text.strip(), system.run("systemctl cat answerd.socket"))
+        system.run("systemctl restart answerd.socket")
+        for host in ("192.0.2.1", "127.0.0.1", "[::1]"):
+            self.assertEqual(system.run(f"ask {host}:8080 'from afar'"), "ok\n")
+        peers = {e.text("ANSWERD_PEER") for e in system.entries("MESSAGE_ID=" + booted.MESSAGE_ID)}
+        self.assertEqual(peers, {"192.0.2.1", "127.0.0.1", "::1"})
+
+    def configure(self, text, lines):
+        self.assertEqual(text, RECEIPTS)
+        system.container.write(CONFIGURATION, text)
+        for line, expected in lines:
+            self.assertEqual(self.hold(line, expected), "", line)
+        number = re.fullmatch(r"ok (\S+)\n", run("ask 127.0.0.1:8080 receipt")).group(1)
+        (entry,) = system.entries("ANSWERD_ID=" + number)
+        self.assertEqual(entry.one("ANSWERD_DATA"), b"receipt")
+
+    def test_on_a_hostile_network(self):
+        """The settings and the journal of its own which that section advises."""
+        run("apt-get install -q -y ./build/deb/answerd_*.deb")
+        (text,) = readme.fenced("On a hostile network", "ini")
+        self.addCleanup(system.run, f"rm -f {CONFIGURATION}")
+        system.container.write(CONFIGURATION, text)
+        self.assertEqual(run("answerd --check"), "")
+
+
+class Look(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        run("apt-get install -q -y ./build/deb/answerd_*.deb")
+        system.container.write(CONFIGURATION, RECEIPTS + "MessageTimeout=500ms\n")
+        # Nothing but what happens here is to be found.
+        system.run("systemctl stop answerd.service && journalctl --sync && journalctl --rotate --vacuum-files=1"
+                   " && systemctl start answerd.socket answerd.service")
+        self.number = self.happen()
+
+    def say(self, source, *messages, then=b""):
+        """One connection's messages, each when the one before is answered; then what gets it cut off."""
+        with system.container.socket() as sock:
+            sock.bind((source, 0))
+            sock.connect(("127.0.0.1", booted.PORT))
+            for message in messages:
+                sock.sendall(message + b"\n")
+                reply = net.recv_line(sock)
+            if then:
+                sock.sendall(then)
+                reply = net.recv_until_eof(sock)
+                self.assertIn(b"error: ", reply)
+        return reply
+
+    def happen(self):
+        """What had happened on README's machine."""
+        self.say("127.0.0.21", b"temp=21.5", b"temp=21.7")
+        reply = self.say("127.0.0.22", b"valve 3 open")
+        self.say("127.0.0.22", b"flow=\x01\x80 1.25")
+        self.say("127.0.0.23", then=b"x" * (MESSAGE_SIZE_MAX + 1))
+        self.say("127.0.0.24", then=b"GET")
+        self.make_clients_wait()
+        for _ in range(3):
+            self.say("127.0.0.1", b"tick")
+        system.run("journalctl --sync")
+        return reply.split()[1].decode()
+
+    def make_clients_wait(self):
+        """Stops journald until the status line says that it is waited for."""
+        journald = system.container.host_pid(int(system.show("systemd-journald.service", "MainPID")))
+        with system.connect(booted.PORT) as sock:
+            os.kill(journald, signal.SIGSTOP)
+            try:
+                sock.sendall(b"tick\n" * TICKS)
+                sock.shutdown(1)
+                # A wait of less than a second is not worth a word in the journal.
+                for _ in range(2):
+                    net.wait_until(lambda: system.show("answerd.service", "StatusText").endswith(
+                        "; waiting for the journal"), 30, "the status line to say that the journal is waited for", 1)
+            finally:
+                os.kill(journald, signal.SIGCONT)
+            self.assertEqual(net.recv_until_eof(sock, 60).count(b"\n"), TICKS)
+
+    def test_the_ten_questions(self):
+        asked = 0
+        clients = [system.connect(booted.PORT) for _ in range(3)]
+        for block in readme.conversations("Look into it"):
+            for line, expected in block:
+                # The ID and the hours that README happened to have.
+                line = re.sub(r"(?<=ANSWERD_ID=)\S+", self.number, line)
+                line = re.sub(r"--since=\d\d:\d\d --until=\d\d:\d\d", "--since=-1hour --until=+1hour", line)
+                with self.subTest(line):
+                    if "StatusText" in line:
+                        net.wait_until(lambda: run(line) == expected, 20, f"{line} to print {expected}")
+                    said = run(line, check=False)
+                    self.assertEqual(readme.mask(said), readme.mask(expected))
+                asked += 1
+        self.assertGreaterEqual(asked, 13)
+        for client in clients:
+            client.close()
+
+        mentioned = readme.mentioned("Look into it", "journalctl", "systemctl")
+        self.assertEqual(mentioned, ["journalctl -x", "systemctl cat answerd", "systemctl kill -s USR1 answerd"])
+        said = [run(line) for line in mentioned]
+        self.assertIn("A client sent a message, and it was recorded", said[0])
+        self.assertIn("LogRateLimitBurst=1000000", said[1])
+        net.wait_until(lambda: re.search(rf" messages={TICKS + 7} ", run("journalctl -q -u answerd -o cat")),
+                       what="the counters in the journal")
+
+
+if __name__ == "__main__":
+    tap.main()
