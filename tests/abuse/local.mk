@@ -12,7 +12,8 @@ TESTS += \
 LONG_TESTS = \
 	tests/abuse/long_fairness.py \
 	tests/abuse/long_journal.py \
-	tests/abuse/long_syscalls.py
+	tests/abuse/long_syscalls.py \
+	tests/abuse/soak.py
 
 # To be preloaded, into a program built in whatever way: hence none of the flags of this build, which may ask for a
 # sanitizer.
@@ -42,8 +43,14 @@ EXTRA_DIST += \
 	tests/abuse/test_peers.py \
 	tests/abuse/witness.py
 
-.PHONY: check-long
+.PHONY: check-long soak
 
 # In the same harness, apart since they take minutes and measure time.
 check-long: all $(abuse_preloads)
 	$(AM_V_at)$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(LONG_TESTS)'
+
+SOAK_SECONDS = 1800
+
+# What check-long does for two minutes.
+soak: all
+	$(AM_V_at)SOAK_SECONDS='$(SOAK_SECONDS)' $(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS=tests/abuse/soak.py

@@ -82,8 +82,8 @@ class NeverRead(unittest.TestCase):
               f"{min(ends):.2f} to {max(ends):.2f} s")
         # Replies up to the limit and one more, and what one read of that size brought; a buffer doubles as it grows.
         self.assertLess(peak, CLIENTS * 2 * (2 * OUTPUT_LIMIT + 1001) + SLACK)
-        # A client's last bytes wait in the kernel's buffers before the daemon reads them, or after it has stopped.
-        self.assertLess(max(ends), WRITE_TIMEOUT * 1.1 + 1)
+        # Counted from what a client sent last, which may wait for a second or two before the daemon comes to it.
+        self.assertLess(max(ends), WRITE_TIMEOUT * 1.1 + 2)
         self.assertGreater(sorted(ends)[CLIENTS // 2], WRITE_TIMEOUT * 0.5)
         self.assertTrue(log_lines(daemon, "took no reply"))
         net.wait_until(lambda: net.fd_count(daemon.pid) == held, what="all descriptors to be free")
