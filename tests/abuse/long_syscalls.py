@@ -16,6 +16,7 @@ import unittest
 
 import tap
 from life import Life
+from witness import sanitized, strace
 
 AT_ONCE = 2
 SAMPLES = 6  # of the places where a system call is made, the first and last included
@@ -82,8 +83,7 @@ class SystemCalls(unittest.TestCase):
         self.directory = directory.name
 
     def disturb(self, call, error, number):
-        wrapper = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + call,
-                   "-e", f"inject={call}:error={error}:when={number}"]
+        wrapper = strace("-o", "/dev/null", "-e", "trace=" + call, "-e", f"inject={call}:error={error}:when={number}")
         try:
             Life(self, wrapper, tries=3).live()
         except Exception as problem:
@@ -94,7 +94,7 @@ class SystemCalls(unittest.TestCase):
         if not shutil.which("strace"):
             self.skipTest("strace is needed")
         trace = os.path.join(self.directory, "trace")
-        Life(self, ["strace", "-D", "-f", "-qq", "-yy", "-o", trace]).live()
+        Life(self, strace("-yy", "-o", trace)).live()
         with open(trace, encoding="utf-8", errors="replace") as file:
             found = places(file)
         # What is below the linker's numbers cannot be told from it: see the allocations' own test for memory.
@@ -115,9 +115,8 @@ class SystemCalls(unittest.TestCase):
         """No descriptor and no memory, and nothing is read before it was written."""
         if not shutil.which("valgrind"):
             self.skipTest("valgrind is needed")
-        with open(os.environ["ANSWERD"], "rb") as file:
-            if re.search(rb"__(asan|tsan)_init", file.read()):
-                self.skipTest("valgrind and sanitizers exclude each other")
+        if sanitized():
+            self.skipTest("valgrind and sanitizers exclude each other")
         log = os.path.join(self.directory, "valgrind")
         Life(self, ["valgrind", "--leak-check=full", "--show-leak-kinds=definite,indirect,possible",
                     "--errors-for-leak-kinds=definite,indirect,possible", "--error-exitcode=99", "--track-fds=yes",

@@ -10,7 +10,7 @@ import unittest
 
 import net
 from daemon import Daemon
-from witness import answers, log_lines
+from witness import answers, log_lines, strace
 
 CLIENTS = 200
 DESCRIPTORS = 64
@@ -99,8 +99,8 @@ class OutOfDescriptors(unittest.TestCase):
 class AcceptErrors(unittest.TestCase):
     def check(self, error, when):
         daemon = Daemon(self, ["--listen=127.0.0.1:0", "--workers=1"],
-                        wrapper=["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=accept4",
-                                 "-e", f"inject=accept4:error={error}:when={when}"])
+                        wrapper=strace("-o", "/dev/null", "-e", "trace=accept4",
+                                        "-e", f"inject=accept4:error={error}:when={when}"))
         for _ in range(3):
             self.assertTrue(answers(daemon.address()))
         daemon.stop()

@@ -9,7 +9,7 @@ import unittest
 
 import net
 from daemon import Daemon
-from witness import Steady, answers, log_lines
+from witness import Steady, answers, log_lines, sanitized
 
 CLIENTS = 1000
 OUTPUT_LIMIT = 16 << 10
@@ -81,9 +81,11 @@ class NeverRead(unittest.TestCase):
         print(f"# {CLIENTS} clients: {peak / 1024 / CLIENTS:.1f} KiB each, cut off after "
               f"{min(ends):.2f} to {max(ends):.2f} s")
         # Replies up to the limit and one more, and what one read of that size brought; a buffer doubles as it grows.
-        self.assertLess(peak, CLIENTS * 2 * (2 * OUTPUT_LIMIT + 1001) + SLACK)
-        # Counted from what a client sent last, which may wait for a second or two before the daemon comes to it.
-        self.assertLess(max(ends), WRITE_TIMEOUT * 1.1 + 2)
+        if not sanitized():
+            self.assertLess(peak, CLIENTS * 2 * (2 * OUTPUT_LIMIT + 1001) + SLACK)
+        # Counted from what a client sent last, which waits a little before the daemon comes to it. Where the last replies
+        # reached the client's kernel only then, that was progress, and the time began anew.
+        self.assertLess(max(ends), 2 * WRITE_TIMEOUT * 1.1 + 1)
         self.assertGreater(sorted(ends)[CLIENTS // 2], WRITE_TIMEOUT * 0.5)
         self.assertTrue(log_lines(daemon, "took no reply"))
         net.wait_until(lambda: net.fd_count(daemon.pid) == held, what="all descriptors to be free")
@@ -107,7 +109,8 @@ class AllTogether(unittest.TestCase):
             load.stop()
         peak = (net.status_kib(daemon.pid, "VmHWM") << 10) - before
         print(f"# {CLIENTS * 60000 >> 20} MiB of unfinished messages: {peak >> 20} MiB of memory")
-        self.assertLess(peak, MEMORY_LIMIT + SLACK)
+        if not sanitized():
+            self.assertLess(peak, MEMORY_LIMIT + SLACK)
         self.assertTrue(log_lines(daemon, "no memory for its buffers"))
         # None of those who need no buffer was hit.
         self.assertEqual((load.refused, load.lost, load.wrong), (0, 0, 0))

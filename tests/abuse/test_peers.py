@@ -13,7 +13,7 @@ import unittest
 
 import net
 from daemon import Daemon
-from witness import Steady, answers, log_lines
+from witness import Steady, answers, log_lines, sanitized
 
 SIGNALS = 10000
 
@@ -109,7 +109,8 @@ class Strangers(unittest.TestCase):
         self.assertGreater(errors, 100)
         said = log_lines(self.daemon, "cut off")
         self.assertTrue(0 < len(said) <= seconds + 3, f"{len(said)} lines in {seconds:.1f} s")
-        self.assertLess(net.rss_bytes(self.daemon.pid) - before, 1 << 20)
+        if not sanitized():
+            self.assertLess(net.rss_bytes(self.daemon.pid) - before, 1 << 20)
         self.assertTrue(answers(self.daemon.address(0)))
         self.daemon.stop()
 
