@@ -22,23 +22,24 @@ step() {
     fi
 }
 
-gcc_analyzer() {
-    local source status=0
+# for_each COMMAND...: with every {} in it replaced by a source, as many at once as there are CPUs.
+for_each() {
+    printf '%s\0' "${sources[@]}" | xargs -0 -P "$(nproc)" -I{} "$@"
+}
 
-    # -O2 lets it see through inlined functions.
-    for source in "${sources[@]}"; do
-        gcc -std=gnu17 "$@" -O2 -Werror -fanalyzer -c -o /dev/null "$source" || status=1
-    done
-    return "$status"
+# -O2 lets it see through inlined functions. Up to gcc 12 it loses what is freed through a struct or a container, and
+# calls it leaked; the tests run under LeakSanitizer.
+gcc_analyzer() {
+    for_each gcc -std=gnu17 "$@" -O2 -Werror -fanalyzer -Wno-analyzer-malloc-leak -c -o /dev/null {}
 }
 
 tidy() {
-    printf '%s\0' "${sources[@]}" |
-        xargs -0 -P "$(nproc)" -I{} clang-tidy --quiet --config-file="$top/.clang-tidy" {} -- -std=gnu17 "$@"
+    for_each clang-tidy --quiet --config-file="$top/.clang-tidy" {} -- -std=gnu17 "$@"
 }
 
 step "gcc -fanalyzer" gcc_analyzer "$@"
 step "clang-tidy" tidy "$@"
-step "cppcheck" cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr -D_GNU_SOURCE -I"$top/src" \
-    --enable=warning,performance,portability "$top/src"
+# It cannot read statement expressions, and so is shown functions in the place of the macros that are made of them.
+step "cppcheck" cppcheck -UMIN -UMAX -UCONTAINER_OF --quiet --error-exitcode=1 --std=c11 --inline-suppr \
+    -D_GNU_SOURCE -I"$top/src" --enable=warning,performance,portability "$top/src"
 [ "$failed" -eq 0 ]

@@ -56,9 +56,12 @@ static enum session_status feed(struct worker *w, struct connection *c, const ui
     const struct settings *s = c->settings;
     struct recorder *recorder = worker_recorder(w, s);
     struct buffer **replies = recorder ? &recorder->replies : &w->reply;
-    struct feeding feeding = { .connection = c,
-                               .recorder = recorder,
-                               .show = w->shared->show && recorder == &w->journal };
+    struct feeding feeding = {
+        .connection = c,
+        .recorder = recorder,
+        /* as in worker_ms(): NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
+        .show = w->shared->show && recorder == &w->journal
+    };
     char peer[PEER_TEXT_MAX], port[PEER_TEXT_MAX], name[PEER_TEXT_MAX];
     size_t before = buffer_size(*replies);
     uint64_t seq = c->session.seq;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +16,13 @@
 static bool stderr_is_journal(void)
 {
     const char *text = getenv("JOURNAL_STREAM");
-    unsigned long long device, inode;
+    char ours[48];
     struct stat st;
 
-    return text && sscanf(text, "%llu:%llu", &device, &inode) == 2 &&
-           fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+    if (!text || fstat(STDERR_FILENO, &st) < 0)
+        return false;
+    (void)snprintf(ours, sizeof ours, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+    return strcmp(text, ours) == 0;
 }
 
 bool service_by_hand(void)

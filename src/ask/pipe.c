@@ -83,7 +83,6 @@ static int send_lines(struct exchange *e, struct input *input)
 
 void ask_pipe(struct exchange *e)
 {
-    _cleanup_(buffer_free) struct buffer *lines = NULL;
     struct input input = { 0 };
     int hungry;
 
@@ -102,6 +101,6 @@ void ask_pipe(struct exchange *e)
         if (in.revents != 0 && read_input(e, &input) < 0)
             break;
     }
-    lines = STEAL_PTR(input.lines);
+    buffer_free(&input.lines);
     (void)exchange_show(e);
 }

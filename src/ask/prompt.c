@@ -151,12 +151,14 @@ int ask_prompt(struct exchange *e)
     /* A person sees for themselves that no reply comes. */
     e->timeout_us = SPAN_INFINITY;
     e->show = show;
+    /* cppcheck-suppress autoVariables ; it is taken back below */
     e->show_userdata = &p;
     talk(&p);
     (void)exchange_show(e);
     if (e->stream.ended && e->status == STATUS_OK)
         (void)printf("The server closed the connection.\n");
     e->show = NULL;
+    e->show_userdata = NULL;
     if (can_save)
         (void)editor_save_history(editor, history);
     (void)close_fd(p.signal_fd);

@@ -108,18 +108,20 @@ static ssize_t journal_send(struct sink *s, size_t first, size_t n)
     struct mmsghdr messages[SEND_AT_ONCE] = { 0 };
     struct iovec vectors[SEND_AT_ONCE];
     uint8_t *bytes = buffer_head(s->bytes);
+    size_t start = first > 0 ? s->ends[first - 1] : 0, at = start;
     int sent;
 
     n = MIN(n, (size_t)SEND_AT_ONCE);
     for (size_t i = 0; i < n; i++) {
-        size_t start = first + i > 0 ? s->ends[first + i - 1] : 0;
+        size_t end = s->ends[first + i];
 
-        vectors[i] = (struct iovec){ bytes + start, s->ends[first + i] - start };
+        vectors[i] = (struct iovec){ bytes + at, end - at };
+        at = end;
         messages[i].msg_hdr = (struct msghdr){ .msg_iov = &vectors[i], .msg_iovlen = 1 };
     }
     sent = sendmmsg(s->fd, messages, (unsigned)n, MSG_NOSIGNAL);
     if (sent < 0 && errno == EMSGSIZE)
-        return send_large(s->fd, vectors[0].iov_base, vectors[0].iov_len);
+        return send_large(s->fd, bytes + start, s->ends[first] - start);
     return sent < 0 ? -errno : sent;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "base/parse.h"
 #include "net/address.h"
 
 /* path: with a leading '@' for the abstract namespace, whose names begin with NUL and have no
@@ -40,6 +41,9 @@ static int parse_unix(const char *path, struct address *ret, const char **ret_er
 static int parse_inet(const char *host, size_t n, const char *port, struct address *ret,
                       const char **ret_error)
 {
+    bool numeric = strspn(port, "0123456789") == strlen(port);
+    uint64_t number = 0;
+
     *ret_error = NULL;
     if (n >= sizeof ret->host)
         *ret_error = "the host's name is too long";
@@ -49,7 +53,7 @@ static int parse_inet(const char *host, size_t n, const char *port, struct addre
         *ret_error = "a port is a number or the name of a service";
     else if (strlen(port) >= sizeof ret->port)
         *ret_error = "the port is too long";
-    else if (strspn(port, "0123456789") == strlen(port) && (strlen(port) > 5 || atoi(port) > 65535))
+    else if (numeric && (parse_u64(port, &number) < 0 || number > 65535))
         *ret_error = "ports go from 0 to 65535";
     if (*ret_error)
         return -EINVAL;
