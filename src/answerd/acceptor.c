@@ -44,7 +44,8 @@ static void pause_accepting(struct worker *w, struct acceptor *a)
 
 void acceptor_begin(struct worker *w, struct acceptor *a)
 {
-    /* A backlog that has filled up before is reported once, as an edge like any other (epoll(7)). */
+    /* A backlog that has filled up before is reported once, as an edge like any other
+     * (epoll(7)). */
     int r = loop_add(&w->loop, &a->source, EPOLLIN | EPOLLEXCLUSIVE);
 
     a->registered = r == 0;
@@ -81,7 +82,8 @@ static struct worker *choose(struct worker *w)
     return chosen;
 }
 
-/* Lets the other worker's loop report the socket: it is writable at once, so that no further call wakes the worker. */
+/* Lets the other worker's loop report the socket: it is writable at once, so that no further call
+ * wakes the worker. */
 static bool hand_over(struct worker *to, struct acceptor *a, int fd, const struct peer *peer,
                       bool counted)
 {
@@ -114,7 +116,8 @@ void handover_discard(struct worker *w, struct handover *h)
     free(h);
 }
 
-/* Says why and closes; the peer is not listened to. The few bytes fit into any new socket's buffer. */
+/* Says why and closes; the peer is not listened to. The few bytes fit into any new socket's
+ * buffer. */
 static void refuse(struct worker *w, struct acceptor *a, int fd, const struct peer *peer)
 {
     struct log_connection who = { .peer = peer, .listener = a->settings->name };
@@ -188,8 +191,8 @@ static bool accept_one(struct worker *w, struct acceptor *a)
     case EINTR:
         return true;
     default:
-        /* What happened to a connection while it waited is not the listener's end (accept(2), "Error handling"). What
-         * happens again and again is not of one connection. */
+        /* What happened to a connection while it waited is not the listener's end (accept(2),
+         * "Error handling"). What happens again and again is not of one connection. */
         log_event(EVENT_ACCEPT_FAILED, "%s: a connection could not be accepted: %s",
                   a->listener->address, strerror(error));
         if (++a->failures < FAILURES_IN_A_ROW)

@@ -12,14 +12,14 @@ struct listener;
 struct worker;
 
 /*
- * One worker's way to a listening socket. Every worker accepts from every listener by itself: a connection that comes
- * to the thread which will serve it costs no switch between threads. EPOLLEXCLUSIVE keeps one new connection from waking
- * all of them (epoll_ctl(2)); since it then tends to wake the same one, a worker that has more connections than another
- * hands the new one over.
+ * One worker's way to a listening socket. Every worker accepts from every listener by itself: a
+ * connection that comes to the thread which will serve it costs no switch between threads.
+ * EPOLLEXCLUSIVE keeps one new connection from waking all of them (epoll_ctl(2)); since it then
+ * tends to wake the same one, a worker that has more connections than another hands the new one
+ * over.
  */
 struct acceptor {
-    struct source
-        source; /* first, see worker.c. The listener's descriptor, which belongs to the listener */
+    struct source source; /* first, see worker.c; its descriptor is the listener's own */
     struct timer retry;
     struct acceptor *next;
     struct listener *listener;

@@ -9,20 +9,20 @@
 #include "net/peer.h"
 
 /*
- * Counts connections by peer address, for MaxConnectionsPerAddress=. Shared by all workers, under a lock that is taken
- * only while connections are accepted or closed. UNIX peers have no address and are not counted.
+ * Counts connections by peer address, for MaxConnectionsPerAddress=. Shared by all workers, under a
+ * lock that is taken only while connections are accepted or closed. UNIX peers have no address and
+ * are not counted.
  */
 struct address_limit {
     pthread_mutex_t lock;
-    void *tree; /* tsearch(3) */
-    atomic_uint_least64_t
-        max; /* UINT64_MAX: no limit, though counting goes on for what was counted */
+    void *tree;                /* tsearch(3) */
+    atomic_uint_least64_t max; /* UINT64_MAX: no limit, and nothing more is counted */
 };
 
 void address_limit_init(struct address_limit *l, uint64_t max);
 void address_limit_deinit(struct address_limit *l);
 
-/* Whether one more may come from there. *ret_counted: whether it was counted, and has to be released at its end. Out
- * of memory, it may not. */
+/* Whether one more may come from there. *ret_counted: whether it was counted, and has to be
+ * released at its end. Out of memory, it may not. */
 bool address_limit_claim(struct address_limit *l, const struct peer *peer, bool *ret_counted);
 void address_limit_release(struct address_limit *l, const struct peer *peer);

@@ -94,7 +94,8 @@ static int read_rate(const char *value, void *at, const char **ret_expected)
 
     if (r < 0 || rate > 1000000 || (rate == 0 && strcmp(value, "infinity") != 0))
         return refuse(ret_expected, "messages a second, from 1 to 1000000, or infinity");
-    /* Rounded down, so that a second holds no fewer than asked for, and at most one in 1000 more. */
+    /* Rounded down, so that a second holds no fewer than asked for, and at most one in 1000
+     * more. */
     *(uint64_t *)at = rate ? UINT64_C(1000000000) / rate : 0;
     return 0;
 }

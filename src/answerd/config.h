@@ -27,8 +27,8 @@ struct config {
     size_t n_listeners;
 };
 
-/* What the command line says; NULL or negative where it says nothing. It wins over every section of
- * the file. */
+/* What the command line says, NULL where it says nothing. It wins over every section of the
+ * file. */
 struct config_overrides {
     const char *framing, *reply, *workers, *record;
 };

@@ -53,8 +53,9 @@ static bool idle(const struct connection *c)
     return connection_state(c) == CONNECTION_OPEN && !c->out && !(c->flags & CONNECTION_PENDING);
 }
 
-/* The nearest of all that may run out. While the connection waits for the recorder, parked or with replies held, its
- * peer is not to blame, and nothing does; nor may an error overtake a reply that is held. */
+/* The nearest of all that may run out. While the connection waits for the recorder, parked or with
+ * replies held, its peer is not to blame, and nothing does; nor may an error overtake a reply that
+ * is held. */
 static uint64_t deadline(const struct connection *c)
 {
     const struct settings *s = c->settings;
@@ -75,7 +76,8 @@ static uint64_t deadline(const struct connection *c)
     return d;
 }
 
-/* A timer that is armed too early costs one look when it runs out; re-arming it with every message would cost more. */
+/* A timer that is armed too early costs one look when it runs out; re-arming it with every message
+ * would cost more. */
 static void arm(struct worker *w, struct connection *c)
 {
     uint64_t d = deadline(c);

@@ -19,14 +19,15 @@ struct worker;
  *
  *   OPEN ──► FINISHING ──► LINGERING ──► CLOSED
  *
- * OPEN: messages are read and answered; the peer may have half-closed, then what it sent is answered still.
- * FINISHING: nothing more is read; what is to be sent still goes out. LINGERING: our side is shut down, and what comes
- * in is thrown away until the peer closes too or a deadline passes: close() with unread input would send an RST, and
- * that destroys replies that the peer has not read yet. CLOSED: the descriptor is gone; the memory follows when no
- * list names the connection any more.
+ * OPEN: messages are read and answered; the peer may have half-closed, then what it sent is
+ * answered still. FINISHING: nothing more is read; what is to be sent still goes out. LINGERING:
+ * our side is shut down, and what comes in is thrown away until the peer closes too or a deadline
+ * passes: close() with unread input would send an RST, and that destroys replies that the peer has
+ * not read yet. CLOSED: the descriptor is gone; the memory follows when no list names the
+ * connection any more.
  *
- * It owns nothing but this struct while it is idle: `in` holds an unfinished message, or messages that may not be
- * answered yet, and `out` what the peer has not taken.
+ * It owns nothing but this struct while it is idle: `in` holds an unfinished message, or messages
+ * that may not be answered yet, and `out` what the peer has not taken.
  */
 enum connection_state {
     CONNECTION_OPEN,
@@ -50,7 +51,7 @@ struct connection {
     struct timer timer;   /* of all deadlines the nearest, or earlier: see deadline() */
     struct settings *settings;
     struct buffer *in;  /* .stamp: when its first byte came, ms */
-    struct buffer *out; /* .stamp: when the peer last took something, ms; .scanned: what was in flight then, bytes */
+    struct buffer *out; /* .stamp: when the peer last took something, ms; .scanned: see output.c */
     struct session session;
     uint64_t active_ms; /* when the last message was complete; LINGERING: when that began */
     uint16_t n_held;    /* replies that wait for their records: SINK_BATCH_MAX at the most */
@@ -58,7 +59,8 @@ struct connection {
     uint8_t flags;
 };
 
-/* What an idle client costs, but for a share of the pool's chunk: with hundreds of thousands of them every word counts. */
+/* What an idle client costs, but for a share of the pool's chunk: with hundreds of thousands of
+ * them every word counts. */
 _Static_assert(sizeof(struct connection) == 120, "nothing is lost to padding");
 
 static inline enum connection_state connection_state(const struct connection *c)
@@ -85,12 +87,14 @@ static inline struct log_connection connection_about(const struct connection *c)
 /* The events that a connection's socket is registered for, once and for ever. */
 #define CONNECTION_EVENTS (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP)
 
-/* Takes over an accepted, non-blocking socket, a reference to its settings, and its place in the counts; gives all of
- * them back when it fails. registered: the socket is in this worker's loop already, under another source. */
+/* Takes over an accepted, non-blocking socket, a reference to its settings, and its place in the
+ * counts; gives all of them back when it fails. registered: the socket is in this worker's loop
+ * already, under another source. */
 void connection_open(struct worker *w, int fd, const struct peer *peer, struct settings *settings,
                      bool counted, bool registered);
 
-/* Closes an accepted socket that is not to become a connection, and gives back what came with it. */
+/* Closes an accepted socket that is not to become a connection, and gives back what came with
+ * it. */
 void connection_give_back(struct worker *w, int fd, const struct peer *peer,
                           struct settings *settings, bool counted);
 

@@ -8,8 +8,8 @@
 #include "answerd/worker.h"
 #include "base/macros.h"
 
-/* So many messages keep a flooder from holding up others for more than a few hundred microseconds; one that is written
- * down costs some ten times as much as one that is not. */
+/* So many messages keep a flooder from holding up others for more than a few hundred microseconds;
+ * one that is written down costs some ten times as much as one that is not. */
 #define MESSAGES_PER_TURN 1024
 #define RECORDS_PER_TURN  64
 #define READ_MIN          4096 /* below it, reading would cost more than the memory is worth */
@@ -35,8 +35,8 @@ static int on_record(void *userdata, const struct record *record, size_t reply_s
     return 0;
 }
 
-/* Replies that answer no record: all of them where nothing is written down, else an error's. They go at once, unless
- * there are held ones to go before. */
+/* Replies that answer no record: all of them where nothing is written down, else an error's. They
+ * go at once, unless there are held ones to go before. */
 static void pass_on(struct worker *w, struct connection *c, struct recorder *recorder,
                     struct buffer *replies, size_t n)
 {
@@ -131,7 +131,8 @@ static void after_feed(struct worker *w, struct connection *c, enum session_stat
     }
 }
 
-/* Answers what is in bytes[n], which follows what `in` holds. What cannot be used yet stays in `in`. */
+/* Answers what is in bytes[n], which follows what `in` holds. What cannot be used yet stays in
+ * `in`. */
 static void take(struct worker *w, struct connection *c, const uint8_t *bytes, size_t n)
 {
     size_t scanned = 0, used = 0;
@@ -167,9 +168,10 @@ static void take(struct worker *w, struct connection *c, const uint8_t *bytes, s
     after_feed(w, c, status);
 }
 
-/* Whether a read that returned less than it asked for has emptied the socket, so that EAGAIN need not be seen. True
- * for TCP alone, and only while there is no end of stream, error or urgent mark for recv() to stop at: on AF_UNIX it
- * also stops where credentials or descriptors were attached. */
+/* Whether a read that returned less than it asked for has emptied the socket, so that EAGAIN need
+ * not be seen. True for TCP alone, and only while there is no end of stream, error or urgent mark
+ * for recv() to stop at: on AF_UNIX it also stops where credentials or descriptors were
+ * attached. */
 static bool short_read_drains(const struct connection *c)
 {
     return !c->peer.is_unix && !(c->source.ready & (READY_INPUT & ~READY_IN));
@@ -181,8 +183,9 @@ static bool receive(struct worker *w, struct connection *c)
     size_t want = READ_SIZE;
     ssize_t n;
 
-    /* In chunk framing a read is a message, and one byte more than allowed says that it is too long. Elsewhere a peer
-     * that takes no replies gets no more kept of what it asks than of what it is told. */
+    /* In chunk framing a read is a message, and one byte more than allowed says that it is too
+     * long. Elsewhere a peer that takes no replies gets no more kept of what it asks than of what
+     * it is told. */
     if (c->settings->rules.framing == FRAMING_CHUNK)
         want = MIN(want, c->settings->rules.max_message + 1);
     else

@@ -9,9 +9,11 @@
  * From what a peer says to its answers: reads, feeds the session, stages records, sends replies.
  */
 
-/* Whether the peer is read from. Reading stops while the peer does not take its replies, or has used up its rate. */
+/* Whether the peer is read from. Reading stops while the peer does not take its replies, or has
+ * used up its rate. */
 bool connection_wants_input(const struct connection *c);
 
-/* Reads and answers as much as the connection's share of a turn allows, while there is something. What is left is on
- * the ready list, or parked, or waits for an edge. The connection may be CLOSED after it. */
+/* Reads and answers as much as the connection's share of a turn allows, while there is something.
+ * What is left is on the ready list, or parked, or waits for an edge. The connection may be CLOSED
+ * after it. */
 void connection_converse(struct worker *w, struct connection *c);

@@ -26,7 +26,7 @@ uint64_t limits_descriptors(void)
     return limit.rlim_cur;
 }
 
-/* The first line of a file without its LF; false where there is none. */
+/* The first line of a file that begins with `prefix`, without its LF; false where there is none. */
 static bool read_line(const char *path, const char *prefix, char *line, int size)
 {
     FILE *f = fopen(path, "re");

@@ -9,7 +9,7 @@
  * A listening socket: opened here, or handed over by systemd.
  */
 struct listener {
-    struct listener *next; /* in a struct listener_set */
+    struct listener *next; /* among those that are retired */
     int fd;
     char *name;                     /* which section of the configuration it obeys */
     bool inherited;                 /* from systemd, which keeps it */
@@ -18,12 +18,14 @@ struct listener {
     unsigned retired; /* after so many plans no worker knows it any more; 0: it is in use */
 };
 
-/* Takes over a socket that was inherited, and makes it non-blocking. 0 and the listener; or a negative errno, -ENOTSUP
- * where it is no listening stream socket, and the socket is left as it is. */
+/* Takes over a socket that was inherited, and makes it non-blocking. 0 and the listener; or a
+ * negative errno, -ENOTSUP where it is no listening stream socket, and the socket is left as it
+ * is. */
 int listener_adopt(int fd, const char *name, struct listener **ret);
 
 /* Opens a socket. 0 or a negative errno. */
 int listener_open(const struct sockaddr_any *address, const char *name, struct listener **ret);
 
-/* Closes the socket, and removes its file where it is a UNIX socket that was opened here. NULL is fine. */
+/* Closes the socket, and removes its file where it is a UNIX socket that was opened here. NULL is
+ * fine. */
 void listener_free(struct listener *l);

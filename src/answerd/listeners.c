@@ -113,8 +113,8 @@ static struct listener *find_open(const struct listeners *ls, const struct liste
     return NULL;
 }
 
-/* Of an address that is named twice, which a host's names may do as well, one socket is enough; of port 0, which is
- * another one each time, it is not. */
+/* Of an address that is named twice, which a host's names may do as well, one socket is enough; of
+ * port 0, which is another one each time, it is not. */
 static bool same_socket(const struct sockaddr_any *address)
 {
     return address->sa.sa_family == AF_UNIX || sockaddr_port(&address->sa) != 0;
@@ -140,7 +140,8 @@ static int want_address(struct wanting *w, const char *name, const struct sockad
     return r;
 }
 
-/* All addresses that the text stands for. A host's name may have some that this machine has not: one must do. */
+/* All addresses that the text stands for. A host's name may have some that this machine has not:
+ * one must do. */
 static int want_text(struct wanting *w, const char *name, const char *text)
 {
     _cleanup_free_ struct sockaddr_any *all = NULL;

@@ -8,8 +8,9 @@
 #include "answerd/worker.h"
 
 /*
- * All listening sockets: those that systemd passed, else those of --listen, else those of Listen=, else
- * 127.0.0.1:8080. A reload finds those again that it still wants, so that no connection is refused meanwhile.
+ * All listening sockets: those that systemd passed, else those of --listen, else those of Listen=,
+ * else 127.0.0.1:8080. A reload finds those again that it still wants, so that no connection is
+ * refused meanwhile.
  */
 struct listeners {
     struct listener **items;
@@ -23,11 +24,12 @@ typedef void (*listeners_report_fn)(void *userdata, const char *line);
 int listeners_adopt(struct listeners *ls, listeners_report_fn report, void *userdata);
 
 /*
- * What `config` wants, given what there is: *ret holds the passed sockets and those already open that are still wanted,
- * and newly opened ones. `listen`: of --listen, n_listen addresses, which win over the configuration's.
+ * What `config` wants, given what there is: *ret holds the passed sockets and those already open
+ * that are still wanted, and newly opened ones. `listen`: of --listen, n_listen addresses, which
+ * win over the configuration's.
  *
- * 0; or a negative errno after a report, with nothing changed: -ESRCH where a passed socket has no section. On success either listeners_commit() or
- * listeners_revert() has to follow.
+ * 0; or a negative errno after a report, with nothing changed: -ESRCH where a passed socket has no
+ * section. On success either listeners_commit() or listeners_revert() has to follow.
  */
 int listeners_want(const struct listeners *have, const struct config *config,
                    const char *const listen[], size_t n_listen, struct listeners *ret,

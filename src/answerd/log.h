@@ -9,15 +9,16 @@
 #include "net/peer.h"
 
 /*
- * The operational log: what happens to the daemon, not what it is sent. From any thread, and never blocking, since
- * sd_journal_send(3) would make a worker wait for a stopped journal. What cannot be written at once is dropped.
+ * The operational log: what happens to the daemon, not what it is sent. From any thread, and never
+ * blocking, since sd_journal_send(3) would make a worker wait for a stopped journal. What cannot be
+ * written at once is dropped.
  *
- * Each kind of event that peers can bring about is written at most once a second; the next one says how many were
- * left out.
+ * Each kind of event that peers can bring about is written at most once a second; the next one says
+ * how many were left out.
  */
 
-/* Lines on standard error (by hand), or entries in the journal, whose socket is at `journal_path` (NULL: journald's
- * own; borrowed). */
+/* Lines on standard error (by hand), or entries in the journal, whose socket is at `journal_path`
+ * (NULL: journald's own; borrowed). */
 void log_open(bool by_hand, const char *journal_path);
 void log_close(void);
 

@@ -116,7 +116,8 @@ static void say(_unused_ void *userdata, const char *line)
     (void)fprintf(stderr, "answerd: %s\n", line);
 }
 
-/* A wrong value is an error of usage here, as it is one of configuration in the file: tried without one. */
+/* A wrong value is an error of usage here, as it is one of configuration in the file: tried without
+ * one. */
 static int check_overrides(const struct config_overrides *o)
 {
     struct config *config;

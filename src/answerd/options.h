@@ -16,8 +16,9 @@ struct options {
 };
 
 /*
- * 1: go on, with *ret, to be freed with options_free(). 0: --help or --version was all. -ENOMEM, or another negative
- * errno for an error of usage, which has been written to standard error in one line.
+ * 1: go on, with *ret, to be freed with options_free(). 0: --help or --version was all. -ENOMEM, or
+ * another negative errno for an error of usage, which has been written to standard error in one
+ * line.
  */
 int options_parse(int argc, char *argv[], struct options *ret);
 void options_free(struct options *o);

@@ -45,8 +45,9 @@ void connection_shed(struct worker *w, struct connection *c)
     connection_reset(w, c);
 }
 
-/* Sends until all is gone or the kernel takes no more. Returns the number of bytes gone; the connection may be closed
- * after it. Only EAGAIN ends readiness: after a short write alone no edge would be owed. */
+/* Sends until all is gone or the kernel takes no more. Returns the number of bytes gone; the
+ * connection may be closed after it. Only EAGAIN ends readiness: after a short write alone no edge
+ * would be owed. */
 static size_t transmit_now(struct worker *w, struct connection *c, const uint8_t *bytes, size_t n)
 {
     size_t sent = 0;
@@ -75,6 +76,7 @@ static size_t in_flight(const struct connection *c)
     return ioctl(c->source.fd, SIOCOUTQ, &n) < 0 ? 0 : (size_t)n;
 }
 
+/* `scanned` is a parser's, which output has none of: here it is what was in flight, in bytes. */
 static void note_progress(const struct worker *w, struct connection *c)
 {
     c->out->stamp = worker_ms(w);

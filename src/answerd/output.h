@@ -8,11 +8,12 @@
 #include "answerd/connection.h"
 
 /*
- * What a connection holds back, within the worker's memory limit, and what it sends. After each of these the connection
- * may be CLOSED, but for the first two.
+ * What a connection holds back, within the worker's memory limit, and what it sends. After each of
+ * these the connection may be CLOSED, but for the first two.
  */
 
-/* Appends to a buffer of the connection's own, `in` or `out`. False where memory or its limit is at an end. */
+/* Appends to a buffer of the connection's own, `in` or `out`. False where memory or its limit is at
+ * an end. */
 bool connection_keep(struct worker *w, struct buffer **b, const uint8_t *bytes, size_t n);
 
 /* Frees such a buffer. */
@@ -24,12 +25,13 @@ void connection_transmit(struct worker *w, struct connection *c, const uint8_t *
 /* Sends what waits. */
 void connection_flush(struct worker *w, struct connection *c);
 
-/* Whether the peer has taken something since `out` last moved; if so, WriteTimeout= begins again. The kernel reports room
- * only when a good part of its buffer is free, which for a slow peer may take minutes (tcp(7), sk_stream_is_writeable()).
- * `out` is not NULL. */
+/* Whether the peer has taken something since `out` last moved; if so, WriteTimeout= begins again.
+ * The kernel reports room only when a good part of its buffer is free, which for a slow peer may
+ * take minutes (tcp(7), sk_stream_is_writeable()). `out` is not NULL. */
 bool connection_progresses(const struct worker *w, struct connection *c);
 
-/* Closes with an RST, which frees at once what the kernel still holds for a peer that does not take it (socket(7)). */
+/* Closes with an RST, which frees at once what the kernel still holds for a peer that does not take
+ * it (socket(7)). */
 void connection_reset(struct worker *w, struct connection *c);
 
 /* Ends a connection that needs memory which there is not, so that all others go on. */

@@ -12,14 +12,15 @@
 #include "journal/entry.h"
 #include "journal/stderr.h"
 
-/* A missing journal is looked for again after 100 ms, then at twice the time, up to a second: it is found within two
- * seconds of its return. */
+/* A missing journal is looked for again after 100 ms, then at twice the time, up to a second: it is
+ * found within two seconds of its return. */
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS   1000
 #define STRAINED_MS      10
-/* A full journal reports room for one entry as soon as it has read one. Who then sends one entry finds it full again, and
- * the two take turns, at the cost of two thread switches for every message. After so long a few have found room, and
- * even a queue of ten, the kernel's least, has not run dry. */
+/* A full journal reports room for one entry as soon as it has read one. Who then sends one entry
+ * finds it full again, and the two take turns, at the cost of two thread switches for every
+ * message. After so long a few have found room, and even a queue of ten, the kernel's least, has
+ * not run dry. */
 #define PAUSE_US        100
 #define REPORT_AFTER_MS 1000 /* a journal that is full for a moment is how a busy one works */
 
@@ -201,7 +202,8 @@ void recorder_open(struct worker *w, struct recorder *r)
         r->source.fd = r->sink.fd;
         r->source.ready = READY_OUT;
         error = loop_add(&w->loop, &r->source, EPOLLOUT);
-        /* A regular file cannot be waited for, and need not be: it never blocks (epoll_ctl(2), EPERM). */
+        /* A regular file cannot be waited for, and need not be: it never blocks (epoll_ctl(2),
+         * EPERM). */
         if (error < 0 && error != -EPERM) {
             sink_close(&r->sink);
         } else if (r->sink.n_staged > 0) {

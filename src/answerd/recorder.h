@@ -14,10 +14,11 @@ struct worker;
 /*
  * Group commit: a sink, and the replies that wait for it.
  *
- * During a turn of the loop every connection stages its records here, and leaves their replies. At the end of the turn
- * the batch goes to the sink, and the replies of what the sink took go to their connections. While the sink does not
- * take everything, nothing more is staged: connections that have something to record are parked, which is to say that
- * nobody reads from their sockets, until the whole batch is gone.
+ * During a turn of the loop every connection stages its records here, and leaves their replies. At
+ * the end of the turn the batch goes to the sink, and the replies of what the sink took go to their
+ * connections. While the sink does not take everything, nothing more is staged: connections that
+ * have something to record are parked, which is to say that nobody reads from their sockets, until
+ * the whole batch is gone.
  */
 
 /* One staged record's reply. */
@@ -44,7 +45,8 @@ struct recorder {
     const char *name;
 };
 
-/* Everything but the sink, which the caller initializes. name: what the log calls it; a static text. */
+/* Everything but the sink, which the caller initializes. name: what the log calls it; a static
+ * text. */
 void recorder_init(struct recorder *r, const char *name);
 void recorder_deinit(struct recorder *r);
 
@@ -57,7 +59,8 @@ bool recorder_ready(const struct recorder *r);
 /* Notes that the reply of the record just staged are the last `size` bytes of r->replies. */
 void recorder_hold(struct recorder *r, struct connection *c, size_t size);
 
-/* Notes that the last `size` bytes of r->replies, which answer no record, follow the reply noted last. */
+/* Notes that the last `size` bytes of r->replies, which answer no record, follow the reply noted
+ * last. */
 void recorder_extend(struct recorder *r, size_t size);
 
 /* Shows a record on standard error as well, if that can be done without waiting. */

@@ -23,19 +23,20 @@
 #include "base/macros.h"
 
 /*
- * The main thread: signals, reload, what systemd is told, the order of start and stop. It never waits for a worker: it
- * sends commands, and is woken when they have been carried out.
+ * The main thread: signals, reload, what systemd is told, the order of start and stop. It never
+ * waits for a worker: it sends commands, and is woken when they have been carried out.
  *
  *   STARTING ──► RUNNING ──► CLOSING ──► DRAINING ──► ended
  *
- * CLOSING: the workers give up the listeners. Only when all have, no connection can be on its way from one worker to
- * another, and DRAINING may let each of them end.
+ * CLOSING: the workers give up the listeners. Only when all have, no connection can be on its way
+ * from one worker to another, and DRAINING may let each of them end.
  */
 enum phase { STARTING, RUNNING, CLOSING, DRAINING };
 
 #define TICK_MS 1000
-/* Descriptors that are not connections: standard streams, the main thread's, a configuration file being read and a
- * notification being sent; and for each worker its epoll, eventfd, recorders, and one entry too large for a datagram. */
+/* Descriptors that are not connections: standard streams, the main thread's, a configuration file
+ * being read and a notification being sent; and for each worker its epoll, eventfd, recorders, and
+ * one entry too large for a datagram. */
 #define RESERVE            16
 #define RESERVE_PER_WORKER 6
 
@@ -165,7 +166,8 @@ static void free_retired(struct server *s, bool all)
     }
 }
 
-/* After send_plans(): those that are not wanted are closed when all workers have carried them out. */
+/* After send_plans(): those that are not wanted are closed when all workers have carried them
+ * out. */
 static void exchange_listeners(struct server *s, struct listeners *want)
 {
     listeners_commit(&s->listeners, want, &s->retired);

@@ -11,8 +11,8 @@
 
 #include "answerd/service.h"
 
-/* JOURNAL_STREAM names the device and inode of the stream that systemd connected to the journal; a shell's child
- * inherits the variable and has another standard error (systemd.exec(5)). */
+/* JOURNAL_STREAM names the device and inode of the stream that systemd connected to the journal; a
+ * shell's child inherits the variable and has another standard error (systemd.exec(5)). */
 static bool stderr_is_journal(void)
 {
     const char *text = getenv("JOURNAL_STREAM");
@@ -30,8 +30,8 @@ bool service_by_hand(void)
     return !getenv("NOTIFY_SOCKET") && !stderr_is_journal();
 }
 
-/* sd_listen_fds_with_names(3) says "unknown" where no names were passed; a socket unit without FileDescriptorName=
- * passes its own name, which ends in .socket. */
+/* sd_listen_fds_with_names(3) says "unknown" where no names were passed; a socket unit without
+ * FileDescriptorName= passes its own name, which ends in .socket. */
 static bool unnamed(const char *name)
 {
     size_t n = strlen(name);

@@ -11,7 +11,8 @@
  * What answerd and systemd say to each other: passed sockets, readiness, the watchdog.
  */
 
-/* Whether a person started this process: systemd neither waits for its notifications nor reads its standard error. */
+/* Whether a person started this process: systemd neither waits for its notifications nor reads its
+ * standard error. */
 bool service_by_hand(void);
 
 struct service_socket {
@@ -19,8 +20,9 @@ struct service_socket {
     char *name; /* FileDescriptorName=; `default` for sockets that were given none */
 };
 
-/* The sockets that were passed: their number, with *ret to be freed with service_sockets_free(), 0 without; or a
- * negative errno. They are close-on-exec, and children will not take them for theirs. */
+/* The sockets that were passed: their number, with *ret to be freed with service_sockets_free(), 0
+ * without; or a negative errno. They are close-on-exec, and children will not take them for
+ * theirs. */
 int service_sockets(struct service_socket **ret);
 void service_sockets_free(struct service_socket *sockets, int n);
 

@@ -10,8 +10,8 @@
 struct worker;
 
 /*
- * What the workers share, besides immutable settings. It is touched when connections come and go, and never between a
- * message and its reply.
+ * What the workers share, besides immutable settings. It is touched when connections come and go,
+ * and never between a message and its reply.
  */
 struct shared {
     char run_id[17]; /* 64 random bits in hexadecimal: makes record IDs unique across restarts */

@@ -55,7 +55,8 @@ static void notify(struct worker *w)
     (void)!write(w->shared->notify_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
 }
 
-/* Opens a recorder when the first listener needs it, so that nobody looks for a journal that is not used. */
+/* Opens a recorder when the first listener needs it, so that nobody looks for a journal that is not
+ * used. */
 static void need_recorder(struct worker *w, const struct settings *settings)
 {
     struct recorder *r = worker_recorder(w, settings);
@@ -74,7 +75,8 @@ static struct acceptor *take_acceptor(struct worker *w, const struct listener *l
     return NULL;
 }
 
-/* Accepts from the plan's listeners from now on: those it accepts from already only change their settings. */
+/* Accepts from the plan's listeners from now on: those it accepts from already only change their
+ * settings. */
 static void serve(struct worker *w, struct worker_plan *plan)
 {
     struct acceptor *next = NULL, *a;
@@ -117,7 +119,8 @@ static void obey(struct worker *w)
     unsigned commands;
     struct worker_plan *plan;
 
-    /* First the wake-up is taken back, then the commands are looked at: one that comes in between wakes us again. */
+    /* First the wake-up is taken back, then the commands are looked at: one that comes in between
+     * wakes us again. */
     (void)!read(w->command.fd, &value, sizeof value);
     w->command.ready = 0;
     commands = atomic_exchange(&w->commands, 0);

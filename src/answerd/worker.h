@@ -15,8 +15,9 @@
 #include "net/loop.h"
 
 /*
- * A thread with a loop, and all that belongs to it alone: connections, timers, recorders, scratch space. Others reach
- * it in two ways only: by commands, and by registering an accepted socket with its loop.
+ * A thread with a loop, and all that belongs to it alone: connections, timers, recorders, scratch
+ * space. Others reach it in two ways only: by commands, and by registering an accepted socket with
+ * its loop.
  */
 
 #define READ_SIZE (128 * 1024) /* what one recv() may return */
@@ -31,7 +32,8 @@ enum source_kind {
     SOURCE_COMMAND
 };
 
-/* Written by the worker alone and read by anyone: relaxed, and without the bus lock of an atomic increment. */
+/* Written by the worker alone and read by anyone: relaxed, and without the bus lock of an atomic
+ * increment. */
 typedef atomic_uint_least64_t counter;
 
 static inline void count(counter *c, uint64_t n)
@@ -56,7 +58,8 @@ enum worker_command {
     WORKER_STOP = 1 << 3,  /* end at once */
 };
 
-/* What to accept from, and with which settings: one for each worker, which takes the acceptors and frees the rest. */
+/* What to accept from, and with which settings: one for each worker, which takes the acceptors and
+ * frees the rest. */
 struct worker_plan {
     size_t n;
     struct acceptor *acceptors[];

@@ -182,9 +182,9 @@ static void choose_locale(void)
 }
 
 /*
- * libedit gives the terminal its usual settings back whenever a line is complete. What is typed just
- * then would be echoed, and a Ctrl-D lost, so these "execute" settings (editrc(5): setty -x) are
- * made as quiet as those for editing: after EL_PREP_TERM, which takes them from the terminal.
+ * libedit gives the terminal its usual settings back whenever a line is complete. What is typed
+ * just then would be echoed, and a Ctrl-D lost, so these "execute" settings (editrc(5): setty -x)
+ * are made as quiet as those for editing: after EL_PREP_TERM, which takes them from the terminal.
  */
 static void prepare_terminal(struct editor *e)
 {

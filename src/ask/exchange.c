@@ -125,8 +125,8 @@ int exchange_show(struct exchange *e)
 }
 
 /* REG_STARTEND (regcomp(3)) gives the length, so that a NUL in the reply ends nothing. There is one
- * behind it nevertheless: AddressSanitizer's regexec() measures the string first. 0, with whether it
- * matches, or -ENOMEM. */
+ * behind it nevertheless: AddressSanitizer's regexec() measures the string first. 0, with whether
+ * it matches, or -ENOMEM. */
 static int match(struct exchange *e, const struct frame *reply, bool *ret)
 {
     regmatch_t range = { 0, (regoff_t)reply->size };

@@ -19,8 +19,7 @@ struct pool {
     size_t per_chunk;
     struct pool_chunk *partial; /* chunks with a free item */
     struct pool_chunk *full;
-    struct pool_chunk *spare; /* one empty chunk, so that a single item going back and forth costs
-                                 no system call */
+    struct pool_chunk *spare; /* an empty one: an item that comes and goes costs no system call */
 };
 
 /* item_size: at least 64 and at most 4096 bytes; rounded up to 8. */

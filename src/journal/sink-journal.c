@@ -20,8 +20,7 @@
  */
 
 #define SEND_AT_ONCE 64
-#define SNDBUF_SIZE                                                                                \
-    (8 * 1024 * 1024) /* what sd_journal_send(3) asks for; the kernel gives what it allows */
+#define SNDBUF_SIZE  (8 * 1024 * 1024) /* as sd_journal_send(3) asks; the kernel limits it */
 
 static int journal_address(const char *path, struct sockaddr_un *ret)
 {

@@ -8,8 +8,8 @@
 #include "journal/stderr.h"
 
 /*
- * A line for each record on standard error, for answerd started by hand. Lines go out whole, and at most PIPE_BUF bytes
- * at once, so that those of several workers do not mix (pipe(7)).
+ * A line for each record on standard error, for answerd started by hand. Lines go out whole, and at
+ * most PIPE_BUF bytes at once, so that those of several workers do not mix (pipe(7)).
  */
 
 static int sink_stderr_open(_unused_ struct sink *s)

@@ -18,8 +18,8 @@ int stderr_open(void)
         fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     else
         fd = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    /* A terminal that belongs to someone else, after su(1), cannot be opened; then writing may block, as for everyone
-     * who writes there. */
+    /* A terminal that belongs to someone else, after su(1), cannot be opened; then writing may
+     * block, as for everyone who writes there. */
     if (fd < 0 && (errno == EACCES || errno == ENOENT || errno == ENXIO))
         fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     return fd < 0 ? -errno : fd;

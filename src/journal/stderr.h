@@ -8,9 +8,9 @@
 /*
  * Standard error without blocking.
  *
- * O_NONBLOCK belongs to the open file, which others share (the shell that started us, for one), so it is not set on
- * descriptor 2: standard error is opened again through /proc, which gives an open file of our own (proc(5)). A socket
- * cannot be opened so, but can be written to with MSG_DONTWAIT.
+ * O_NONBLOCK belongs to the open file, which others share (the shell that started us, for one), so
+ * it is not set on descriptor 2: standard error is opened again through /proc, which gives an open
+ * file of our own (proc(5)). A socket cannot be opened so, but can be written to with MSG_DONTWAIT.
  */
 
 /* A descriptor for stderr_write(), or a negative errno. */

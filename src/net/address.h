@@ -48,8 +48,8 @@ int address_parse(const char *text, struct address *ret, const char **ret_error)
 int address_resolve(const struct address *address, int family, bool passive,
                     struct sockaddr_any **ret, const char **ret_error);
 
-/* The address as address_parse() would take it, IPv4-mapped ones as IPv4, link-local ones with their
- * interface; an unnamed UNIX socket is "unix". Returns text. */
+/* The address as address_parse() would take it, IPv4-mapped ones as IPv4, link-local ones with
+ * their interface; an unnamed UNIX socket is "unix". Returns text. */
 char *address_format(const struct sockaddr *sa, socklen_t size, char text[static ADDRESS_TEXT_MAX]);
 
 /* The number of the port, 0 where there is none. */

@@ -13,8 +13,8 @@
  * then, and only then, the owner clears the bit, and the next edge sets it again. Hence the
  * invariant that keeps edge-triggering from stalling:
  *
- *     a source whose owner could go on is on the ready list, or waits for an edge that the kernel
- * owes it.
+ *     a source whose owner could go on is on the ready list,
+ *     or waits for an edge that the kernel owes it.
  *
  * An owner that stops early, for fairness or because it must wait for something else, keeps its
  * bits, and puts its source back on the list itself (loop_queue) when it may go on. What the owner
@@ -74,8 +74,8 @@ void loop_deinit(struct loop *l);
  * over. 0 or a negative errno. */
 int loop_add(struct loop *l, struct source *s, uint32_t events);
 
-/* Makes s the source of s->fd, which is registered already under another one: an EPOLL_CTL_MOD, which reports anew what
- * is ready. 0 or a negative errno. */
+/* Makes s the source of s->fd, which is registered already under another one: an EPOLL_CTL_MOD,
+ * which reports anew what is ready. 0 or a negative errno. */
 int loop_rebind(struct loop *l, struct source *s, uint32_t events);
 
 /* Must come before close() where a duplicate of the descriptor may live on, in another process for
@@ -95,5 +95,6 @@ int loop_wait(struct loop *l, int timeout_ms);
  * turn. */
 struct source *loop_next(struct loop *l);
 
-/* Takes a source that is about to be freed off the lists: O(their length), for sources that are few. */
+/* Takes a source that is about to be freed off the lists: O(their length), for sources that are
+ * few. */
 void loop_unqueue(struct loop *l, struct source *s);

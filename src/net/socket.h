@@ -19,8 +19,8 @@ int socket_listen(const struct sockaddr_any *address, int backlog);
  */
 void socket_set_nodelay(int fd);
 
-/* Keepalive on, likewise inherited: a peer that lost its power or its network is found out some day, even where nothing
- * is ever sent to it. */
+/* Keepalive on, likewise inherited: a peer that lost its power or its network is found out some
+ * day, even where nothing is ever sent to it. */
 void socket_set_keepalive(int fd);
 
 /* 0 if fd is a listening stream socket; -ENOTSOCK, -ESOCKTNOSUPPORT (not a stream), -EINVAL (not

@@ -67,6 +67,6 @@ size_t frame_size_max(enum framing framing, size_t max);
 ssize_t frame_begin(enum framing framing, struct buffer **out);
 int frame_end(enum framing framing, struct buffer **out, size_t start, bool crlf);
 
-/* All three in one. 0 or -ENOMEM. */
+/* All three in one. 0 or a failure as above. */
 int frame_append(enum framing framing, struct buffer **out, const void *data, size_t size,
                  bool crlf);

@@ -34,8 +34,8 @@ struct session_rules {
     struct buffer *ready, *ready_crlf; /* see session_rules_prepare(); NULL: not prepared */
 };
 
-/* Frames the reply once and for all, where the template has no fields; to be called when all else is set. Without it
- * every message does so again. 0 or -ENOMEM. */
+/* Frames the reply once and for all, where the template has no fields; to be called when all else
+ * is set. Without it every message does so again. 0 or -ENOMEM. */
 int session_rules_prepare(struct session_rules *rules);
 /* Frees what that made. */
 void session_rules_release(struct session_rules *rules);

@@ -15,11 +15,11 @@
  *
  *   FAIL_ALLOCATION=N  the N-th fails, counted from 1; 0 or unset: none
  *   FAIL_COUNT=K       and the K - 1 after it
- *   FAIL_REPORT=FILE   at the end there is written: how many there were, how many of them were not freed, and where the
- *                      first failure was asked for, as MODULE+OFFSET
+ *   FAIL_REPORT=FILE   at the end there is written: how many there were, how many of them were
+ *                      not freed, and where the first failure was asked for, as MODULE+OFFSET
  *
- * An allocation is a call of malloc() and its kin, or a mmap() of anonymous memory by the program itself. What glibc
- * maps for itself, a thread's stack for instance, does not come this way.
+ * An allocation is a call of malloc() and its kin, or a mmap() of anonymous memory by the program
+ * itself. What glibc maps for itself, a thread's stack for instance, does not come this way.
  */
 
 /* glibc's own, under the names it exports for this. */

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 /*
- * To be preloaded: another time of day than the machine's, which no test may set. The file that SHIFT_CLOCK names holds
- * the difference in seconds, a 64-bit number, and may change at any time. The monotonic clocks stay, as they do when
- * the time is set (clock_gettime(2)).
+ * To be preloaded: another time of day than the machine's, which no test may set. The file that
+ * SHIFT_CLOCK names holds the difference in seconds, a 64-bit number, and may change at any time.
+ * The monotonic clocks stay, as they do when the time is set (clock_gettime(2)).
  */
 
 static const volatile int64_t *shift;

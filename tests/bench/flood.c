@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * flood SOCKET N: hands N entries to a journald as fast as that takes them, and does nothing else: what answerd's
- * recording is measured against. They are the entries that answerd writes for N messages over 50 connections, no two
- * alike, so that journald has as much to store for each. It waits for room by poll(2), which speaks of the journal's
- * queue only on a connected socket.
+ * flood SOCKET N: hands N entries to a journald as fast as that takes them, and does nothing else:
+ * what answerd's recording is measured against. They are the entries that answerd writes for N
+ * messages over 50 connections, no two alike, so that journald has as much to store for each. It
+ * waits for room by poll(2), which speaks of the journal's queue only on a connected socket.
  */
 #include <errno.h>
 #include <inttypes.h>

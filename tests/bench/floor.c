@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The floor: the least that a single-threaded epoll server on TCP can do for a message. It sends back what it read, with
- * no framing, no limits, no timeouts, no counters and no memory of its own for a connection.
+ * The floor: the least that a single-threaded epoll server on TCP can do for a message. It sends
+ * back what it read, with no framing, no limits, no timeouts, no counters and no memory of its own
+ * for a connection.
  *
- * It uses every kernel fact that saves a call, as any server may: accepted sockets inherit TCP_NODELAY from the listener
- * (tcp(7)) and are made non-blocking by accept4(2); a read shorter than asked for has emptied a TCP socket unless the
- * stream has ended (epoll(7)); close(2) takes a socket out of the epoll set. So a message costs one recv(), one send()
- * and its share of an epoll_wait(), and a connection accept4(), epoll_ctl(), the recv() that sees its end, and close().
+ * It uses every kernel fact that saves a call, as any server may: accepted sockets inherit
+ * TCP_NODELAY from the listener (tcp(7)) and are made non-blocking by accept4(2); a read shorter
+ * than asked for has emptied a TCP socket unless the stream has ended (epoll(7)); close(2) takes a
+ * socket out of the epoll set. So a message costs one recv(), one send() and its share of an
+ * epoll_wait(), and a connection accept4(), epoll_ctl(), the recv() that sees its end, and close().
  */
 #include <errno.h>
 #include <netinet/in.h>

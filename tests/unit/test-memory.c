@@ -122,7 +122,8 @@ static int take(void *userdata, const struct record *record, size_t reply_size)
     return entry_record(userdata, record);
 }
 
-/* A message that there is no memory for is not taken, and is answered as any other once there is. */
+/* A message that there is no memory for is not taken, and is answered as any other once there
+ * is. */
 START_TEST(sessions)
 {
     static const char stream[] = "one\ntwo\n\nfour\n";

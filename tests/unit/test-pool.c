@@ -14,8 +14,8 @@
 
 #define CHUNK ((uintptr_t)64 * 1024)
 
-/* Chunks given back in whose place something else may be mapped before we look: AddressSanitizer maps
- * memory of its own all the time. */
+/* Chunks given back in whose place something else may be mapped before we look: AddressSanitizer
+ * maps memory of its own all the time. */
 #if defined __SANITIZE_ADDRESS__
 #define MAPPED_BY_OTHERS 4
 #elif defined __has_feature
