@@ -4,10 +4,13 @@
 The root is an overlay of `/` on a tmpfs: what the container writes is gone with it. The mounts are made
 in a mount namespace of the test's process and the container dies with that process, so that nothing
 stays behind however the test ends. The network is the container's own too, with nothing but loopback.
+Its control groups are below one of its own: systemd-nspawn would make them below ours, where those of two containers
+have the same names, and the one systemd finds, and kills, processes of the other's services.
 """
 
 import atexit
 import ctypes
+import errno
 import os
 import shutil
 import signal
@@ -61,6 +64,16 @@ def _unshare_mounts():
         _unshared = True
 
 
+def _control_group_roots():
+    """Where the hierarchies are mounted in which systemd has groups: the second version's, and its own of the first."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
+        for line in mounts:
+            before, _, after = line.partition(" - ")
+            mount, (kind, _, options) = before.split()[4], after.split()[:3]
+            if kind == "cgroup2" or kind == "cgroup" and "name=systemd" in options.split(","):
+                yield mount
+
+
 def enter_network(namespace):
     """Moves the calling thread to the network of an open /proc/PID/ns/net: for sockets made from now on."""
     _check(LIBC.setns(namespace.fileno(), CLONE_NEWNET), "cannot enter a network namespace")
@@ -89,6 +102,7 @@ class Container:
         require()
         self._directory = tempfile.mkdtemp(prefix="an", dir="/tmp")
         self._process = None
+        self._groups = []
         self.leader = 0
         atexit.register(self.close)
         try:
@@ -132,14 +146,45 @@ class Container:
                 os.unlink(link)
             os.symlink("/dev/null", link)
 
+    def _make_groups(self):
+        for root in _control_group_roots():
+            group = os.path.join(root, "answerd-" + os.path.basename(self._directory))
+            try:
+                os.mkdir(group)
+            except FileExistsError:  # the same hierarchy, mounted twice
+                continue
+            self._groups.append(group)
+
+    def _enter_groups(self):
+        for group in self._groups:
+            with open(os.path.join(group, "cgroup.procs"), "w", encoding="ascii") as file:
+                file.write("0")
+
+    def _remove_groups(self):
+        """Removes them once the kernel has let go of the last process."""
+        for group in self._groups:
+            for folder, _, _ in os.walk(group, topdown=False):
+                net.wait_until(lambda: not self._busy(folder), what=f"{folder} to be empty")
+        self._groups = []
+
+    @staticmethod
+    def _busy(folder):
+        try:
+            os.rmdir(folder)
+        except OSError as error:
+            return error.errno == errno.EBUSY
+        return False
+
     def boot(self):
         """Boots, and returns when systemd has started all it wants to."""
+        self._make_groups()
         self._console = open(os.path.join(self._directory, "console"), "wb+")
         self._process = subprocess.Popen(
             [sys.executable, "-SE", ACTIVATE, "", "systemd-nspawn", "--quiet", "--directory=" + self.root,
              "--machine=answerd-test", "--register=no", "--keep-unit", "--boot", "--private-network",
              "--console=pipe", "--resolv-conf=off", "--timezone=off", "--link-journal=no"],
-            stdin=subprocess.DEVNULL, stdout=self._console, stderr=subprocess.STDOUT)
+            stdin=subprocess.DEVNULL, stdout=self._console, stderr=subprocess.STDOUT,
+            preexec_fn=self._enter_groups)
         try:
             self.leader = net.wait_until(self._find_leader, self._boot_timeout, "the container to start",
                                          interval=0.02)
@@ -251,6 +296,7 @@ class Container:
                 self._process.wait()
             self._process = None
             self._console.close()
+        self._remove_groups()
         # MNT_DETACH: the mounts are this process's own, and whatever still holds them is ending.
         for path in (os.path.join(self._directory, "root"), self._directory):
             if os.path.ismount(path):
