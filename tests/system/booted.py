@@ -66,6 +66,13 @@ class Booted:
             sock.sendall(message + b"\n")
             return net.recv_line(sock, timeout)
 
+    def burst(self, count, mark):
+        """Sends that many messages on one connection and reads every answer."""
+        with self.connect(PORT, timeout=60) as sock:
+            for first in range(0, count, 100):
+                sock.sendall(b"".join(b"%s %d\n" % (mark, n) for n in range(first, first + 100)))
+                net.recv_exactly(sock, len(b"ok\n") * 100, 60)
+
     def entries(self, *matches, fields=None):
         """The journal's entries, once journald has taken all that is queued."""
         self.run("journalctl --sync")
