@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# `make check-system`, as root: the daemon in a booted systemd. Catalog and units are looked at without one.
+# `make check-system`, as root: the daemon in a booted systemd. Catalog, units and installation are looked at without one.
 
 TESTS += \
 	tests/system/test_catalog.py \
+	tests/system/test_install.py \
 	tests/system/test_units.py
 
 SYSTEM_TESTS = \
 	tests/system/test_deployment.py \
 	tests/system/test_journal.py \
 	tests/system/test_lifecycle.py \
+	tests/system/test_memory.py \
 	tests/system/test_package.py \
 	tests/system/test_readme.py
 
@@ -18,4 +20,5 @@ EXTRA_DIST += \
 	tests/system/crowd.py \
 	tests/system/debian.py \
 	tests/system/test_catalog.py \
+	tests/system/test_install.py \
 	tests/system/test_units.py
