@@ -3,7 +3,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "answerd/limits.h"
@@ -11,20 +10,6 @@
 #include "base/parse.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
-
-uint64_t limits_descriptors(void)
-{
-    struct rlimit limit = { 0 };
-
-    (void)getrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur < limit.rlim_max) {
-        struct rlimit raised = { .rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max };
-
-        if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
-            return raised.rlim_cur;
-    }
-    return limit.rlim_cur;
-}
 
 /* The first line of a file that begins with `prefix`, without its LF; false where there is none. */
 static bool read_line(const char *path, const char *prefix, char *line, int size)
@@ -42,24 +27,24 @@ static bool read_line(const char *path, const char *prefix, char *line, int size
     return found;
 }
 
-/* The least memory.max from this process's group up to the root. */
+/* The least memory.max from this process's group up to the root, which in a namespace of its own,
+ * a container's, has one too (cgroup_namespaces(7)). */
 static uint64_t cgroup_memory(void)
 {
+    static const char unified[] = "0::";
     char line[PATH_MAX], path[PATH_MAX + 64], text[32];
     uint64_t least = UINT64_MAX, max;
-    char *end;
 
-    if (!read_line("/proc/self/cgroup", "0::/", line, sizeof line))
+    if (!read_line("/proc/self/cgroup", unified, line, sizeof line))
         return least;
-    do {
-        (void)snprintf(path, sizeof path, CGROUP_ROOT "%s/memory.max", line + strlen("0::"));
+    for (char *group = line + strlen(unified), *end;; *end = '\0') {
+        (void)snprintf(path, sizeof path, CGROUP_ROOT "%s/memory.max", group);
         if (read_line(path, "", text, sizeof text) && parse_u64(text, &max) == 0)
             least = MIN(least, max);
-        end = strrchr(line, '/');
-        if (end)
-            *end = '\0';
-    } while (end && end > line + strlen("0::"));
-    return least;
+        end = strrchr(group, '/');
+        if (!end)
+            return least;
+    }
 }
 
 uint64_t limits_memory(void)

@@ -20,6 +20,7 @@
 #include "answerd/service.h"
 #include "answerd/status.h"
 #include "answerd/worker.h"
+#include "base/descriptors.h"
 #include "base/macros.h"
 
 /*
@@ -116,7 +117,7 @@ static unsigned n_cpus(void)
 static int set_limits(struct server *s)
 {
     unsigned n_workers = s->shared.n_workers;
-    uint64_t descriptors = limits_descriptors(),
+    uint64_t descriptors = descriptors_raise_limit(),
              memory = s->config->memory_limit ?: limits_memory() / 4;
     uint64_t reserve = RESERVE + RESERVE_PER_WORKER * n_workers + s->listeners.n;
     uint64_t possible = descriptors > reserve ? descriptors - reserve : 0,

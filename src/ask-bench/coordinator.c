@@ -7,7 +7,6 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
@@ -18,6 +17,7 @@
 #include "ask-bench/target.h"
 #include "ask-bench/worker.h"
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/macros.h"
 #include "base/parse.h"
 
@@ -68,22 +68,6 @@ uint32_t coordinator_workers(const struct options *o, uint64_t descriptors)
     return (uint32_t)MAX(needed, wanted);
 }
 
-/* As many descriptors as may be had without privilege. Returns the limit. */
-static uint64_t raise_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return 1024;
-    if (limit.rlim_cur < limit.rlim_max) {
-        struct rlimit raised = { .rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max };
-
-        if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
-            limit.rlim_cur = limit.rlim_max;
-    }
-    return limit.rlim_cur;
-}
-
 static void *map_shared(size_t size)
 {
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -126,7 +110,7 @@ static int init(struct run *run)
     struct limits limits;
     int r;
 
-    run->n_workers = coordinator_workers(o, raise_limit());
+    run->n_workers = coordinator_workers(o, descriptors_raise_limit());
     run->signal_fd = run->wake_fd = run->done_fd = -1;
     run->round_ns = run->kill_ns = UINT64_MAX;
     r = target_resolve(o, &run->target);
