@@ -32,7 +32,8 @@ def complaints(name, folder, text):
     for bracket, path in INCLUDE.findall(text):
         below, slash, _ = path.partition("/")
         if bracket == "<":
-            if slash and below in LAYERS:
+            # The system has a folder net/ as well.
+            if (SRC / path).is_file():
                 found.append(f'{name}: <{path}> is ours, so it is written "{path}"')
         elif not slash or not (SRC / path).is_file():
             found.append(f'{name}: "{path}" is not written as seen from src/')
@@ -66,7 +67,7 @@ class Layers(unittest.TestCase):
                 self.assertEqual(len(complaints("example.c", folder, text)), 1)
 
     def test_going_down_is_fine(self):
-        text = '#include <stdio.h>\n#include <sys/socket.h>\n#include "base/macros.h"\n'
+        text = '#include <stdio.h>\n#include <net/if.h>\n#include "base/macros.h"\n'
         for folder in LAYERS:
             self.assertEqual(complaints("example.c", folder, text), [])
 
