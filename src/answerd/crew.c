@@ -8,7 +8,7 @@
 void crew_command(struct shared *s, unsigned commands)
 {
     for (unsigned i = 0; i < s->n_workers; i++)
-        worker_command(s->workers[i], commands, NULL);
+        worker_command(s->workers[i], commands);
 }
 
 bool crew_plans_done(const struct shared *s, unsigned n)

@@ -150,7 +150,7 @@ static int send_plans(struct server *s, const struct listeners *ls)
         return -ENOMEM;
     }
     for (unsigned i = 0; i < n; i++)
-        worker_command(s->shared.workers[i], WORKER_SERVE, plans[i]);
+        worker_serve(s->shared.workers[i], plans[i]);
     s->n_plans++;
     return 0;
 }

@@ -22,11 +22,6 @@ int record_mode_parse(const char *name, enum record_mode *ret)
     return -EINVAL;
 }
 
-const char *record_mode_name(enum record_mode mode)
-{
-    return record_names[mode];
-}
-
 struct settings *settings_ref(struct settings *s)
 {
     atomic_fetch_add_explicit(&s->references, 1, memory_order_relaxed);

@@ -32,4 +32,3 @@ void settings_unref(struct settings *s);
 
 /* 0 or -EINVAL. */
 int record_mode_parse(const char *name, enum record_mode *ret);
-const char *record_mode_name(enum record_mode mode);

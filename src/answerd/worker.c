@@ -326,19 +326,27 @@ int worker_new(struct shared *shared, unsigned index, struct worker **ret)
     return 0;
 }
 
-void worker_command(struct worker *w, unsigned commands, struct worker_plan *plan)
+static void wake(struct worker *w)
 {
-    if (plan) {
-        struct worker_plan *unread = atomic_exchange(&w->plan, plan);
-
-        /* Two in quick succession: the worker sees the newer one alone. */
-        if (unread) {
-            worker_plan_free(unread);
-            atomic_fetch_add(&w->plans_done, 1);
-        }
-    }
-    atomic_fetch_or(&w->commands, commands);
     (void)!write(w->command.fd, &(uint64_t){ 1 }, sizeof(uint64_t));
+}
+
+void worker_command(struct worker *w, unsigned commands)
+{
+    atomic_fetch_or(&w->commands, commands);
+    wake(w);
+}
+
+void worker_serve(struct worker *w, struct worker_plan *plan)
+{
+    struct worker_plan *unread = atomic_exchange(&w->plan, plan);
+
+    /* Two in quick succession: the worker sees the newer one alone. */
+    if (unread) {
+        worker_plan_free(unread);
+        atomic_fetch_add(&w->plans_done, 1);
+    }
+    wake(w);
 }
 
 void worker_free(struct worker *w)

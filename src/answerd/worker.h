@@ -53,9 +53,8 @@ struct counters {
 
 enum worker_command {
     WORKER_PING = 1 << 0,  /* say that you are alive */
-    WORKER_SERVE = 1 << 1, /* take over `plan` */
-    WORKER_DRAIN = 1 << 2, /* answer what has arrived, then end */
-    WORKER_STOP = 1 << 3,  /* end at once */
+    WORKER_DRAIN = 1 << 1, /* answer what has arrived, then end */
+    WORKER_STOP = 1 << 2,  /* end at once */
 };
 
 /* What to accept from, and with which settings: one for each worker, which takes the acceptors and
@@ -100,8 +99,9 @@ struct worker {
 /* Creates a worker and its thread. 0 or a negative errno. */
 int worker_new(struct shared *shared, unsigned index, struct worker **ret);
 
-/* From any thread. plan, for WORKER_SERVE, is taken over. */
-void worker_command(struct worker *w, unsigned commands, struct worker_plan *plan);
+/* From any thread: enum worker_command bits, and a plan, which is taken over. */
+void worker_command(struct worker *w, unsigned commands);
+void worker_serve(struct worker *w, struct worker_plan *plan);
 
 /* Waits for the thread's end and frees everything. */
 void worker_free(struct worker *w);

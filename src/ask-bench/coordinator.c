@@ -290,6 +290,13 @@ static void advance(struct run *run, uint64_t now)
     set_step(run, step + 1);
 }
 
+static int add_sample(struct run *run, const struct sample *s)
+{
+    int r = result_append(run->result, s);
+
+    return r < 0 ? complain("memory", r) : 0;
+}
+
 static int tick(struct run *run, uint64_t now)
 {
     bool connecting = run->control->start_ns == 0;
@@ -302,7 +309,7 @@ static int tick(struct run *run, uint64_t now)
     progress_show(&run->progress, run->options, &s, connecting);
     /* Before the run begins there is nothing to be measured, but with --hold each asks as soon as
      * it is connected. */
-    return connecting && run->options->mode != MODE_HOLD ? 0 : result_append(run->result, &s);
+    return connecting && run->options->mode != MODE_HOLD ? 0 : add_sample(run, &s);
 }
 
 static void reap(struct run *run)
@@ -398,10 +405,10 @@ static int finish(struct run *run)
     gather_slice(&run->gather, run->options, clock_ns(CLOCK_MONOTONIC), &s);
     result->seconds = s.at;
     if (s.seconds >= 0.5 || result->n_samples == 0) {
-        int r = result_append(result, &s);
+        int r = add_sample(run, &s);
 
         if (r < 0)
-            return complain("memory", r);
+            return r;
     }
     gather_total(&run->gather, result);
     return 0;

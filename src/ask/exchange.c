@@ -185,7 +185,6 @@ static int take_reply(struct exchange *e, const struct frame *reply, uint64_t no
 
 static int take_replies(struct exchange *e, uint64_t now_us)
 {
-    char limit[32];
     struct frame reply;
     int r;
 
@@ -201,9 +200,9 @@ static int take_replies(struct exchange *e, uint64_t now_us)
     }
     switch (-r) {
     case FRAME_TOO_LONG:
-        (void)snprintf(limit, sizeof limit, "%" PRIu64, e->options->reply_max);
-        return exchange_fail(e, STATUS_ENDED, "a reply is longer than %s bytes (--max-reply)",
-                             limit);
+        return exchange_fail(e, STATUS_ENDED,
+                             "a reply is longer than %" PRIu64 " bytes (--max-reply)",
+                             e->options->reply_max);
     case FRAME_TRUNCATED:
         return exchange_fail(e, STATUS_ENDED, "the server closed the connection inside a reply");
     default:

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "ask/modes.h"
-#include "base/macros.h"
 
 /*
  * Lines go out while there is room in the window, the messages without a reply, and replies are

@@ -33,7 +33,7 @@ static void check_listener(const struct config *c, const struct config_listener 
     const char *error;
 
     CHECK(s && s->name && s->reply && s->rules.reply == s->reply);
-    CHECK(framing_name(s->rules.framing) && record_mode_name(s->record));
+    CHECK(framing_name(s->rules.framing) && s->record <= RECORD_NONE);
     CHECK(s->output_limit > 0);
     CHECK(config_find(c, s->name) == l);
     for (size_t i = 0; i < l->n_listen; i++)
