@@ -117,5 +117,30 @@ class AllTogether(unittest.TestCase):
         daemon.stop()
 
 
+class Announced(unittest.TestCase):
+    """A size that is only announced costs nothing: memory follows what has arrived."""
+
+    def check(self, framing, announcement):
+        daemon = Daemon(self, [], config="[Server]\nWorkers=1\n[Listener default]\nListen=127.0.0.1:0\n"
+                        f"MaxMessageSize=64M\nFraming={framing}\n")
+        before, clients = net.rss_bytes(daemon.pid), []
+        for _ in range(CLIENTS):
+            clients.append(daemon.connect())
+            self.addCleanup(clients[-1].close)
+            clients[-1].sendall(announcement + b"beginning")
+        # The daemon has come to them all once the last one's request for an end of stream is answered.
+        clients[-1].shutdown(socket.SHUT_WR)
+        self.assertIn(b"error: ", net.recv_until_eof(clients[-1]))
+        if not sanitized():
+            self.assertLess((net.status_kib(daemon.pid, "VmHWM") << 10) - before, SLACK)
+        daemon.stop()
+
+    def test_length(self):
+        self.check("length", (64 << 20).to_bytes(4, "big"))
+
+    def test_netstring(self):
+        self.check("netstring", b"%d:" % (64 << 20))
+
+
 if __name__ == "__main__":
     unittest.main()
