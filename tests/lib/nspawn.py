@@ -214,8 +214,12 @@ class Container:
         return state in ("running", "degraded")
 
     def command(self, *arguments):
-        """The command which runs another one inside."""
-        return ["nsenter", "--target", str(self.leader), "--all", "--wd", "env", "-i", "LC_ALL=C.UTF-8",
+        """The command which runs another one inside.
+
+        --root: where systemd-nspawn itself runs below a chroot(2), the root of its mount namespace stays that of the
+        machine, and only the leader's own root is the container's.
+        """
+        return ["nsenter", "--target", str(self.leader), "--all", "--root", "--wd", "env", "-i", "LC_ALL=C.UTF-8",
                 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
                 "TERM=dumb", "SYSTEMD_PAGER=", *arguments]
 
