@@ -3,10 +3,12 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "answerd/config.h"
 #include "answerd/options.h"
 #include "base/macros.h"
+#include "base/print.h"
 #include "net/address.h"
 
 static const char help[] =
@@ -73,6 +75,15 @@ static int add_listen(struct options *o, const char *text)
     return 0;
 }
 
+static int show(const char *text)
+{
+    int r = print_text(text);
+
+    if (r < 0)
+        (void)fprintf(stderr, "answerd: standard output: %s\n", strerror(-r));
+    return r;
+}
+
 /* 1, 0 or negative as options_parse(). */
 static int take_option(struct options *o, int option)
 {
@@ -101,11 +112,9 @@ static int take_option(struct options *o, int option)
         o->check = true;
         return 1;
     case 'h':
-        (void)fputs(help, stdout);
-        return 0;
+        return show(help);
     case 'V':
-        (void)puts("answerd " PACKAGE_VERSION);
-        return 0;
+        return show("answerd " PACKAGE_VERSION "\n");
     default:
         return -EINVAL; /* getopt_long(3) has said what is wrong */
     }

@@ -16,8 +16,8 @@ struct options {
 };
 
 /*
- * 1: go on, with *ret, to be freed with options_free(). 0: --help or --version was all. -ENOMEM, or
- * another negative errno for an error of usage, which has been written to standard error in one
+ * 1: go on, with *ret, to be freed with options_free(). 0: --help or --version was all. -EINVAL for
+ * an error of usage, or what the system refused; both have been written to standard error in one
  * line.
  */
 int options_parse(int argc, char *argv[], struct options *ret);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
 #include <stdio.h>
 
 #include "ask-bench/checktcp.h"
@@ -34,11 +35,12 @@ static int run(void)
 
 int main(int argc, char *argv[])
 {
-    int r = options_parse(&options, argc, argv);
+    int r;
 
-    if (r < 0)
-        return BENCH_USAGE;
-    if (r == 0)
-        return BENCH_OK;
+    /* What getopt_long(3) calls us, without the path. */
+    argv[0] = program_invocation_short_name;
+    r = options_parse(&options, argc, argv);
+    if (r <= 0)
+        return r == 0 ? BENCH_OK : r == -EINVAL ? BENCH_USAGE : BENCH_FAILED;
     return options.check_tcp ? checktcp_run(&options, stdout) : run();
 }

@@ -10,6 +10,7 @@
 #include "ask-bench/options.h"
 #include "base/macros.h"
 #include "base/parse.h"
+#include "base/print.h"
 
 #define DEFAULT_CONNECTIONS 50
 #define DEFAULT_DURATION_US UINT64_C(10000000)
@@ -102,6 +103,15 @@ static int _printf_(1, 2) complain(const char *format, ...)
     va_end(args);
     (void)fputs("; try --help\n", stderr);
     return -EINVAL;
+}
+
+static int show(const char *text)
+{
+    int r = print_text(text);
+
+    if (r < 0)
+        (void)fprintf(stderr, "ask-bench: standard output: %s\n", strerror(-r));
+    return r;
 }
 
 static int number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *ret)
@@ -300,10 +310,8 @@ int options_parse(struct options *o, int argc, char *argv[])
         .timeout_us = DEFAULT_TIMEOUT_US,
     };
     while ((option = getopt_long(argc, argv, "c:d:n:p:s:m:f:r:t:w:hV", long_options, NULL)) >= 0) {
-        if (option == 'h' || option == 'V') {
-            (void)fputs(option == 'h' ? usage : PACKAGE_NAME " " PACKAGE_VERSION "\n", stdout);
-            return 0;
-        }
+        if (option == 'h' || option == 'V')
+            return show(option == 'h' ? usage : "ask-bench " PACKAGE_VERSION "\n");
         sized |= option == 's';
         r = take(o, option, optarg);
         if (r < 0)

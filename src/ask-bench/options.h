@@ -52,6 +52,7 @@ struct options {
 
 /*
  * Reads the command line, and says on stderr what is wrong with it. Returns 1 when the run can
- * begin; 0 when --help or --version has been answered; -EINVAL.
+ * begin; 0 when --help or --version has been answered; -EINVAL for an error of usage, another
+ * negative errno for an answer that could not be written.
  */
 int options_parse(struct options *o, int argc, char *argv[]);

@@ -4,10 +4,11 @@
 #include <locale.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "ask/modes.h"
+#include "base/print.h"
 
 /* A closed standard descriptor would be the number that the socket gets. Another takes its place
  * instead, which can only be used the other way: reading and writing give EBADF, as they should. */
@@ -22,11 +23,12 @@ static bool keep_numbers(void)
 
 static int say(const char *text)
 {
-    if (fputs(text, stdout) < 0 || fflush(stdout) != 0) {
-        (void)fprintf(stderr, "ask: standard output: %m\n");
-        return STATUS_SYSTEM;
-    }
-    return STATUS_OK;
+    int r = print_text(text);
+
+    if (r == 0)
+        return STATUS_OK;
+    (void)fprintf(stderr, "ask: standard output: %s\n", strerror(-r));
+    return STATUS_SYSTEM;
 }
 
 static int ask(const struct options *o)

@@ -69,7 +69,7 @@ class Refused(unittest.TestCase):
             with self.subTest(arguments=arguments):
                 status, out, err = run(*arguments)
                 self.assertEqual((status, out), (USAGE, ""))
-                self.assertRegex(err, "^[^\n]*answerd: " + re.escape(said) + "\n$")
+                self.assertRegex(err, "^answerd: " + re.escape(said) + "\n$")
 
     def test_an_option_is_refused_before_the_configuration_is_read(self):
         self.expect(USAGE, "answerd: --framing=x: not line, length, netstring or chunk",
@@ -128,6 +128,12 @@ class Shown(unittest.TestCase):
             for name in "config listen framing reply workers record check help version".split():
                 self.assertIn("--" + name, out)
             self.assertLessEqual(max(map(len, out.splitlines())), 80)
+
+    def test_what_cannot_be_written(self):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([program(), "--help"], stdout=full, stderr=subprocess.PIPE, check=False)
+        self.assertEqual((done.returncode, done.stderr),
+                         (SYSTEM, b"answerd: standard output: No space left on device\n"))
 
     def test_version(self):
         for option in "-V", "--version":

@@ -3,11 +3,13 @@
 
 import os
 import signal
+import subprocess
 import unittest
 
 import net
 import tap
 from benching import Running, Server, bench, run
+from daemon import program
 
 
 class Errors(unittest.TestCase):
@@ -170,7 +172,7 @@ class Ending(unittest.TestCase):
                 result = run(*options)
                 self.assertEqual(result.returncode, 2, result.stderr)
                 self.assertEqual(result.stdout, "")
-                self.assertRegex(result.stderr, r"\A[^\n]*ask-bench: [^\n]+\n\Z")
+                self.assertRegex(result.stderr, r"\Aask-bench: [^\n]+\n\Z")
 
     def test_help_and_version(self):
         result = run("--help")
@@ -178,7 +180,13 @@ class Ending(unittest.TestCase):
         lines = result.stdout.splitlines()
         self.assertLessEqual(len(lines), 40)
         self.assertLessEqual(max(map(len, lines)), 80)
-        self.assertRegex(run("-V").stdout, r"^answerd \d")
+        self.assertRegex(run("-V").stdout, r"^ask-bench \d")
+
+    def test_help_that_cannot_be_written(self):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([program("ask-bench"), "--help"], stdout=full, stderr=subprocess.PIPE, check=False)
+        self.assertEqual((done.returncode, done.stderr),
+                         (3, b"ask-bench: standard output: No space left on device\n"))
 
 
 if __name__ == "__main__":
