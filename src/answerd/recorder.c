@@ -19,10 +19,12 @@
 #define STRAINED_MS      10
 /* A full journal reports room for one entry as soon as it has read one. Who then sends one entry
  * finds it full again, and the two take turns, at the cost of two thread switches for every
- * message. After so long a few have found room, and even a queue of ten, the kernel's least, has
- * not run dry. */
-#define PAUSE_US        100
-#define REPORT_AFTER_MS 1000 /* a journal that is full for a moment is how a busy one works */
+ * message. So a pause comes first, in which journald reads a part of its queue, but not all of it,
+ * at some 15 µs an entry. How many places the queue has is the most that it ever took at once. */
+#define PAUSE_MIN_US       UINT64_C(100)
+#define PAUSE_MAX_US       UINT64_C(2000)
+#define PAUSE_PER_PLACE_US 4
+#define REPORT_AFTER_MS    1000 /* a journal that is full for a moment is how a busy one works */
 
 void recorder_init(struct recorder *r, const char *name)
 {
@@ -177,6 +179,8 @@ static void hand_over(struct worker *w, struct recorder *r)
     size_t n;
 
     n = sink_flush(&r->sink);
+    if (r->sink.state == SINK_BLOCKED)
+        r->places = MAX(r->places, n);
     if (n > 0) {
         release(w, r, n);
         if (r->troubled_ms > 0 && !r->reported) {
@@ -217,7 +221,10 @@ void recorder_open(struct worker *w, struct recorder *r)
 /* False where it cannot be done: then there is none. */
 static bool pause_begins(struct worker *w, struct recorder *r)
 {
-    static const struct itimerspec once = { .it_value.tv_nsec = PAUSE_US * 1000 };
+    uint64_t us = r->places * PAUSE_PER_PLACE_US;
+    struct itimerspec once = {
+        .it_value.tv_nsec = 1000 * (long)MIN(MAX(us, PAUSE_MIN_US), PAUSE_MAX_US),
+    };
 
     if (r->pause.fd < 0) {
         r->pause.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);

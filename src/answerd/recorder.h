@@ -39,6 +39,7 @@ struct recorder {
     size_t first, n_held; /* in held[]: those not yet released */
     struct source *parked, **parked_tail;
     bool pausing;
+    size_t places;        /* in the journal's queue, as far as is known */
     uint64_t troubled_ms; /* since when the sink takes nothing; 0: it does */
     uint64_t backoff_ms;
     bool reported; /* that it takes nothing */

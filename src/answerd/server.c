@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -410,11 +411,21 @@ static int make_run_id(struct server *s)
     return 0;
 }
 
+/* Has free(3) join small pieces at once, which it otherwise leaves lying apart, and give the end of a heap back to the
+ * system; malloc_trim(3), which the workers call, gives back what lies within, but not the end (mallopt(3)). */
+static void keep_heaps_small(void)
+{
+    (void)mallopt(M_MXFAST, 0);
+    (void)mallopt(M_TRIM_THRESHOLD, 32 * 1024);
+    (void)mallopt(M_TOP_PAD, 32 * 1024);
+}
+
 /* Everything but configuration and listeners. */
 static int start(struct server *s)
 {
     int r;
 
+    keep_heaps_small();
     s->watchdog_ms = service_watchdog_ms() / 4;
     s->watchdog_next_ms = s->watchdog_ms ? now_ms() : TIMER_NEVER;
     s->tick_next_ms = getenv("NOTIFY_SOCKET") ? now_ms() + TICK_MS : TIMER_NEVER;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,9 @@
 #include "answerd/log.h"
 #include "answerd/worker.h"
 #include "base/macros.h"
+
+#define TRIM_ABOVE    ((size_t)256 * 1024)
+#define TRIM_AFTER_MS 1000
 
 /* A source is the first member of what it is part of, so that its kind says how to cast it back. */
 _Static_assert(offsetof(struct connection, source) == 0, "cast in dispatch()");
@@ -163,9 +167,19 @@ static void dispatch(struct worker *w, struct source *s)
     }
 }
 
+static void give_memory_back(struct worker *w)
+{
+    (void)malloc_trim(0);
+    w->memory_peak = w->memory;
+}
+
 /* Which struct a timer is part of follows from where it lies: recorders and acceptors are few. */
 static void run_timer(struct worker *w, struct timer *t)
 {
+    if (t == &w->trim) {
+        give_memory_back(w);
+        return;
+    }
     if (t == &w->journal.retry || t == &w->console.retry) {
         recorder_retry(w, CONTAINER_OF(t, struct recorder, retry));
         return;
@@ -188,6 +202,15 @@ static int timeout(const struct worker *w)
     return next <= now ? 0 : (int)MIN(next - now, UINT64_C(60000));
 }
 
+/* Freed buffers stay with malloc(3) for as long as anything in use lies behind them in its heap. So a while after a burst,
+ * and not after each message that was large, they are given back to the system. */
+static void watch_memory(struct worker *w)
+{
+    w->memory_peak = MAX(w->memory_peak, w->memory);
+    if (w->memory_peak > TRIM_ABOVE && w->memory < w->memory_peak / 4 && !timer_armed(&w->trim))
+        timer_set(&w->wheel, &w->trim, worker_ms(w) + TRIM_AFTER_MS);
+}
+
 static void turn(struct worker *w)
 {
     struct source *s;
@@ -207,6 +230,7 @@ static void turn(struct worker *w)
     recorder_commit(w, &w->journal);
     recorder_commit(w, &w->console);
     free_buried(w);
+    watch_memory(w);
 }
 
 static bool drained(const struct worker *w)

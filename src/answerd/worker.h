@@ -77,6 +77,8 @@ struct worker {
     struct buffer *reply;     /* scratch: replies that need no record */
     struct source *graveyard; /* closed connections, to be freed at the end of the turn */
     size_t memory;            /* bytes in the buffers of all connections */
+    size_t memory_peak;       /* since memory was last given back to the system */
+    struct timer trim;
     bool draining, stopping;
 
     struct source command; /* an eventfd */

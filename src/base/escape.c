@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "base/macros.h"
 
 static const char ellipsis[] = "…";
 
@@ -98,11 +99,23 @@ static size_t escape_one(const uint8_t *text, size_t n, char out[static 4], size
     return size;
 }
 
+/* The bytes at the start of text[n] that are shown as they are: most, in most messages. */
+static size_t plain_run(const uint8_t *text, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && text[i] >= ' ' && text[i] < 0x7f && text[i] != '\\')
+        i++;
+    return i;
+}
+
 size_t escape_text(const uint8_t *text, size_t n, char *out, size_t capacity)
 {
-    size_t written = 0, mark = 0; /* mark: the last place from which an ellipsis still fits */
+    size_t written = plain_run(text, MIN(n, capacity - ELLIPSIS_SIZE));
+    size_t mark = written; /* the last place from which an ellipsis still fits */
 
-    for (size_t i = 0, used; i < n; i += used) {
+    memcpy(out, text, written);
+    for (size_t i = written, used; i < n; i += used) {
         char one[4];
         size_t size = escape_one(text + i, n - i, one, &used);
 

@@ -3,6 +3,7 @@
 
 noinst_LIBRARIES += src/libbase.a
 src_libbase_a_SOURCES =
+src_libbase_a_SOURCES += src/base/format.h
 src_libbase_a_SOURCES += src/base/macros.h
 src_libbase_a_SOURCES += src/base/buffer.c
 src_libbase_a_SOURCES += src/base/buffer.h

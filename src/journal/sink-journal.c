@@ -104,7 +104,7 @@ static ssize_t send_large(int socket_fd, const uint8_t *entry, size_t size)
 
 static ssize_t journal_send(struct sink *s, size_t first, size_t n)
 {
-    struct mmsghdr messages[SEND_AT_ONCE] = { 0 };
+    struct mmsghdr messages[SEND_AT_ONCE];
     struct iovec vectors[SEND_AT_ONCE];
     uint8_t *bytes = buffer_head(s->bytes);
     size_t start = first > 0 ? s->ends[first - 1] : 0, at = start;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/format.h"
 #include "net/address.h"
 #include "net/peer.h"
 
@@ -38,6 +39,24 @@ void peer_init(struct peer *peer, int fd, const struct sockaddr *sa)
     }
 }
 
+/* inet_ntop(3) does this by sprintf(3), which every recorded message would pay for. */
+static size_t format_ipv4(const uint8_t address[static 4], char text[static PEER_TEXT_MAX])
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i < 4; i++) {
+        n += format_u64(address[i], text + n);
+        text[n++] = '.';
+    }
+    text[--n] = '\0';
+    return n;
+}
+
+static bool is_ipv4(const struct peer *peer)
+{
+    return !peer->is_unix && memcmp(peer->address, v4_prefix, sizeof v4_prefix) == 0;
+}
+
 size_t peer_format_address(const struct peer *peer, char text[static PEER_TEXT_MAX])
 {
     if (peer->is_unix) {
@@ -48,30 +67,37 @@ size_t peer_format_address(const struct peer *peer, char text[static PEER_TEXT_M
         memcpy(&uid, peer->address + 8, sizeof uid);
         return (size_t)snprintf(text, PEER_TEXT_MAX, "pid=%d,uid=%u", pid, uid);
     }
-    if (memcmp(peer->address, v4_prefix, sizeof v4_prefix) == 0)
-        (void)inet_ntop(AF_INET, peer->address + 12, text, PEER_TEXT_MAX);
-    else
-        (void)inet_ntop(AF_INET6, peer->address, text, PEER_TEXT_MAX);
+    if (is_ipv4(peer))
+        return format_ipv4(peer->address + 12, text);
+    (void)inet_ntop(AF_INET6, peer->address, text, PEER_TEXT_MAX);
     return strlen(text);
 }
 
 size_t peer_format_port(const struct peer *peer, char text[static PEER_TEXT_MAX])
 {
-    if (peer->is_unix) {
-        text[0] = '\0';
-        return 0;
-    }
-    return (size_t)snprintf(text, PEER_TEXT_MAX, "%u", peer->port);
+    size_t n = peer->is_unix ? 0 : format_u64(peer->port, text);
+
+    text[n] = '\0';
+    return n;
 }
 
 size_t peer_format(const struct peer *peer, char text[static PEER_TEXT_MAX])
 {
-    char address[PEER_TEXT_MAX];
+    size_t n;
 
     if (peer->is_unix)
         return peer_format_address(peer, text);
-    (void)peer_format_address(peer, address);
-    /* An address of 45 characters at most, so that the result fits. */
-    return (size_t)snprintf(text, PEER_TEXT_MAX, strchr(address, ':') ? "[%.45s]:%u" : "%.45s:%u",
-                            address, peer->port);
+    /* The longest is an IPv6 address of 45 characters, which leaves room for the rest. */
+    if (is_ipv4(peer)) {
+        n = format_ipv4(peer->address + 12, text);
+    } else {
+        text[0] = '[';
+        (void)inet_ntop(AF_INET6, peer->address, text + 1, PEER_TEXT_MAX - 1);
+        n = strlen(text);
+        text[n++] = ']';
+    }
+    text[n++] = ':';
+    n += format_u64(peer->port, text + n);
+    text[n] = '\0';
+    return n;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/format.h"
 #include "base/macros.h"
 #include "protocol/session.h"
 
@@ -12,7 +13,14 @@
  * together. */
 static void format_id(char id[static RECORD_ID_MAX], const char *run_id, const struct session *s)
 {
-    (void)snprintf(id, RECORD_ID_MAX, "%s-%" PRIu64 "-%" PRIu64, run_id, s->number, s->seq);
+    size_t n = strnlen(run_id, RUN_ID_MAX);
+
+    memcpy(id, run_id, n);
+    id[n++] = '-';
+    n += format_u64(s->number, id + n);
+    id[n++] = '-';
+    n += format_u64(s->seq, id + n);
+    id[n] = '\0';
 }
 
 int session_rules_prepare(struct session_rules *rules)

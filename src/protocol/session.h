@@ -17,7 +17,8 @@
  * the same bytes.
  */
 
-#define RECORD_ID_MAX 64
+#define RUN_ID_MAX    20
+#define RECORD_ID_MAX 64 /* RUN-CONNECTION-SEQ, with its NUL */
 
 struct session {
     uint64_t number;    /* of the connection, for records and IDs */
@@ -48,7 +49,8 @@ typedef int (*session_record_fn)(void *userdata, const struct record *record, si
 struct session_feed {
     const struct session_rules *rules;
     struct moment now;
-    const char *run_id; /* of this process: makes IDs unique across restarts */
+    const char *
+        run_id; /* of this process, at most RUN_ID_MAX characters: makes IDs unique across restarts */
     const char *peer, *peer_port, *peer_name, *listener; /* as in struct record */
     struct buffer **reply;                               /* replies are appended here */
     size_t reply_limit;       /* stop when *reply has grown to so many bytes */
