@@ -29,6 +29,8 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 # linux/sched.h, sys/mount.h
 CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
+MS_BIND = 0x1000
+MS_MOVE = 0x2000
 MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
 
@@ -61,7 +63,30 @@ def _unshare_mounts():
     if not _unshared:
         _check(LIBC.unshare(CLONE_NEWNS), "cannot unshare the mount namespace")
         _mount("none", "/", None, MS_REC | MS_PRIVATE, None)
+        _leave_chroot()
         _unshared = True
+
+
+def _leave_chroot():
+    """Below a chroot(2), makes its root the mount namespace's.
+
+    Otherwise systemd could make no user namespaces for PrivateUsers= (EPERM of unshare(2)).
+    """
+    cwd, root = os.getcwd(), os.open("/", os.O_PATH | os.O_DIRECTORY)
+    try:
+        with open("/proc/self/ns/mnt", "rb") as ours:
+            # Which puts a process to the root of the namespace, though it be its own (setns(2)).
+            _check(LIBC.setns(ours.fileno(), CLONE_NEWNS), "cannot enter the mount namespace")
+        if not os.path.samestat(os.stat(root), os.stat("/")):
+            os.fchdir(root)
+            path = os.getcwd()
+            _mount(path, path, None, MS_BIND | MS_REC, None)  # only mounts can be moved
+            os.chdir(path)
+            _mount(".", "/", None, MS_MOVE, None)
+            os.chroot(".")
+    finally:
+        os.close(root)
+    os.chdir(cwd)
 
 
 def _control_group_roots():

@@ -218,7 +218,7 @@ class Stop(Case):
     def test_stopping_the_service_keeps_the_port(self):
         system.run("systemctl stop answerd.service")
         self.assertEqual(system.ask(b"back"), b"ok\n")
-        self.assertEqual(system.show("answerd.service", "ActiveState"), "active")
+        net.wait_until(lambda: system.show("answerd.service", "ActiveState") == "active", what="the service to be up")
 
 
 if __name__ == "__main__":
