@@ -7,6 +7,7 @@ import tempfile
 import unittest
 
 import tap
+from daemon import measured
 from life import Life
 from witness import preload
 
@@ -17,6 +18,8 @@ WHILE = 8  # allocations in a row that fail
 @tap.timeout(400)
 class Allocations(unittest.TestCase):
     def setUp(self):
+        if measured():
+            self.skipTest("gcov does not survive it: as the process ends it allocates on its own account")
         self.library = preload(self, "fail-allocation.so")
         directory = tempfile.TemporaryDirectory(prefix="aa", dir="/tmp")
         self.addCleanup(directory.cleanup)

@@ -16,7 +16,7 @@ import threading
 import time
 
 import net
-from daemon import program
+from daemon import sanitized
 
 
 def decode(datagram):
@@ -308,12 +308,6 @@ def preload(test, name):
     if sanitized():
         test.skipTest("a sanitizer has to be the first library of its program")
     return path
-
-
-def sanitized():
-    """Whether the daemon is built with a sanitizer, which keeps freed memory: then its size says nothing."""
-    with open(program(), "rb") as file:
-        return bool(re.search(rb"__(asan|tsan)_init", file.read()))
 
 
 def strace(*options):

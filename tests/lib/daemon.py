@@ -39,6 +39,21 @@ def program(name="answerd"):
     raise FileNotFoundError(f"{name} is not built; set {name.upper()} to the program")
 
 
+def sanitized():
+    """Whether the daemon is built with a sanitizer, which keeps freed memory: then its size says nothing."""
+    return _calls(rb"__(asan|tsan)_init")
+
+
+def measured():
+    """Whether the daemon is built to tell which of its lines were run."""
+    return _calls(rb"__gcov_exit")
+
+
+def _calls(pattern):
+    with open(program(), "rb") as file:
+        return bool(re.search(pattern, file.read()))
+
+
 class Output:
     """The lines that a process wrote to a pipe, read by a thread so that the process never waits for it."""
 

@@ -29,6 +29,7 @@ unit_tests += tests/unit/test-pool
 unit_tests += tests/unit/test-session
 unit_tests += tests/unit/test-sink
 unit_tests += tests/unit/test-socket
+unit_tests += tests/unit/test-system-calls
 unit_tests += tests/unit/test-template
 unit_tests += tests/unit/test-timer
 
@@ -154,6 +155,14 @@ tests_unit_test_sink_LDADD = $(unit_libs)
 tests_unit_test_socket_SOURCES = tests/unit/test-socket.c
 tests_unit_test_socket_CFLAGS = $(unit_cflags)
 tests_unit_test_socket_LDADD = $(unit_libs)
+
+tests_unit_test_system_calls_SOURCES = tests/unit/test-system-calls.c
+tests_unit_test_system_calls_CFLAGS = $(unit_cflags)
+tests_unit_test_system_calls_LDFLAGS = $(AM_LDFLAGS)
+tests_unit_test_system_calls_LDFLAGS += -Wl,--wrap=bind,--wrap=epoll_create1,--wrap=epoll_wait,--wrap=fcntl
+tests_unit_test_system_calls_LDFLAGS += -Wl,--wrap=getsockopt,--wrap=listen,--wrap=memfd_create,--wrap=sendmmsg
+tests_unit_test_system_calls_LDFLAGS += -Wl,--wrap=sendmsg,--wrap=setsockopt,--wrap=socket,--wrap=write
+tests_unit_test_system_calls_LDADD = $(unit_libs)
 
 tests_unit_test_template_SOURCES = tests/unit/test-template.c
 tests_unit_test_template_CFLAGS = $(unit_cflags)

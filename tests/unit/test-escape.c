@@ -112,6 +112,7 @@ START_TEST(every_sequence_of_up_to_three_bytes)
 {
     uint8_t b[8] = { 0 };
 
+    ck_assert_uint_eq(utf8_sequence(b, 0), 0);
     check(b, 0);
     for (unsigned i = 0; i < 0x100; i++) {
         b[0] = (uint8_t)i;

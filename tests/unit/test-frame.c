@@ -276,6 +276,27 @@ START_TEST(names)
 }
 END_TEST
 
+/* Every framing's largest message is complete within what frame_size_max() says. */
+START_TEST(largest_frames)
+{
+    ck_assert_uint_eq(frame_size_max(FRAMING_LINE, 100), 100 + 2);
+    ck_assert_uint_eq(frame_size_max(FRAMING_LENGTH, 100), 100 + 4);
+    ck_assert_uint_ge(frame_size_max(FRAMING_NETSTRING, 100), 100 + 5);
+    ck_assert_uint_eq(frame_size_max(FRAMING_CHUNK, 100), 100);
+}
+END_TEST
+
+/* What four bytes cannot count is not sent with a wrong length. */
+START_TEST(too_long_for_its_header)
+{
+    struct buffer huge = { .capacity = SIZE_MAX, .end = UINT32_MAX + UINT64_C(5) };
+    struct buffer *out = &huge;
+
+    ck_assert_int_eq(frame_end(FRAMING_LENGTH, &out, 0, false), -EMSGSIZE);
+    ck_assert_uint_eq(buffer_size(out), 0);
+}
+END_TEST
+
 START_TEST(frames_as_sent)
 {
     static const struct {
@@ -385,6 +406,8 @@ Suite *test_suite(void)
     tcase_add_test(cases, lines_are_scanned_once);
     tcase_add_test(cases, chunks_are_what_was_read);
     tcase_add_test(cases, names);
+    tcase_add_test(cases, largest_frames);
+    tcase_add_test(cases, too_long_for_its_header);
     tcase_add_test(cases, frames_as_sent);
     tcase_add_test(cases, frames_without_a_payload);
     tcase_add_test(cases, what_is_sent_is_read_back);

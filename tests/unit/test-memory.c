@@ -126,10 +126,18 @@ static int take(void *userdata, const struct record *record, size_t reply_size)
  * is. */
 START_TEST(sessions)
 {
-    static const char stream[] = "one\ntwo\n\nfour\n";
+    static const struct {
+        enum framing framing;
+        const char *bytes;
+        size_t size;
+    } streams[] = {
+        { FRAMING_LINE, "one\ntwo\n\nfour\n", 14 },
+        { FRAMING_LENGTH, "\0\0\0\3one\0\0\0\3two\0\0\0\0\0\0\0\4four", 26 },
+    };
+    const uint8_t *stream = (const uint8_t *)streams[_i].bytes;
     struct template *reply =
         compile("{peer}{listener} {time} {id} {seq} {message} and some more text");
-    const struct session_rules rules = { .framing = FRAMING_LINE,
+    const struct session_rules rules = { .framing = streams[_i].framing,
                                          .reply = reply,
                                          .max_message = 99 };
     _cleanup_(buffer_free) struct buffer *expected = NULL;
@@ -159,8 +167,8 @@ START_TEST(sessions)
         do {
             size_t seq = session.seq, size = buffer_size(replies);
 
-            status = session_feed(&session, &feed, (const uint8_t *)stream + all,
-                                  sizeof stream - 1 - all, true, &scanned, &used, &error);
+            status = session_feed(&session, &feed, stream + all, streams[_i].size - all, true,
+                                  &scanned, &used, &error);
             all += used;
             kept = kept && session.seq >= seq && buffer_size(replies) >= size;
         } while (status == SESSION_NOMEM);
@@ -287,7 +295,7 @@ Suite *test_suite(void)
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, templates);
     tcase_add_test(cases, frames);
-    tcase_add_test(cases, sessions);
+    tcase_add_loop_test(cases, sessions, 0, 2);
     tcase_add_test(cases, prepared_replies);
     tcase_add_test(cases, session_errors);
     tcase_add_test(cases, entries);

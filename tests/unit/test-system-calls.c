@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* System calls fail as the kernel may let them fail: the linker puts the functions below in their
+ * place (ld(1), --wrap) in all that is linked statically. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "journal/sink.h"
+#include "journal/stderr.h"
+#include "net/loop.h"
+#include "net/socket.h"
+#include "runner.h"
+
+static const char *failing; /* NULL: none, or it has happened */
+static unsigned countdown;
+static int failure;
+
+/* The n-th call of that name from now on fails with that errno. */
+static void fail_at(const char *name, unsigned n, int error)
+{
+    failing = name;
+    countdown = n;
+    failure = error;
+}
+
+static bool fails(const char *name)
+{
+    if (!failing || strcmp(name, failing) != 0 || --countdown > 0)
+        return false;
+    failing = NULL;
+    errno = failure;
+    return true;
+}
+
+#define WRAP(type, name, parameters, arguments)                                                    \
+    type __real_##name parameters;                                                                 \
+    type __wrap_##name parameters;                                                                 \
+    type __wrap_##name parameters                                                                  \
+    {                                                                                              \
+        return fails(#name) ? -1 : __real_##name arguments;                                        \
+    }
+
+WRAP(int, socket, (int domain, int type, int protocol), (domain, type, protocol))
+WRAP(int, bind, (int fd, const struct sockaddr *sa, socklen_t n), (fd, sa, n))
+WRAP(int, listen, (int fd, int backlog), (fd, backlog))
+WRAP(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t n),
+     (fd, level, name, value, n))
+WRAP(int, getsockopt, (int fd, int level, int name, void *value, socklen_t *n),
+     (fd, level, name, value, n))
+WRAP(int, epoll_create1, (int flags), (flags))
+WRAP(int, epoll_wait, (int fd, struct epoll_event *events, int n, int ms), (fd, events, n, ms))
+WRAP(int, memfd_create, (const char *name, unsigned flags), (name, flags))
+WRAP(ssize_t, write, (int fd, const void *bytes, size_t n), (fd, bytes, n))
+WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
+WRAP(int, sendmmsg, (int fd, struct mmsghdr *messages, unsigned n, int flags),
+     (fd, messages, n, flags))
+
+int __real_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...)
+{
+    va_list arguments;
+    int value;
+
+    va_start(arguments, command);
+    value = va_arg(arguments, int);
+    va_end(arguments);
+    return fails("fcntl") ? -1 : __real_fcntl(fd, command, value);
+}
+
+static char folder[64], path[96];
+static int journal; /* the socket that stands for journald's */
+static struct sockaddr_any unix_address;
+static const struct sockaddr_any in6_address = { .size = sizeof(struct sockaddr_in6),
+                                                 .sa.sa_family = AF_INET6 };
+
+static void setup(void)
+{
+    struct sockaddr_un *un = (struct sockaddr_un *)&unix_address.sa;
+
+    strcpy(folder, "/tmp/answerd-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/socket", folder);
+    unix_address.size = sizeof *un;
+    un->sun_family = AF_UNIX;
+    strcpy(un->sun_path, path);
+}
+
+static void teardown(void)
+{
+    (void)unlink(path);
+    (void)rmdir(folder);
+}
+
+/* With that call failing so, the listener is refused for that reason, and nothing is left of it. */
+static void check_listen(const struct sockaddr_any *address, const char *name, unsigned n,
+                         int error)
+{
+    int lowest = dup(STDIN_FILENO);
+
+    ck_assert_int_ge(lowest, 0);
+    (void)close(lowest);
+    fail_at(name, n, error);
+    ck_assert_int_eq(socket_listen(address, 1), -error);
+    ck_assert_ptr_null(failing);
+    ck_assert_int_eq(dup(STDIN_FILENO), lowest);
+    (void)close(lowest);
+}
+
+START_TEST(listening)
+{
+    check_listen(&unix_address, "socket", 1, EMFILE);
+    check_listen(&unix_address, "bind", 1, EACCES);
+    check_listen(&unix_address, "listen", 1, EOPNOTSUPP);
+}
+END_TEST
+
+START_TEST(listening_on_ipv6)
+{
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return; /* a machine without IPv6 has nothing to refuse */
+    (void)close(fd);
+    check_listen(&in6_address, "setsockopt", 1, ENOBUFS); /* SO_REUSEADDR */
+    /* Two that listening goes on without, and IPV6_V6ONLY. */
+    check_listen(&in6_address, "setsockopt", 4, ENOBUFS);
+}
+END_TEST
+
+START_TEST(a_stale_socket)
+{
+    int fd = socket_listen(&unix_address, 1);
+
+    ck_assert_int_ge(fd, 0);
+    (void)close(fd);
+    check_listen(&unix_address, "socket", 2, EMFILE);
+    check_listen(&unix_address, "bind", 2, ENOSPC);
+    /* It was there, and is gone when it is looked at. */
+    (void)unlink(path);
+    fail_at("bind", 1, EADDRINUSE);
+    ck_assert_int_eq(socket_listen(&unix_address, 1), -ENOENT);
+}
+END_TEST
+
+START_TEST(what_is_listening)
+{
+    int fd = socket_listen(&unix_address, 1);
+
+    ck_assert_int_ge(fd, 0);
+    for (unsigned n = 1; n <= 2; n++) {
+        fail_at("getsockopt", n, ENOBUFS);
+        ck_assert_int_eq(socket_check_listening(fd), -ENOBUFS);
+    }
+    ck_assert_int_eq(socket_check_listening(fd), 0);
+    (void)close(fd);
+}
+END_TEST
+
+START_TEST(loops)
+{
+    struct loop loop;
+
+    fail_at("epoll_create1", 1, EMFILE);
+    ck_assert_int_eq(loop_init(&loop), -EMFILE);
+    loop_deinit(&loop);
+    ck_assert_int_eq(loop_init(&loop), 0);
+    fail_at("epoll_wait", 1, EINTR);
+    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    fail_at("epoll_wait", 1, EBADF);
+    ck_assert_int_eq(loop_wait(&loop, -1), -EBADF);
+    loop_deinit(&loop);
+}
+END_TEST
+
+static void journal_start(struct sink *sink)
+{
+    journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    ck_assert_int_ge(journal, 0);
+    ck_assert_int_eq(bind(journal, &unix_address.sa, unix_address.size), 0);
+    sink_init_journal(sink, path);
+    ck_assert_int_eq(sink_open(sink), 0);
+}
+
+static void stage(struct sink *sink, size_t size)
+{
+    uint8_t *data = calloc(1, size);
+
+    ck_assert_ptr_nonnull(data);
+    ck_assert_int_eq(sink_stage(sink, &(struct record){ .data = data,
+                                                        .size = size,
+                                                        .id = "id",
+                                                        .peer = "peer",
+                                                        .peer_port = "1",
+                                                        .peer_name = "peer:1",
+                                                        .listener = "default" }),
+                     0);
+    free(data);
+}
+
+/* With that call failing so, the sink is in that state and has kept what was staged; it goes from
+ * there. */
+static void check_flush(struct sink *sink, size_t n, const char *name, int error,
+                        enum sink_state state)
+{
+    fail_at(name, 1, error);
+    ck_assert_uint_eq(sink_flush(sink), 0);
+    ck_assert_ptr_null(failing);
+    ck_assert_int_eq(sink->state, state);
+    ck_assert_uint_eq(sink_waiting(sink), n);
+    if (state == SINK_AWAY) {
+        ck_assert_int_lt(sink->fd, 0);
+        ck_assert_int_eq(sink_open(sink), 0);
+    }
+}
+
+START_TEST(entries)
+{
+    static const int strained[] = { ENOBUFS, ENOMEM, EMFILE, ENFILE, ETOOMANYREFS, ENOSPC };
+    static const int away[] = { ECONNREFUSED, ENOTCONN, EPERM };
+    struct sink sink;
+
+    journal_start(&sink);
+    stage(&sink, 1);
+    stage(&sink, 1);
+    check_flush(&sink, 2, "sendmmsg", EAGAIN, SINK_BLOCKED);
+    for (size_t i = 0; i < ARRAY_SIZE(strained); i++)
+        check_flush(&sink, 2, "sendmmsg", strained[i], SINK_STRAINED);
+    for (size_t i = 0; i < ARRAY_SIZE(away); i++)
+        check_flush(&sink, 2, "sendmmsg", away[i], SINK_AWAY);
+    fail_at("sendmmsg", 1, EINTR);
+    ck_assert_uint_eq(sink_flush(&sink), 2);
+    ck_assert_int_eq(sink.state, SINK_READY);
+    sink_deinit(&sink);
+    (void)close(journal);
+}
+END_TEST
+
+START_TEST(large_entries)
+{
+    uint8_t byte;
+    struct sink sink;
+
+    journal_start(&sink);
+    stage(&sink, 32 << 20);
+    check_flush(&sink, 1, "memfd_create", EMFILE, SINK_STRAINED);
+    check_flush(&sink, 1, "write", ENOSPC, SINK_STRAINED);
+    check_flush(&sink, 1, "fcntl", EBUSY, SINK_AWAY);
+    check_flush(&sink, 1, "sendmsg", EAGAIN, SINK_BLOCKED);
+    check_flush(&sink, 1, "sendmsg", ETOOMANYREFS, SINK_STRAINED);
+    ck_assert_int_lt(recv(journal, &byte, 1, 0), 0);
+    fail_at("write", 1, EINTR);
+    ck_assert_uint_eq(sink_flush(&sink), 1);
+    ck_assert_int_eq(recv(journal, &byte, 1, 0), 0); /* the file comes beside an empty datagram */
+    sink_deinit(&sink);
+    (void)close(journal);
+}
+END_TEST
+
+START_TEST(no_journal)
+{
+    char too_long[200];
+    struct sink sink;
+
+    memset(too_long, 'a', sizeof too_long - 1);
+    too_long[sizeof too_long - 1] = '\0';
+    sink_init_journal(&sink, too_long);
+    ck_assert_int_eq(sink_open(&sink), -ENAMETOOLONG);
+    sink_init_journal(&sink, path);
+    fail_at("socket", 1, EMFILE);
+    ck_assert_int_eq(sink_open(&sink), -EMFILE);
+    ck_assert_int_eq(sink.state, SINK_AWAY);
+    sink_deinit(&sink);
+}
+END_TEST
+
+START_TEST(no_standard_error)
+{
+    int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), fds[2], fd;
+
+    ck_assert_int_ge(saved, 0);
+    (void)close(STDERR_FILENO);
+    fd = stderr_open();
+    ck_assert_int_eq(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+    ck_assert_int_eq(fd, -EBADF);
+
+    /* A pipe that nobody reads cannot be opened for writing: ENXIO, fifo(7). */
+    ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+    (void)close(fds[0]);
+    ck_assert_int_eq(dup2(fds[1], STDERR_FILENO), STDERR_FILENO);
+    fd = stderr_open();
+    ck_assert_int_eq(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+    (void)close(fds[1]);
+    ck_assert_int_ge(fd, 0);
+    ck_assert(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+    ck_assert_int_eq(stderr_write(fd, "x", 1), -EPIPE);
+    (void)close(fd);
+    (void)close(saved);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("system-calls");
+    TCase *cases = tcase_create("system-calls");
+
+    tcase_set_timeout(cases, 60);
+    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_add_test(cases, listening);
+    tcase_add_test(cases, listening_on_ipv6);
+    tcase_add_test(cases, a_stale_socket);
+    tcase_add_test(cases, what_is_listening);
+    tcase_add_test(cases, loops);
+    tcase_add_test(cases, entries);
+    tcase_add_test(cases, large_entries);
+    tcase_add_test(cases, no_journal);
+    tcase_add_test(cases, no_standard_error);
+    suite_add_tcase(suite, cases);
+    return suite;
+}
