@@ -319,7 +319,7 @@ static void progress(struct server *s)
     free_retired(s, false);
     if (s->phase == STARTING)
         ready(s);
-    if (s->reloading)
+    if (s->reloading && s->phase == RUNNING)
         reload_done(s);
     if (s->phase == CLOSING) {
         s->phase = DRAINING;

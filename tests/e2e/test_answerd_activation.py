@@ -207,6 +207,17 @@ class Notifications(unittest.TestCase):
         daemon.expect_exit(0)
         self.assertEqual(daemon.stderr.lines, [], "what a service says goes to the journal")
 
+    def test_a_reload_that_ends_in_a_stop_is_not_ready_again(self):
+        daemon = Daemon(self, ["--listen=127.0.0.1:0"], notify=True, listeners=0)
+        # Both are there when it looks: SIGHUP is taken first, and its workers have done nothing by then.
+        for number in signal.SIGSTOP, signal.SIGHUP, signal.SIGTERM, signal.SIGCONT:
+            daemon.signal(number)
+        daemon.expect_exit(0)
+        said = [key for message in daemon.notify.all() for key in message]
+        self.assertIn("RELOADING", said)
+        self.assertIn("STOPPING", said)
+        self.assertNotIn("READY", said[said.index("STOPPING"):])
+
     def test_status_follows_what_happens(self):
         journal = journald.Journal(self)
         folder = tempfile.mkdtemp(prefix="ad", dir="/tmp")

@@ -131,6 +131,14 @@ class Notify:
                 wanted = key if value is None else f"{key}={value}"
                 raise AssertionError(f"no {wanted} in {timeout} s, only {self.messages[after:]}") from None
 
+    def all(self):
+        """All messages that have come so far."""
+        try:
+            while True:
+                self._receive(0)
+        except (socket.timeout, BlockingIOError):
+            return self.messages
+
     def close(self):
         self._socket.close()
 
