@@ -11,7 +11,6 @@
 #include "answerd/listener.h"
 #include "answerd/log.h"
 #include "answerd/worker.h"
-#include "base/macros.h"
 
 #define ACCEPTS_PER_TURN  64
 #define FAILURES_IN_A_ROW 16

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stdarg.h>
-#include <string.h>
 
 #include "ask-bench/checktcp.h"
 #include "ask-bench/coordinator.h"

@@ -19,7 +19,6 @@
 #include "base/clock.h"
 #include "base/descriptors.h"
 #include "base/macros.h"
-#include "base/parse.h"
 
 #define RESERVED_DESCRIPTORS 64 /* a worker's own: standard streams, epoll, timer … */
 #define TICK_NS              UINT64_C(1000000000)

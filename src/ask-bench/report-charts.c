@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <math.h>
-#include <stdlib.h>
 
 #include "ask-bench/chart.h"
 #include "ask-bench/format.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <limits.h>
-#include <string.h>
 #include <sys/timerfd.h>
 
 #include "ask-bench/client.h"

@@ -8,7 +8,6 @@
 
 #include "ask/editor.h"
 #include "base/buffer.h"
-#include "base/macros.h"
 
 struct editor {
     const char *prompt;

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "ask/pending.h"
-#include "base/macros.h"
 
 #define CAPACITY_MIN 64
 

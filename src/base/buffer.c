@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/buffer.h"
-#include "base/macros.h"
 
 #define CAPACITY_MIN 64
 

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/macros.h"
 #include "base/pool.h"
 
 /* gcc says so by a macro, clang by a feature. */

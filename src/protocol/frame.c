@@ -2,7 +2,6 @@
 #include <ctype.h>
 #include <endian.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 

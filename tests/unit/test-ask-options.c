@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "ask/options.h"

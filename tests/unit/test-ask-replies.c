@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "ask/replies.h"

@@ -8,7 +8,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/macros.h"
 #include "net/peer.h"
 #include "runner.h"
 
