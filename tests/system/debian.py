@@ -53,7 +53,7 @@ def package():
 
 
 def start():
-    """A container in which the package is at /tree/build/deb, and not installed; for setUpModule()."""
+    """A container in which the package is at /answerd-tree/build/deb, and not installed; for setUpModule()."""
     booted.nspawn.require()
     path = package()
     system = booted.start(install=False)
@@ -61,7 +61,7 @@ def start():
     system.run("rm -f /usr/sbin/policy-rc.d")
     # Without this file, man-db does not index all manuals of the machine after each installation.
     system.run("rm -f /var/lib/man-db/auto-update")
-    folder = system.container.path("/tree/build/deb")
+    folder = system.container.path("/answerd-tree/build/deb")
     os.makedirs(folder)
     shutil.copy(path, folder)
     return system

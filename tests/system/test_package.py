@@ -19,7 +19,7 @@ def setUpModule():
     global system
     system = debian.start()
     # The next version is the same but for its number.
-    system.run("mkdir /packages && cd /packages && cp /tree/build/deb/*.deb first.deb && dpkg-deb -R first.deb next && "
+    system.run("mkdir /packages && cd /packages && cp /answerd-tree/build/deb/*.deb first.deb && dpkg-deb -R first.deb next && "
                "sed -i 's/^Version: .*/Version: 99.0-1/' next/DEBIAN/control && dpkg-deb -b next next.deb")
 
 

@@ -32,7 +32,7 @@ def setUpModule():
 
 
 def run(line, **options):
-    return system.run("cd /tree && " + line, **options)
+    return system.run("cd /answerd-tree && " + line, **options)
 
 
 def on_terminal(script):
@@ -82,10 +82,10 @@ class Deploy(unittest.TestCase):
         # Another address than the loopback's, in the container's own network.
         system.run("ip address add 192.0.2.1/32 dev lo")
         self.assertEqual(system.container.status("ask -t 5s 192.0.2.1:8080 refused"), 3)
-        system.container.write("/tree/text", text)
+        system.container.write("/answerd-tree/text", text)
         # The first line says that what is edited is below it.
-        system.container.write("/tree/editor", "#!/bin/sh\nexec sed -i '2r /tree/text' \"$1\"\n", mode=0o755)
-        self.assertEqual(on_terminal("EDITOR=/tree/editor systemctl edit answerd.socket"), 0)
+        system.container.write("/answerd-tree/editor", "#!/bin/sh\nexec sed -i '2r /answerd-tree/text' \"$1\"\n", mode=0o755)
+        self.assertEqual(on_terminal("EDITOR=/answerd-tree/editor systemctl edit answerd.socket"), 0)
         self.assertIn(text.strip(), system.run("systemctl cat answerd.socket"))
         system.run("systemctl restart answerd.socket")
         for host in ("192.0.2.1", "127.0.0.1", "[::1]"):
