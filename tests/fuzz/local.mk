@@ -120,8 +120,13 @@ fuzz: $(fuzz_targets)
 	done; \
 	test -z "$$failed" || { echo "broken:$$failed"; exit 1; }
 else
-# libFuzzer and the sanitizers need a build of their own.
+# libFuzzer and the sanitizers need a build of their own, which cannot be had of sources that are configured themselves:
+# make would take the objects there for its own.
 fuzz:
+	@test ! -f $(top_srcdir)/config.status || { \
+		echo "make fuzz: the source folder itself is configured, so that it cannot be built in a second way:"; \
+		echo "  make distclean; mkdir build; cd build; ../configure; make fuzz"; \
+		exit 1; }
 	@$(MKDIR_P) fuzz-build
 	@test -f fuzz-build/Makefile || { cd fuzz-build && \
 		$(abs_top_srcdir)/configure -q CC=clang CFLAGS='-O1 -g' --enable-sanitizers --enable-fuzzers; }
