@@ -37,7 +37,7 @@ struct reader {
     enum section section;             /* what the line belongs to */
     struct config_listener *listener; /* of SECTION_LISTENER */
     enum record_mode default_record;
-    config_report_fn report;
+    report_fn report;
     void *userdata;
 };
 
@@ -378,7 +378,7 @@ static void apply_overrides(struct reader *r, const struct config_overrides *o)
 }
 
 int config_load(const char *file, const struct config_overrides *overrides,
-                enum record_mode default_record, struct config **ret, config_report_fn report,
+                enum record_mode default_record, struct config **ret, report_fn report,
                 void *userdata)
 {
     struct config *c = calloc(1, sizeof *c);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "answerd/report.h"
 #include "answerd/settings.h"
 
 /*
@@ -33,18 +34,15 @@ struct config_overrides {
     const char *framing, *reply, *workers, *record;
 };
 
-/* Is told each thing that is wrong, as one line: "FILE:LINE: what". */
-typedef void (*config_report_fn)(void *userdata, const char *line);
-
 /*
  * Reads the file (NULL: none) and applies the overrides. Where they and the file say nothing of
  * recording, default_record counts.
  *
- * 0; -EINVAL after at least one report; -ENOMEM, or what opening or reading the file said, also
- * reported.
+ * 0; -EINVAL after at least one report, "FILE:LINE: what" where it stands in the file; -ENOMEM, or
+ * what opening or reading the file said, also reported.
  */
 int config_load(const char *file, const struct config_overrides *overrides,
-                enum record_mode default_record, struct config **ret, config_report_fn report,
+                enum record_mode default_record, struct config **ret, report_fn report,
                 void *userdata);
 void config_free(struct config *c);
 

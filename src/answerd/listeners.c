@@ -14,11 +14,11 @@ static const char *const default_address = "127.0.0.1:8080";
 struct wanting {
     const struct listeners *have;
     struct listeners want;
-    listeners_report_fn report;
+    report_fn report;
     void *userdata;
 };
 
-_printf_(3, 4) static void tell(listeners_report_fn report, void *userdata, const char *format, ...)
+_printf_(3, 4) static void tell(report_fn report, void *userdata, const char *format, ...)
 {
     char line[ADDRESS_TEXT_MAX + 256];
     va_list arguments;
@@ -56,8 +56,8 @@ void listeners_free(struct listeners *ls)
     *ls = (struct listeners){ 0 };
 }
 
-static int adopt_one(struct listeners *ls, const struct service_socket *socket,
-                     listeners_report_fn report, void *userdata)
+static int adopt_one(struct listeners *ls, const struct service_socket *socket, report_fn report,
+                     void *userdata)
 {
     struct listener *l;
     int r;
@@ -81,7 +81,7 @@ static int adopt_one(struct listeners *ls, const struct service_socket *socket,
     return r;
 }
 
-int listeners_adopt(struct listeners *ls, listeners_report_fn report, void *userdata)
+int listeners_adopt(struct listeners *ls, report_fn report, void *userdata)
 {
     struct service_socket *sockets = NULL;
     int n = service_sockets(&sockets), r = 0;
@@ -219,7 +219,7 @@ static int want_configured(struct wanting *w, const struct config *config)
 
 int listeners_want(const struct listeners *have, const struct config *config,
                    const char *const listen[], size_t n_listen, struct listeners *ret,
-                   listeners_report_fn report, void *userdata)
+                   report_fn report, void *userdata)
 {
     struct wanting w = { .have = have, .report = report, .userdata = userdata };
     int r;

@@ -5,6 +5,7 @@
 
 #include "answerd/config.h"
 #include "answerd/listener.h"
+#include "answerd/report.h"
 #include "answerd/worker.h"
 
 /*
@@ -17,11 +18,8 @@ struct listeners {
     size_t n;
 };
 
-/* Is told what is wrong, as one line. */
-typedef void (*listeners_report_fn)(void *userdata, const char *line);
-
 /* Takes the sockets that systemd passed. 0; or a negative errno after a report. */
-int listeners_adopt(struct listeners *ls, listeners_report_fn report, void *userdata);
+int listeners_adopt(struct listeners *ls, report_fn report, void *userdata);
 
 /*
  * What `config` wants, given what there is: *ret holds the passed sockets and those already open
@@ -33,7 +31,7 @@ int listeners_adopt(struct listeners *ls, listeners_report_fn report, void *user
  */
 int listeners_want(const struct listeners *have, const struct config *config,
                    const char *const listen[], size_t n_listen, struct listeners *ret,
-                   listeners_report_fn report, void *userdata);
+                   report_fn report, void *userdata);
 
 /* `have` becomes `want`; listeners that are not wanted any more are put on the list *retired. */
 void listeners_commit(struct listeners *have, struct listeners *want, struct listener **retired);

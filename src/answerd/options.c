@@ -7,7 +7,6 @@
 
 #include "answerd/config.h"
 #include "answerd/options.h"
-#include "base/macros.h"
 #include "base/print.h"
 #include "net/address.h"
 
@@ -120,17 +119,12 @@ static int take_option(struct options *o, int option)
     }
 }
 
-static void say(_unused_ void *userdata, const char *line)
-{
-    (void)fprintf(stderr, "answerd: %s\n", line);
-}
-
 /* A wrong value is an error of usage here, as it is one of configuration in the file: tried without
  * one. */
 static int check_overrides(const struct config_overrides *o)
 {
     struct config *config;
-    int r = config_load(NULL, o, RECORD_NONE, &config, say, NULL);
+    int r = config_load(NULL, o, RECORD_NONE, &config, report_stderr, NULL);
 
     if (r == 0)
         config_free(config);

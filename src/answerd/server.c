@@ -71,11 +71,6 @@ static uint64_t now_ms(void)
     return clock_us(CLOCK_MONOTONIC) / 1000;
 }
 
-static void say(_unused_ void *userdata, const char *line)
-{
-    (void)fprintf(stderr, "answerd: %s\n", line);
-}
-
 /* Where --config says, else the usual place, where there is one. */
 static const char *config_file(const struct options *o)
 {
@@ -99,7 +94,8 @@ static int exit_status(int error)
 int server_check(const struct options *o)
 {
     struct config *config;
-    int r = config_load(config_file(o), &o->overrides, RECORD_JOURNAL, &config, say, NULL);
+    int r =
+        config_load(config_file(o), &o->overrides, RECORD_JOURNAL, &config, report_stderr, NULL);
 
     if (r < 0)
         return exit_status(r);
@@ -473,13 +469,14 @@ int server_run(const struct options *o)
 
     s.shared.journal_path = getenv("ANSWERD_JOURNAL_SOCKET");
     s.default_record = default_record(s.by_hand);
-    r = config_load(s.config_file, &o->overrides, s.default_record, &s.config, say, NULL);
+    r = config_load(s.config_file, &o->overrides, s.default_record, &s.config, report_stderr, NULL);
     if (r < 0)
         return exit_status(r);
     log_open(s.by_hand, s.shared.journal_path);
-    r = listeners_adopt(&s.listeners, say, NULL);
+    r = listeners_adopt(&s.listeners, report_stderr, NULL);
     if (r >= 0)
-        r = listeners_want(&s.listeners, s.config, o->listen, o->n_listen, &want, say, NULL);
+        r = listeners_want(&s.listeners, s.config, o->listen, o->n_listen, &want, report_stderr,
+                           NULL);
     if (r >= 0)
         listeners_commit(&s.listeners, &want, &s.retired);
     status = r == -ESRCH ? EXIT_BAD_CONFIG : EXIT_SYSTEM;

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Is told each thing that is wrong with what a person wrote, as one line. */
+typedef void (*report_fn)(void *userdata, const char *line);
+
+/* Says it on standard error, which needs no userdata. */
+void report_stderr(void *userdata, const char *line);
