@@ -98,13 +98,11 @@ static int append_hex(const struct answer *a, struct buffer **out)
     return buffer_append(out, line, (size_t)n);
 }
 
-/* JSON escapes the controls up to U+001F by itself, but not those from U+0080 to U+009F. */
-static bool has_c1(const uint8_t *text, size_t n)
+/* A terminal gets such an object in ASCII, where JSON escapes all else. */
+static bool needs_ascii(const struct render *how, const struct answer *a)
 {
-    for (size_t i = 0; i + 1 < n; i++)
-        if (text[i] == 0xc2 && text[i + 1] >= 0x80 && text[i + 1] < 0xa0)
-            return true;
-    return false;
+    return how->terminal && (escape_has_wide_controls(a->reply, a->size) ||
+                             escape_has_wide_controls(a->message, a->message_size));
 }
 
 int render_reply(const struct render *how, const struct answer *a, struct buffer **out)
@@ -117,7 +115,7 @@ int render_reply(const struct render *how, const struct answer *a, struct buffer
         r = append_text(how, a, out);
         break;
     case FORM_JSON:
-        r = render_json(a, how->terminal && has_c1(a->reply, a->size), out);
+        r = render_json(a, needs_ascii(how, a), out);
         break;
     case FORM_HEX:
         r = append_hex(a, out);

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/escape.h"
@@ -55,6 +54,18 @@ static bool is_control(uint32_t c)
 {
     return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || c == 0x200e || c == 0x200f ||
            (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+bool escape_has_wide_controls(const uint8_t *text, size_t n)
+{
+    for (size_t i = 0, size; i < n; i += MAX(size, (size_t)1)) {
+        uint32_t c = 0;
+
+        size = decode(text + i, n - i, &c);
+        if (size > 1 && is_control(c))
+            return true;
+    }
+    return false;
 }
 
 static size_t escape_byte(uint8_t byte, char out[static 4])

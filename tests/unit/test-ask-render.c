@@ -61,6 +61,15 @@ static const struct rendering json[] = {
     { { FORM_JSON, FRAMING_LINE, true },
       REPLY("\xc2\x9b"),
       "{\"number\":7,\"message\":\"\\u00E9\",\"reply\":\"\\u009B\",\"bytes\":2,\"rtt_us\":42}\n" },
+    /* U+202E turns the direction of what follows. */
+    { { FORM_JSON, FRAMING_LINE, true },
+      REPLY("\xe2\x80\xae"),
+      "{\"number\":7,\"message\":\"\\u00E9\",\"reply\":\"\\u202E\",\"bytes\":3,\"rtt_us\":42}\n" },
+    /* What is harmless stays readable, beside controls that JSON escapes by itself. */
+    { { FORM_JSON, FRAMING_LINE, true },
+      REPLY("\t\xc3\xa9"),
+      "{\"number\":7,\"message\":\"\xc3\xa9\",\"reply\":\"\\t\xc3\xa9\",\"bytes\":3,\"rtt_us\":42}"
+      "\n" },
 };
 
 static void check(const struct rendering *r)
