@@ -407,8 +407,9 @@ static int make_run_id(struct server *s)
     return 0;
 }
 
-/* Has free(3) join small pieces at once, which it otherwise leaves lying apart, and give the end of a heap back to the
- * system; malloc_trim(3), which the workers call, gives back what lies within, but not the end (mallopt(3)). */
+/* Has free(3) join small pieces at once, which it otherwise leaves lying apart, and give the end of
+ * a heap back to the system; malloc_trim(3), which the workers call, gives back what lies within,
+ * but not the end (mallopt(3)). */
 static void keep_heaps_small(void)
 {
     (void)mallopt(M_MXFAST, 0);

@@ -202,8 +202,9 @@ static int timeout(const struct worker *w)
     return next <= now ? 0 : (int)MIN(next - now, UINT64_C(60000));
 }
 
-/* Freed buffers stay with malloc(3) for as long as anything in use lies behind them in its heap. So a while after a burst,
- * and not after each message that was large, they are given back to the system. */
+/* Freed buffers stay with malloc(3) for as long as anything in use lies behind them in its heap. So
+ * a while after a burst, and not after each message that was large, they are given back to the
+ * system. */
 static void watch_memory(struct worker *w)
 {
     w->memory_peak = MAX(w->memory_peak, w->memory);

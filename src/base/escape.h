@@ -9,8 +9,8 @@
  * forms, surrogates and what lies beyond U+10FFFF are invalid (RFC 3629). */
 size_t utf8_sequence(const uint8_t *text, size_t n);
 
-/* Whether the text has control characters, as below, beyond ASCII: those that JSON does not escape by
- * itself. */
+/* Whether the text has control characters, as below, beyond ASCII: those that JSON does not escape
+ * by itself. */
 bool escape_has_wide_controls(const uint8_t *text, size_t n);
 
 /*

@@ -6,7 +6,8 @@
 #include "base/format.h"
 #include "journal/entry.h"
 
-/* One field as it stands in an entry, for values whose length, below 256, is known when this is compiled. */
+/* One field as it stands in an entry, for values whose length, below 256, is known when this is
+ * compiled. */
 #define CONSTANT_FIELD(name, length, value) name "\n" length "\0\0\0\0\0\0\0" value "\n"
 #define STRING(number)                      STRING_OF(number)
 #define STRING_OF(number)                   #number
@@ -120,8 +121,8 @@ int entry_record(struct buffer **out, const struct record *record)
     uint8_t *p;
     int r;
 
-    /* Room for everything at once: what follows cannot fail. The data are in memory already, so that this cannot
-     * overflow. */
+    /* Room for everything at once: what follows cannot fail. The data are in memory already, so
+     * that this cannot overflow. */
     r = buffer_reserve(out, HEAD_SIZE + RECORD_FIELDS * FIELD_OVERHEAD + strlen(record->peer_name) +
                                 2 + ENTRY_TEXT_MAX + id + peer + port + listener +
                                 2 * FORMAT_U64_MAX + record->size);

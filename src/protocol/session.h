@@ -17,7 +17,7 @@
  * the same bytes.
  */
 
-#define RUN_ID_MAX    20
+#define RUN_ID_MAX    20 /* of run_id, characters: more are left out */
 #define RECORD_ID_MAX 64 /* RUN-CONNECTION-SEQ, with its NUL */
 
 struct session {
@@ -49,8 +49,7 @@ typedef int (*session_record_fn)(void *userdata, const struct record *record, si
 struct session_feed {
     const struct session_rules *rules;
     struct moment now;
-    const char *
-        run_id; /* of this process, at most RUN_ID_MAX characters: makes IDs unique across restarts */
+    const char *run_id; /* of this process: makes IDs unique across restarts */
     const char *peer, *peer_port, *peer_name, *listener; /* as in struct record */
     struct buffer **reply;                               /* replies are appended here */
     size_t reply_limit;       /* stop when *reply has grown to so many bytes */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/format.h"
 #include "base/macros.h"
 #include "protocol/template.h"
 
@@ -199,10 +199,9 @@ static int append_text(struct buffer **out, const char *text)
 
 static int append_u64(struct buffer **out, uint64_t value)
 {
-    char text[24];
-    int n = snprintf(text, sizeof text, "%" PRIu64, value);
+    char text[FORMAT_U64_MAX];
 
-    return buffer_append(out, text, (size_t)n);
+    return buffer_append(out, text, format_u64(value, text));
 }
 
 /* RFC 3339, UTC, with milliseconds. */
