@@ -9,6 +9,7 @@
 
 #include "base/macros.h"
 #include "journal/entry.h"
+#include "journal/sink.h"
 #include "net/address.h"
 #include "protocol/session.h"
 #include "runner.h"
@@ -267,6 +268,58 @@ START_TEST(entries)
 }
 END_TEST
 
+START_TEST(fields)
+{
+    struct buffer *out = NULL;
+
+    fail_at(1);
+    ck_assert_int_eq(entry_field(&out, "NAME", "value", 5), -ENOMEM);
+    ck_assert(has_failed());
+    ck_assert_ptr_null(out);
+    fail_at(1);
+    ck_assert_int_eq(entry_begin(&out, EVENT_MESSAGE), -ENOMEM);
+    ck_assert(has_failed());
+    ck_assert_ptr_null(out);
+}
+END_TEST
+
+/* A record that there is no memory for leaves nothing of itself in the batch. */
+START_TEST(sinks)
+{
+    const struct record record = {
+        .data = (const uint8_t *)"x",
+        .size = 1,
+        .id = "id",
+        .peer = "peer",
+        .peer_port = "1",
+        .peer_name = "peer:1",
+        .listener = "listener",
+    };
+    unsigned n;
+
+    for (n = 1;; n++) {
+        struct sink sink;
+        int r;
+
+        sink_init_stderr(&sink);
+        ck_assert_int_eq(sink_open(&sink), 0);
+        fail_at(n);
+        r = sink_stage(&sink, &record);
+        if (!has_failed()) {
+            sink_deinit(&sink);
+            break;
+        }
+        ck_assert_int_eq(r, -ENOMEM);
+        ck_assert_uint_eq(sink_waiting(&sink), 0);
+        ck_assert_uint_eq(buffer_size(sink.bytes), 0);
+        ck_assert_int_eq(sink_stage(&sink, &record), 0);
+        ck_assert_uint_eq(sink_waiting(&sink), 1);
+        sink_deinit(&sink);
+    }
+    ck_assert_uint_ge(n, 2);
+}
+END_TEST
+
 START_TEST(addresses)
 {
     struct sockaddr_any *all = NULL;
@@ -298,6 +351,8 @@ Suite *test_suite(void)
     tcase_add_test(cases, prepared_replies);
     tcase_add_test(cases, session_errors);
     tcase_add_test(cases, entries);
+    tcase_add_test(cases, fields);
+    tcase_add_test(cases, sinks);
     tcase_add_test(cases, addresses);
     suite_add_tcase(suite, cases);
     return suite;
