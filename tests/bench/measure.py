@@ -46,8 +46,14 @@ def messages(server, connections, pipeline, seconds, message=None, cpus=None, wo
         return server.cpu_ns() - before, result
 
     cpu_few, few = run(f"--messages={connections}")
-    cpu, many = run(f"--duration={int(seconds * 1000)}ms")
-    return ((cpu - cpu_few) / (many["messages"] - few["messages"]) / 1000, many["rate"])
+    # Another process may have had the CPU for all that time: then there is nothing to divide by.
+    for _ in range(3):
+        cpu, many = run(f"--duration={int(seconds * 1000)}ms")
+        more = many["messages"] - few["messages"]
+        if more > few["messages"]:
+            return ((cpu - cpu_few) / more / 1000, many["rate"])
+    raise AssertionError(f"{many['messages']} messages on {connections} connections in {seconds} s: "
+                         f"too few to measure anything\n{server.said()}")
 
 
 def churn(server, seconds, message=None, cpus=None):
