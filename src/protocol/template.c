@@ -200,8 +200,9 @@ static int append_text(struct buffer **out, const char *text)
 static int append_u64(struct buffer **out, uint64_t value)
 {
     char text[FORMAT_U64_MAX];
+    size_t n = format_u64(value, text);
 
-    return buffer_append(out, text, format_u64(value, text));
+    return buffer_append(out, text, n);
 }
 
 /* RFC 3339, UTC, with milliseconds. */
