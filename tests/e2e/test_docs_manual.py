@@ -86,7 +86,9 @@ class Options(unittest.TestCase):
     def test_help_fits_a_screen(self):
         for program in PROGRAMS:
             with self.subTest(program):
-                lines = help_text(program).splitlines()
+                # Where it is installed is not for us to say.
+                text = re.sub(r"/\S*/answerd/answerd\.conf", "/etc/answerd/answerd.conf", help_text(program))
+                lines = text.splitlines()
                 self.assertLessEqual(max(map(len, lines)), SCREEN[1], max(lines, key=len))
                 if program != "ask-bench":
                     self.assertLessEqual(len(lines), SCREEN[0])

@@ -72,7 +72,7 @@ class Install(unittest.TestCase):
         self.make("uninstall", "DESTDIR=" + self.root)
         self.assertEqual(self.files(), {other})
         # Folders that only answerd has a use for go too.
-        self.assertEqual([f for f, _, _ in os.walk(self.root) if "answerd" in os.path.basename(f)], [])
+        self.assertEqual([f for f, _, _ in os.walk(self.root) if os.path.basename(f) == "answerd"], [])
 
 
 if __name__ == "__main__":
