@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <sys/socket.h>
 
 #include "answerd/conversation.h"
 #include "answerd/log.h"
 #include "answerd/output.h"
 #include "answerd/worker.h"
 #include "base/macros.h"
+#include "net/socket.h"
 
 /* So many messages keep a flooder from holding up others for more than a few hundred microseconds;
  * one that is written down costs some ten times as much as one that is not. */
@@ -190,7 +190,7 @@ static bool receive(struct worker *w, struct connection *c)
         want = MIN(want, c->settings->rules.max_message + 1);
     else
         want = MIN(want, MAX(c->settings->output_limit, (size_t)READ_MIN));
-    n = recv(c->source.fd, w->scratch, want, 0);
+    n = socket_recv(c->source.fd, w->scratch, want);
     if (n < 0 && errno == EINTR)
         return true;
     if (n < 0 && errno == EAGAIN) {

@@ -7,6 +7,7 @@
 
 #include "answerd/output.h"
 #include "answerd/worker.h"
+#include "net/socket.h"
 
 bool connection_keep(struct worker *w, struct buffer **b, const uint8_t *bytes, size_t n)
 {
@@ -53,7 +54,7 @@ static size_t transmit_now(struct worker *w, struct connection *c, const uint8_t
     size_t sent = 0;
 
     while (sent < n && c->source.ready & READY_OUT) {
-        ssize_t r = send(c->source.fd, bytes + sent, n - sent, MSG_NOSIGNAL);
+        ssize_t r = socket_send(c->source.fd, bytes + sent, n - sent);
 
         if (r >= 0) {
             sent += (size_t)r;

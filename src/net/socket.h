@@ -2,6 +2,8 @@
 #pragma once
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "net/address.h"
 
@@ -22,6 +24,21 @@ void socket_set_nodelay(int fd);
 /* Keepalive on, likewise inherited: a peer that lost its power or its network is found out some
  * day, even where nothing is ever sent to it. */
 void socket_set_keepalive(int fd);
+
+/*
+ * recv(2) and send(2), without SIGPIPE, on a non-blocking socket: the number of bytes, or -1 with errno. Those of libc
+ * are cancellation points, for which a process with threads pays two locked instructions each (pthreads(7)); nobody is
+ * cancelled here, and these two are what a message costs.
+ */
+static inline ssize_t socket_recv(int fd, void *bytes, size_t n)
+{
+    return syscall(SYS_recvfrom, fd, bytes, n, 0, NULL, NULL);
+}
+
+static inline ssize_t socket_send(int fd, const void *bytes, size_t n)
+{
+    return syscall(SYS_sendto, fd, bytes, n, MSG_NOSIGNAL, NULL, 0);
+}
 
 /* 0 if fd is a listening stream socket; -ENOTSOCK, -ESOCKTNOSUPPORT (not a stream), -EINVAL (not
  * listening), or what the kernel said. */
