@@ -134,14 +134,16 @@ class Bench:
                      answerd=measure.journal_answerd(n, self.load_cpus, self.server_cpus))
 
     def workers(self, rounds):
-        """One worker and two, each with the load on the same two CPUs."""
+        """One worker and two, each with the load on the same two CPUs. The load has as many processes as
+        there are workers: one alone could not keep two busy, and a worker that sleeps between two messages
+        pays for its waking."""
         both = self.server_cpus | self.load_cpus
         for number in range(rounds):
             self.say(f"workers, round {number + 1} of {rounds}")
             for n in (1, 2):
                 command = servers.answerd_command("--record=none", f"--workers={n}")
                 with servers.Server(command, cpus=both) as server:
-                    cpu, rate = measure.messages(server, 50, 1, self.sizes.seconds, cpus=both)
+                    cpu, rate = measure.messages(server, 50, 1, self.sizes.seconds, cpus=both, workers=n)
                     self.add("workers", **{f"{n}": cpu, f"{n} rate": rate})
 
 
