@@ -113,25 +113,32 @@ static int entry_build(struct buffer **out, enum event event, const struct log_c
     return field(out, "ANSWERD_CONNECTION", value);
 }
 
-static void write_journal(enum event event, const struct log_connection *about, const char *text)
+static bool write_journal(enum event event, const struct log_connection *about, const char *text)
 {
     _cleanup_(buffer_free) struct buffer *entry = NULL;
 
-    if (entry_build(&entry, event, about, text) < 0)
-        return;
-    (void)sendto(target.fd, buffer_head(entry), buffer_size(entry), MSG_DONTWAIT | MSG_NOSIGNAL,
-                 (const struct sockaddr *)&target.journal, sizeof target.journal);
+    return entry_build(&entry, event, about, text) >= 0 &&
+           sendto(target.fd, buffer_head(entry), buffer_size(entry), MSG_DONTWAIT | MSG_NOSIGNAL,
+                  (const struct sockaddr *)&target.journal, sizeof target.journal) >= 0;
 }
 
-static void write_stderr(const char *text)
+static bool write_stderr(const char *text)
 {
     char line[LINE_MAX_SIZE + 16];
     int n = snprintf(line, sizeof line, "answerd: %s\n", text);
 
-    (void)stderr_write(target.fd, line, MIN((size_t)n, sizeof line - 1));
+    return stderr_write(target.fd, line, MIN((size_t)n, sizeof line - 1)) >= 0;
 }
 
-_printf_(3, 0) static void vlog(enum event event, const struct log_connection *about,
+/* It does not count as written after all. Of what single peers bring about, trying once a second is
+ * enough. */
+static void take_back(enum event event, unsigned left_out)
+{
+    atomic_store(&limits[event].last_us, 0);
+    atomic_fetch_add(&limits[event].left_out, left_out);
+}
+
+_printf_(3, 0) static bool vlog(enum event event, const struct log_connection *about,
                                 const char *format, va_list arguments)
 {
     char text[LINE_MAX_SIZE];
@@ -139,7 +146,7 @@ _printf_(3, 0) static void vlog(enum event event, const struct log_connection *a
     size_t n;
 
     if (target.fd < 0 || !admitted(event, &left_out))
-        return;
+        return true;
     n = 0;
     if (about) {
         n = peer_format(about->peer, text);
@@ -149,19 +156,22 @@ _printf_(3, 0) static void vlog(enum event event, const struct log_connection *a
     n = strlen(text);
     if (left_out > 0)
         (void)snprintf(text + n, sizeof text - n, " (and %u more like this)", left_out);
-    if (target.by_hand)
-        write_stderr(text);
-    else
-        write_journal(event, about, text);
+    if (target.by_hand ? write_stderr(text) : write_journal(event, about, text))
+        return true;
+    if (!about)
+        take_back(event, left_out);
+    return false;
 }
 
-void log_event(enum event event, const char *format, ...)
+bool log_event(enum event event, const char *format, ...)
 {
     va_list arguments;
+    bool written;
 
     va_start(arguments, format);
-    vlog(event, NULL, format, arguments);
+    written = vlog(event, NULL, format, arguments);
     va_end(arguments);
+    return written;
 }
 
 void log_connection_event(enum event event, const struct log_connection *about, const char *format,
@@ -170,6 +180,6 @@ void log_connection_event(enum event event, const struct log_connection *about, 
     va_list arguments;
 
     va_start(arguments, format);
-    vlog(event, about, format, arguments);
+    (void)vlog(event, about, format, arguments);
     va_end(arguments);
 }

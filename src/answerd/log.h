@@ -22,7 +22,8 @@
 void log_open(bool by_hand, const char *journal_path);
 void log_close(void);
 
-_printf_(2, 3) void log_event(enum event event, const char *format, ...);
+/* False where it could not be written now, the journal being full or away; it may be tried again. */
+_printf_(2, 3) bool log_event(enum event event, const char *format, ...);
 
 /* About one connection: the entry carries its peer, number and listener. */
 struct log_connection {

@@ -16,6 +16,7 @@
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS   1000
 #define STRAINED_MS      10
+#define TELL_AGAIN_MS    100
 /* A full journal reports room for one entry as soon as it has read one. Who then sends one entry
  * finds it full again, and the two take turns, at the cost of two thread switches for every
  * message. So a pause comes first, in which journald reads a part of its queue, but not all of it,
@@ -124,7 +125,21 @@ static void trouble_begins(struct worker *w, struct recorder *r)
     if (r->troubled_ms > 0)
         return;
     r->troubled_ms = MAX(worker_ms(w), UINT64_C(1));
+    timer_cancel(&r->retry);
     atomic_fetch_add(&w->waiting, 1);
+}
+
+/* A journal that has just taken what waited is as good as full, and may have no room for the log's
+ * word on it. */
+static void tell_of_the_end(struct worker *w, struct recorder *r)
+{
+    if (r->untold_ms == 0)
+        return;
+    if (log_event(EVENT_JOURNAL_BACK, "the %s takes records again, after %.1f s", r->name,
+                  (double)r->untold_ms / 1000))
+        r->untold_ms = 0;
+    else
+        timer_set(&w->wheel, &r->retry, worker_ms(w) + TELL_AGAIN_MS);
 }
 
 static void trouble_ends(struct worker *w, struct recorder *r)
@@ -132,13 +147,13 @@ static void trouble_ends(struct worker *w, struct recorder *r)
     if (r->troubled_ms == 0)
         return;
     if (r->reported)
-        log_event(EVENT_JOURNAL_BACK, "the %s takes records again, after %.1f s", r->name,
-                  (double)(worker_ms(w) - r->troubled_ms) / 1000);
+        r->untold_ms = MAX(worker_ms(w) - r->troubled_ms, UINT64_C(1));
     r->troubled_ms = 0;
     r->reported = false;
     r->backoff_ms = BACKOFF_FIRST_MS;
     atomic_fetch_sub(&w->waiting, 1);
     timer_cancel(&r->retry);
+    tell_of_the_end(w, r);
 }
 
 /* What the sink's state asks for. */
@@ -257,6 +272,7 @@ void recorder_retry(struct worker *w, struct recorder *r)
 {
     switch (r->sink.state) {
     case SINK_READY:
+        tell_of_the_end(w, r);
         return;
     case SINK_BLOCKED:
         r->reported = true;

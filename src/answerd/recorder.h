@@ -41,6 +41,8 @@ struct recorder {
     bool pausing;
     size_t places;        /* in the journal's queue, as far as is known */
     uint64_t troubled_ms; /* since when the sink takes nothing; 0: it does */
+    uint64_t
+        untold_ms; /* how long a trouble was that is over, and that the log does not tell of yet */
     uint64_t backoff_ms;
     bool reported; /* that it takes nothing */
     const char *name;

@@ -82,7 +82,7 @@ struct source *loop_next(struct loop *l)
     if (!s)
         return NULL;
     l->turn = s->next;
-    /* The one after this is looked at as soon as a system call or two are made: have it at hand by then. */
+    /* The one after this is looked at as soon as a system call or two are made. */
     __builtin_prefetch(l->turn, 1);
     s->next = NULL;
     s->queued = false;

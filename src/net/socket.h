@@ -26,9 +26,9 @@ void socket_set_nodelay(int fd);
 void socket_set_keepalive(int fd);
 
 /*
- * recv(2) and send(2), without SIGPIPE, on a non-blocking socket: the number of bytes, or -1 with errno. Those of libc
- * are cancellation points, for which a process with threads pays two locked instructions each (pthreads(7)); nobody is
- * cancelled here, and these two are what a message costs.
+ * recv(2) and send(2), without SIGPIPE, on a non-blocking socket: the number of bytes, or -1 with
+ * errno. Those of libc are cancellation points, for which a process with threads pays two locked
+ * instructions each (pthreads(7)). Nobody is cancelled here, and a message costs these two calls.
  */
 static inline ssize_t socket_recv(int fd, void *bytes, size_t n)
 {
