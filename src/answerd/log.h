@@ -22,7 +22,7 @@
 void log_open(bool by_hand, const char *journal_path);
 void log_close(void);
 
-/* False where it could not be written now, the journal being full or away; it may be tried again. */
+/* False where it could not be written now, the journal being full or away; try it again then. */
 _printf_(2, 3) bool log_event(enum event event, const char *format, ...);
 
 /* About one connection: the entry carries its peer, number and listener. */

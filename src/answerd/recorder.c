@@ -153,7 +153,6 @@ static void trouble_ends(struct worker *w, struct recorder *r)
     r->backoff_ms = BACKOFF_FIRST_MS;
     atomic_fetch_sub(&w->waiting, 1);
     timer_cancel(&r->retry);
-    tell_of_the_end(w, r);
 }
 
 /* What the sink's state asks for. */
@@ -164,6 +163,7 @@ static void follow_up(struct worker *w, struct recorder *r)
     switch (r->sink.state) {
     case SINK_READY:
         trouble_ends(w, r);
+        tell_of_the_end(w, r);
         unpark_all(w, r);
         return;
     case SINK_BLOCKED:
