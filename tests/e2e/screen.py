@@ -177,6 +177,13 @@ class Terminal:
     def cursor(self):
         return self.screen.row, self.screen.column
 
+    def expect_cursor(self, place):
+        """Reads until the cursor is there: it may come to its place after the text has."""
+        deadline = time.monotonic() + DEADLINE
+        while self.cursor() != place:
+            if time.monotonic() > deadline or not self._read(deadline - time.monotonic()):
+                raise AssertionError(f"the cursor is at {self.cursor()} and not at {place}")
+
     def wait(self):
         """Reads to the end of the output; the exit status, negative for a signal."""
         deadline = time.monotonic() + DEADLINE
