@@ -17,10 +17,14 @@
 #define BACKOFF_MAX_MS   1000
 #define STRAINED_MS      10
 #define TELL_AGAIN_MS    100
-/* A full journal reports room for one entry as soon as it has read one. Who then sends one entry
- * finds it full again, and the two take turns, at the cost of two thread switches for every
- * message. So a pause comes first, in which journald reads a part of its queue, but not all of it,
- * at some 15 µs an entry. How many places the queue has is the most that it ever took at once. */
+/* A full journal is not waited for by its socket's edge. Whoever sleeps in epoll_wait(2) with that
+ * socket registered is woken with every single entry that journald reads (unix(7): the sender's
+ * unix_write_space(), the queue's peer_wait), and it is journald that pays: waking a thread on
+ * another CPU takes it a seventh of what an entry costs altogether. So the socket is not in the loop
+ * while journald works. A pause comes instead, in which journald reads a part of its queue, but not
+ * all of it, at some 15 µs an entry; how many places the queue has is the most that it ever took at
+ * once. Only when a pause made no room, since journald stands still, is the socket registered, for
+ * one edge. EPOLL_CTL_ADD reports room that there is already, so that none is missed. */
 #define PAUSE_MIN_US       UINT64_C(100)
 #define PAUSE_MAX_US       UINT64_C(2000)
 #define PAUSE_PER_PLACE_US 4
@@ -155,11 +159,52 @@ static void trouble_ends(struct worker *w, struct recorder *r)
     timer_cancel(&r->retry);
 }
 
-/* What the sink's state asks for. */
-static void follow_up(struct worker *w, struct recorder *r)
+/* False where it cannot be done. */
+static bool pause_begins(struct worker *w, struct recorder *r)
+{
+    uint64_t us = r->places * PAUSE_PER_PLACE_US;
+    struct itimerspec once = {
+        .it_value.tv_nsec = 1000 * (long)MIN(MAX(us, PAUSE_MIN_US), PAUSE_MAX_US),
+    };
+
+    if (r->pause.fd < 0) {
+        r->pause.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+        if (r->pause.fd >= 0 && loop_add(&w->loop, &r->pause, EPOLLIN) < 0)
+            r->pause.fd = close_fd(r->pause.fd);
+    }
+    return r->pause.fd >= 0 && timerfd_settime(r->pause.fd, 0, &once, NULL) == 0;
+}
+
+/* For one edge; false where it cannot be done. A regular file cannot be waited for, and need not be:
+ * it never blocks (epoll_ctl(2), EPERM). */
+static bool watch_begins(struct worker *w, struct recorder *r)
+{
+    r->source.fd = r->sink.fd;
+    return loop_add(&w->loop, &r->source, EPOLLOUT) == 0;
+}
+
+/* n: how many records the sink took before it was full. */
+static void wait_for_room(struct worker *w, struct recorder *r, enum recorder_wait before, size_t n)
 {
     uint64_t now = worker_ms(w);
 
+    if ((n > 0 || before != WAIT_PAUSE) && pause_begins(w, r))
+        r->wait = WAIT_PAUSE;
+    else if (watch_begins(w, r))
+        r->wait = WAIT_ROOM;
+    else
+        timer_set(&w->wheel, &r->retry, now + STRAINED_MS);
+    if (!r->reported && !timer_armed(&r->retry))
+        timer_set(&w->wheel, &r->retry, now + REPORT_AFTER_MS);
+}
+
+/* What the sink's state asks for, now that it has taken n records more. */
+static void follow_up(struct worker *w, struct recorder *r, size_t n)
+{
+    enum recorder_wait before = r->wait;
+    uint64_t now = worker_ms(w);
+
+    r->wait = WAIT_NOTHING;
     switch (r->sink.state) {
     case SINK_READY:
         trouble_ends(w, r);
@@ -168,9 +213,7 @@ static void follow_up(struct worker *w, struct recorder *r)
         return;
     case SINK_BLOCKED:
         trouble_begins(w, r);
-        /* An edge will come; the timer is only there to report if it does not. */
-        if (!r->reported && !timer_armed(&r->retry))
-            timer_set(&w->wheel, &r->retry, now + REPORT_AFTER_MS);
+        wait_for_room(w, r, before, n);
         return;
     case SINK_STRAINED:
         trouble_begins(w, r);
@@ -202,7 +245,7 @@ static void hand_over(struct worker *w, struct recorder *r)
             timer_cancel(&r->retry);
         }
     }
-    follow_up(w, r);
+    follow_up(w, r, n);
 }
 
 void recorder_commit(struct worker *w, struct recorder *r)
@@ -216,46 +259,19 @@ void recorder_open(struct worker *w, struct recorder *r)
 {
     int error = sink_open(&r->sink);
 
-    if (error == 0) {
-        r->source.fd = r->sink.fd;
-        r->source.ready = READY_OUT;
-        error = loop_add(&w->loop, &r->source, EPOLLOUT);
-        /* A regular file cannot be waited for, and need not be: it never blocks (epoll_ctl(2),
-         * EPERM). */
-        if (error < 0 && error != -EPERM) {
-            sink_close(&r->sink);
-        } else if (r->sink.n_staged > 0) {
-            hand_over(w, r);
-            return;
-        }
-    }
-    follow_up(w, r);
-}
-
-/* False where it cannot be done: then there is none. */
-static bool pause_begins(struct worker *w, struct recorder *r)
-{
-    uint64_t us = r->places * PAUSE_PER_PLACE_US;
-    struct itimerspec once = {
-        .it_value.tv_nsec = 1000 * (long)MIN(MAX(us, PAUSE_MIN_US), PAUSE_MAX_US),
-    };
-
-    if (r->pause.fd < 0) {
-        r->pause.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-        if (r->pause.fd >= 0 && loop_add(&w->loop, &r->pause, EPOLLIN) < 0)
-            r->pause.fd = close_fd(r->pause.fd);
-    }
-    return r->pause.fd >= 0 && timerfd_settime(r->pause.fd, 0, &once, NULL) == 0;
+    if (error == 0 && r->sink.n_staged > 0)
+        hand_over(w, r);
+    else
+        follow_up(w, r, 0);
 }
 
 void recorder_dispatch(struct worker *w, struct recorder *r)
 {
     r->source.ready = 0;
-    if (r->sink.fd < 0 || r->sink.n_staged == 0 || r->pausing)
+    if (r->wait != WAIT_ROOM)
         return;
-    r->pausing = r->sink.state == SINK_BLOCKED && pause_begins(w, r);
-    if (!r->pausing)
-        hand_over(w, r);
+    loop_remove(&w->loop, &r->source);
+    hand_over(w, r);
 }
 
 void recorder_resume(struct worker *w, struct recorder *r)
@@ -264,8 +280,20 @@ void recorder_resume(struct worker *w, struct recorder *r)
 
     (void)!read(r->pause.fd, &expirations, sizeof expirations);
     r->pause.ready = 0;
-    r->pausing = false;
-    hand_over(w, r);
+    if (r->wait == WAIT_PAUSE)
+        hand_over(w, r);
+}
+
+static void report_blocked(struct worker *w, struct recorder *r)
+{
+    uint64_t ms = worker_ms(w) - r->troubled_ms;
+
+    if (r->reported || ms < REPORT_AFTER_MS)
+        return;
+    r->reported = true;
+    log_event(EVENT_JOURNAL_BLOCKED,
+              "the %s has taken nothing for %.1f s: replies wait, and reading stops", r->name,
+              (double)ms / 1000);
 }
 
 void recorder_retry(struct worker *w, struct recorder *r)
@@ -275,10 +303,9 @@ void recorder_retry(struct worker *w, struct recorder *r)
         tell_of_the_end(w, r);
         return;
     case SINK_BLOCKED:
-        r->reported = true;
-        log_event(EVENT_JOURNAL_BLOCKED,
-                  "the %s has taken nothing for %.1f s: replies wait, and reading stops", r->name,
-                  (double)(worker_ms(w) - r->troubled_ms) / 1000);
+        report_blocked(w, r);
+        if (r->wait == WAIT_NOTHING)
+            hand_over(w, r);
         return;
     case SINK_STRAINED:
         hand_over(w, r);

@@ -21,6 +21,13 @@ struct worker;
  * the whole batch is gone.
  */
 
+/* What a recorder waits for whose sink is full. */
+enum recorder_wait {
+    WAIT_NOTHING,
+    WAIT_PAUSE, /* the timerfd: the sink is at work */
+    WAIT_ROOM,  /* the sink's edge: it stands still */
+};
+
 /* One staged record's reply. */
 struct held_reply {
     struct connection *connection;
@@ -28,8 +35,8 @@ struct held_reply {
 };
 
 struct recorder {
-    struct source source; /* the sink's descriptor; first, see worker.c */
-    struct source pause;  /* a timerfd; see recorder.c */
+    struct source source; /* the sink's descriptor, in WAIT_ROOM only; first, see worker.c */
+    struct source pause;  /* a timerfd */
     struct timer retry;
     struct sink sink;
     struct buffer *replies; /* of held[], in order */
@@ -38,7 +45,7 @@ struct recorder {
     struct held_reply held[SINK_BATCH_MAX];
     size_t first, n_held; /* in held[]: those not yet released */
     struct source *parked, **parked_tail;
-    bool pausing;
+    enum recorder_wait wait;
     size_t places;        /* in the journal's queue, as far as is known */
     uint64_t troubled_ms; /* since when the sink takes nothing; 0: it does */
     uint64_t

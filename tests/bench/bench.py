@@ -16,6 +16,7 @@ import os
 import resource
 import statistics
 import sys
+import tempfile
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -128,10 +129,13 @@ class Bench:
         except unittest.SkipTest as reason:
             self.missing["journal"] = str(reason)
             return
-        for number in range(rounds):
-            self.say(f"journal, round {number + 1} of {rounds}")
-            self.add("journal", flood=measure.journal_flood(n, self.load_cpus, self.server_cpus),
-                     answerd=measure.journal_answerd(n, self.load_cpus, self.server_cpus))
+        with tempfile.NamedTemporaryFile(prefix="answerd-entries") as entries:
+            measure.journal_capture(n, entries.name)
+            for number in range(rounds):
+                self.say(f"journal, round {number + 1} of {rounds}")
+                cpus = self.load_cpus, self.server_cpus
+                self.add("journal", flood=measure.journal_flood(n, entries.name, *cpus),
+                         answerd=measure.journal_answerd(n, *cpus))
 
     def workers(self, rounds):
         """One worker and two, each with the load on the same two CPUs. The load has as many processes as

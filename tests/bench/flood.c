@@ -1,25 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * flood SOCKET N: hands N entries to a journald as fast as that takes them, and does nothing else:
- * what answerd's recording is measured against. They are the entries that answerd writes for N
- * messages over 50 connections, no two alike, so that journald has as much to store for each. It
- * waits for room by poll(2), which speaks of the journal's queue only on a connected socket.
+ * flood SOCKET FILE: hands the entries in FILE to a journald as fast as that takes them, and does
+ * nothing else: what answerd's recording is measured against. They are entries that answerd wrote,
+ * each behind its size (a uint32_t in this machine's byte order), so that journald has the same to
+ * do for both.
+ *
+ * When the journal's queue is full it sleeps for as long as journald takes to read a part of it. By
+ * poll(2) it would be woken with every entry that is read, at journald's cost, and be no measure of
+ * how much journald can take.
  */
 #include <errno.h>
-#include <inttypes.h>
-#include <poll.h>
+#include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
 
-#include "base/clock.h"
-#include "base/parse.h"
-#include "journal/entry.h"
-
-#define CONNECTIONS 50
-#define BATCH       64
+#define BATCH              64
+#define PAUSE_PER_PLACE_NS 4000
 
 static void die(const char *what)
 {
@@ -43,87 +47,78 @@ static int connect_journal(const char *path)
     return fd;
 }
 
-static void append_entry(struct buffer **out, uint64_t number)
+/* The file's bytes, in memory before anything is measured. */
+static uint8_t *load(const char *path, size_t *ret_size)
 {
-    static const char message[] = "0123456789abcdef";
-    uint64_t connection = 1 + number % CONNECTIONS, seq = 1 + number / CONNECTIONS;
-    char id[64], port[8], name[32];
-    struct record record = {
-        .data = (const uint8_t *)message,
-        .size = strlen(message),
-        .id = id,
-        .peer = "127.0.0.1",
-        .peer_port = port,
-        .peer_name = name,
-        .listener = "default",
-        .connection = connection,
-        .seq = seq,
-    };
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    uint8_t *bytes;
 
-    (void)snprintf(id, sizeof id, "%016" PRIx64 "-%" PRIu64 "-%" PRIu64,
-                   UINT64_C(0x5eed5eed5eed5eed), connection, seq);
-    (void)snprintf(port, sizeof port, "%" PRIu64, 40000 + connection);
-    (void)snprintf(name, sizeof name, "127.0.0.1:%s", port);
-    if (entry_record(out, &record) < 0)
-        die("entry_record");
+    if (fd < 0 || fstat(fd, &st) < 0)
+        die(path);
+    bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+    if (bytes == MAP_FAILED)
+        die(path);
+    (void)close(fd);
+    *ret_size = (size_t)st.st_size;
+    return bytes;
+}
+
+/* most: the largest number that the journal ever took at once. */
+static void pause_a_while(unsigned most)
+{
+    (void)nanosleep(&(struct timespec){ .tv_nsec = (most + 1L) * PAUSE_PER_PLACE_NS }, NULL);
 }
 
 static void send_batch(int fd, struct mmsghdr *messages, unsigned n)
 {
-    struct pollfd room = { .fd = fd, .events = POLLOUT };
+    static unsigned most, at_once;
 
     for (unsigned sent = 0; sent < n;) {
         int r = sendmmsg(fd, messages + sent, n - sent, MSG_NOSIGNAL);
 
-        if (r >= 0)
+        if (r >= 0) {
             sent += (unsigned)r;
-        else if (errno == EAGAIN)
-            (void)poll(&room, 1, -1);
-        else if (errno != EINTR)
+            at_once += (unsigned)r;
+        } else if (errno == EAGAIN) {
+            most = at_once > most ? at_once : most;
+            at_once = 0;
+            pause_a_while(most);
+        } else if (errno != EINTR) {
             die("sendmmsg");
+        }
     }
 }
 
-static void flood(int fd, uint64_t total)
+static void flood(int fd, uint8_t *bytes, size_t size)
 {
     struct mmsghdr messages[BATCH];
     struct iovec vectors[BATCH];
-    struct buffer *bytes = NULL;
+    uint32_t entry;
 
-    for (uint64_t at = 0; at < total;) {
-        size_t ends[BATCH];
+    for (size_t at = 0; at < size;) {
         unsigned n = 0;
 
-        buffer_clear(bytes);
-        for (; n < BATCH && at < total; at++, n++) {
-            append_entry(&bytes, at);
-            ends[n] = buffer_size(bytes);
-        }
-        for (unsigned i = 0; i < n; i++) {
-            size_t start = i > 0 ? ends[i - 1] : 0;
-
-            vectors[i] = (struct iovec){ buffer_head(bytes) + start, ends[i] - start };
-            messages[i].msg_hdr = (struct msghdr){ .msg_iov = &vectors[i], .msg_iovlen = 1 };
+        for (; n < BATCH && at < size; n++, at += entry) {
+            memcpy(&entry, bytes + at, sizeof entry);
+            at += sizeof entry;
+            vectors[n] = (struct iovec){ bytes + at, entry };
+            messages[n].msg_hdr = (struct msghdr){ .msg_iov = &vectors[n], .msg_iovlen = 1 };
         }
         send_batch(fd, messages, n);
     }
-    buffer_free(&bytes);
 }
 
 int main(int argc, char **argv)
 {
-    uint64_t total, start;
-    double seconds;
-    int fd;
+    uint8_t *bytes;
+    size_t size;
 
-    if (argc != 3 || parse_u64(argv[2], &total) < 0) {
-        (void)fputs("usage: flood SOCKET N\n", stderr);
+    if (argc != 3) {
+        (void)fputs("usage: flood SOCKET FILE\n", stderr);
         return EXIT_FAILURE;
     }
-    fd = connect_journal(argv[1]);
-    start = clock_ns(CLOCK_MONOTONIC);
-    flood(fd, total);
-    seconds = (double)(clock_ns(CLOCK_MONOTONIC) - start) / 1e9;
-    (void)printf("%.0f\n", (double)total / seconds);
+    bytes = load(argv[2], &size);
+    flood(connect_journal(argv[1]), bytes, size);
     return EXIT_SUCCESS;
 }

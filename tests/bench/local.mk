@@ -9,7 +9,6 @@ check_PROGRAMS += $(bench_tools)
 tests_bench_floor_SOURCES = tests/bench/floor.c
 
 tests_bench_flood_SOURCES = tests/bench/flood.c
-tests_bench_flood_LDADD = src/libjournal.a src/libbase.a
 
 EXTRA_DIST += tests/bench/bench.py
 EXTRA_DIST += tests/bench/measure.py

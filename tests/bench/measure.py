@@ -9,7 +9,9 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -126,20 +128,29 @@ CLONE_NEWNET = 0x40000000
 QUEUE = 512  # datagrams: what systemd, as PID 1, sets net.unix.max_dgram_qlen to
 
 
+def queue_as_booted():
+    """Gives the sockets that this thread makes from now on the queue that they have where systemd booted
+    the machine: its length is a network namespace's, and a socket's from when it is made (unix(7)). Where
+    this is not allowed it stays what it is."""
+    if ctypes.CDLL(None).unshare(CLONE_NEWNET) == 0:
+        with open("/proc/sys/net/unix/max_dgram_qlen", "w", encoding="ascii") as length:
+            length.write(str(QUEUE))
+
+
+def in_new_thread(function):
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(function).result()
+
+
 class Journal(journald.Journal):
-    """A journald on CPUs of its own, its queue as long as on a machine that systemd has booted."""
+    """A journald on CPUs of its own."""
 
     def create_socket(self):
-        # The length is a network namespace's, and a socket's from when it is made (unix(7)): a thread in
-        # a new one makes it, where this is allowed, and leaves the machine's own setting alone.
-        with concurrent.futures.ThreadPoolExecutor(1) as thread:
-            thread.submit(self._create_socket).result()
+        def create():
+            queue_as_booted()
+            super(Journal, self).create_socket()
 
-    def _create_socket(self):
-        if ctypes.CDLL(None).unshare(CLONE_NEWNET) == 0:
-            with open("/proc/sys/net/unix/max_dgram_qlen", "w", encoding="ascii") as length:
-                length.write(str(QUEUE))
-        super().create_socket()
+        in_new_thread(create)
 
     def __init__(self, cpus):
         super().__init__()
@@ -153,13 +164,41 @@ class Journal(journald.Journal):
         self.close()
 
 
-def journal_flood(n, cpus, journal_cpus):
-    """Entries/s that a journald takes from a bare flood of n of them."""
+def journal_capture(n, path):
+    """Writes the entries to a file that answerd makes of n messages, in the form that flood reads."""
+
+    def receive(sock):
+        with open(path, "wb") as file:
+            for _ in range(n):
+                entry = sock.recv(1 << 16)
+                file.write(len(entry).to_bytes(4, sys.byteorder) + entry)
+
+    with tempfile.TemporaryDirectory(prefix="aj", dir="/tmp") as folder, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock, \
+            concurrent.futures.ThreadPoolExecutor(1) as thread:
+        sock.settimeout(60)
+        sock.bind(os.path.join(folder, "socket"))
+        with answerd_recording(sock.getsockname()) as server:
+            received = thread.submit(receive, sock)
+            journal_load(server, n)
+            received.result()
+
+
+def answerd_recording(socket_path, cpus=None):
+    return servers.Server(servers.answerd_command("--record=journal", "--workers=1"), cpus=cpus,
+                          env={"ANSWERD_JOURNAL_SOCKET": socket_path})
+
+
+def journal_load(server, n, cpus=None):
+    load(server, "--connections=50", "--pipeline=16", f"--messages={n}", "--workers=1", cpus=cpus)
+
+
+def journal_flood(n, entries, cpus, journal_cpus):
+    """Entries/s that a journald takes from a bare flood of those n."""
     with Journal(journal_cpus) as journal:
         begun = time.monotonic()
-        subprocess.run([servers.tool("flood"), journal.socket_path, str(n)], check=True,
-                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                       preexec_fn=lambda: os.sched_setaffinity(0, cpus))
+        subprocess.run([servers.tool("flood"), journal.socket_path, entries], check=True,
+                       stdin=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, cpus))
         journal.sync()
         seconds = time.monotonic() - begun
         kept(journal, n)
@@ -168,14 +207,11 @@ def journal_flood(n, cpus, journal_cpus):
 
 def journal_answerd(n, cpus, journal_cpus):
     """Messages/s that answerd records in a like journald and answers, n of them."""
-    with Journal(journal_cpus) as journal:
-        environment = {"ANSWERD_JOURNAL_SOCKET": journal.socket_path}
-        command = servers.answerd_command("--record=journal", "--workers=1")
-        with servers.Server(command, cpus=cpus, env=environment) as server:
-            begun = time.monotonic()
-            load(server, "--connections=50", "--pipeline=16", f"--messages={n}", "--workers=1", cpus=cpus)
-            journal.sync()
-            seconds = time.monotonic() - begun
+    with Journal(journal_cpus) as journal, answerd_recording(journal.socket_path, cpus) as server:
+        begun = time.monotonic()
+        journal_load(server, n, cpus)
+        journal.sync()
+        seconds = time.monotonic() - begun
         kept(journal, n)
     return n / seconds
 
