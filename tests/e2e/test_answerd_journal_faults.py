@@ -57,6 +57,22 @@ class JournalFaults(Faults):
         load.check(self.entries(load))
         self.daemon.stop()
 
+    def test_a_journal_that_works_is_not_watched(self):
+        """It would have to wake its watcher with every entry that it reads. One that stands still is watched."""
+        daemon = Daemon(self, OPTIONS + ["--workers=1"], journal=self.journal)
+        with daemon.connect() as sock:
+            sock.sendall(b"one\n")
+            self.assertEqual(net.recv_line(sock), b"ok\n")
+            idle = net.watched_sockets(daemon.pid)
+            self.assertEqual(len(idle), 2, "the listener and the connection")
+            self.journal.pause()
+            sock.sendall(b"more\n" * 2000)
+            full = net.wait_until(lambda: net.watched_sockets(daemon.pid) - idle, what="the journal's to be watched")
+            self.assertEqual(len(full), 1)
+            self.journal.resume()
+            self.assertEqual(net.recv_exactly(sock, 3 * 2000), b"ok\n" * 2000)
+            net.wait_until(lambda: net.watched_sockets(daemon.pid) == idle, what="it to be watched no more")
+
     def test_journald_killed_while_stopped(self):
         """What its queue holds is kept by the socket, which systemd (here: the test) holds.
 

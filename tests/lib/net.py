@@ -147,6 +147,16 @@ def socket_count(pid):
     return count
 
 
+def watched_sockets(pid):
+    """The sockets, by their names in /proc/PID/fd, that a process has in an epoll set (proc(5), fdinfo)."""
+    found = set()
+    for name in os.listdir(f"/proc/{pid}/fdinfo"):
+        with open(f"/proc/{pid}/fdinfo/{name}", encoding="ascii") as info:
+            watched = [line.split()[1] for line in info if line.startswith("tfd:")]
+        found |= {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in watched}
+    return {link for link in found if link.startswith("socket:")}
+
+
 def status_kib(pid, field):
     """A line of /proc/PID/status that is in kB, such as VmRSS, RssAnon or VmHWM."""
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
