@@ -148,7 +148,7 @@ static bool nothing_to_settle(const struct connection *c)
     return connection_state(c) == CONNECTION_OPEN && !c->in && !c->out && c->n_held == 0 &&
            !(c->flags & ~(CONNECTION_COUNTED | CONNECTION_ANSWERED)) &&
            !(c->source.ready & READY_ERR) &&
-           (timer_armed(&c->timer) || c->settings->idle_ms == TIMER_NEVER);
+           (c->settings->idle_ms == TIMER_NEVER || timer_armed(&c->timer));
 }
 
 /* The one place that decides what comes next. */
@@ -197,7 +197,8 @@ void connection_dispatch(struct worker *w, struct connection *c)
         return;
     }
     unpark(w, c);
-    connection_flush(w, c);
+    if (c->out)
+        connection_flush(w, c);
     if (connection_state(c) == CONNECTION_OPEN)
         connection_converse(w, c);
     else if (connection_state(c) == CONNECTION_LINGERING)

@@ -46,17 +46,19 @@ enum {
     CONNECTION_PARKED = 1 << 6,   /* waits for the recorder */
 };
 
+/* What every message touches comes first: with many connections each begins with its lines gone from
+ * the processor's cache. */
 struct connection {
     struct source source; /* first, see worker.c; .state is an enum connection_state */
-    struct timer timer;   /* of all deadlines the nearest, or earlier: see deadline() */
     struct settings *settings;
     struct buffer *in;  /* .stamp: when its first byte came, ms */
     struct buffer *out; /* .stamp: when the peer last took something, ms; .scanned: see output.c */
-    struct session session;
     uint64_t active_ms; /* when the last message was complete; LINGERING: when that began */
-    uint16_t n_held;    /* replies that wait for their records: SINK_BATCH_MAX at the most */
-    struct peer peer;
+    struct session session;
+    uint16_t n_held; /* replies that wait for their records: SINK_BATCH_MAX at the most */
     uint8_t flags;
+    struct peer peer;
+    struct timer timer; /* of all deadlines the nearest, or earlier: see deadline() */
 };
 
 /* What an idle client costs, but for a share of the pool's chunk: with hundreds of thousands of

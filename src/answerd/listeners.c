@@ -59,7 +59,7 @@ void listeners_free(struct listeners *ls)
 static int adopt_one(struct listeners *ls, const struct service_socket *socket, report_fn report,
                      void *userdata)
 {
-    struct listener *l;
+    struct listener *l = NULL;
     int r;
 
     r = listener_adopt(socket->fd, socket->name, &l);

@@ -3,6 +3,7 @@
 
 sbin_PROGRAMS += answerd
 answerd_SOURCES = src/answerd/main.c
+answerd_LDFLAGS = $(ANSWERD_LDFLAGS)
 answerd_LDADD = $(answerd_libs)
 
 noinst_LIBRARIES += src/libanswerd.a

@@ -114,8 +114,6 @@ void connection_flush(struct worker *w, struct connection *c)
 {
     size_t sent;
 
-    if (!c->out)
-        return;
     sent = transmit_now(w, c, buffer_head(c->out), buffer_size(c->out));
     if (connection_state(c) == CONNECTION_CLOSED || sent == 0)
         return;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "answerd/address-limit.h"
+#include "protocol/session.h"
 
 struct worker;
 
@@ -14,7 +15,8 @@ struct worker;
  * and never between a message and its reply.
  */
 struct shared {
-    char run_id[17]; /* 64 random bits in hexadecimal: makes record IDs unique across restarts */
+    /* 64 random bits in hexadecimal: makes record IDs unique across restarts. */
+    char run_id[RUN_ID_MAX + 1];
     const char *journal_path; /* NULL: journald's own socket */
     bool show; /* a person sits at standard error: show there what goes to the journal */
     struct worker **workers;

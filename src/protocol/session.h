@@ -17,12 +17,12 @@
  * the same bytes.
  */
 
-#define RUN_ID_MAX    20 /* of run_id, characters: more are left out */
+#define RUN_ID_MAX    16 /* of run_id, characters: more are left out */
 #define RECORD_ID_MAX 64 /* RUN-CONNECTION-SEQ, with its NUL */
 
 struct session {
-    uint64_t number;    /* of the connection, for records and IDs */
     uint64_t seq;       /* of the last message */
+    uint64_t number;    /* of the connection, for records and IDs */
     uint64_t earned_ns; /* rate limit: the time up to which this peer has used up its share */
 };
 

@@ -5,13 +5,14 @@
     make bench
     tests/bench/bench.py [--quick] [--rounds=N] [--only=NAME,…] [--output=FILE]
 
-Each server runs alone, on one CPU, and ask-bench on another. In a round every server does every piece of work
-once, so that whatever else the machine does meanwhile meets all of them; the table has the medians of all
+Servers run on one CPU, and ask-bench on another. A round starts all anew, and they take turns at each piece
+of work, so that whatever else the machine does meanwhile meets all of them; the table has the medians of all
 rounds, and their ratios to the floor's. CPU is what the server's threads used, user and system, of the
 scheduler's own account in ns.
 """
 
 import argparse
+import contextlib
 import os
 import resource
 import statistics
@@ -26,13 +27,14 @@ import journald
 import measure
 import servers
 import table
+import turns
 
 
 class Sizes:
     """How much of everything."""
 
     def __init__(self, quick):
-        self.seconds = 0.1 if quick else 0.5
+        self.turns, self.seconds = (1, 0.1) if quick else (2, 0.15)
         self.many = 100 if quick else 1000
         self.idle = 200 if quick else 15000
         self.crowd = 200 if quick else 10000
@@ -68,38 +70,38 @@ class Bench:
         print(text, file=sys.stderr, flush=True)
 
     def work(self):
-        """Every piece of work that all servers do: (name, what does it)."""
-        s = self.sizes
-
-        def messages(name, connections, pipeline):
-            def run(server, message):
-                cpu, rate = measure.messages(server, connections, pipeline, s.seconds, message, self.load_cpus)
-                return {name: cpu, name + " rate": rate}
-            return name, run
-
-        def churn(server, message):
-            cpu, rate = measure.churn(server, s.seconds, message, self.load_cpus)
-            return {"churn": cpu, "churn rate": rate}
-
-        return [messages("50", 50, 1), messages("1000", s.many, 1), messages("pipeline", 50, 16), ("churn", churn)]
+        """Every piece of work that all servers do: (name, connections, ask-bench's options)."""
+        return [("50", 50, []), ("1000", self.sizes.many, []), ("pipeline", 50, ["--pipeline=16"]),
+                ("churn", 50, ["--churn"])]
 
     def compare(self, rounds):
-        """The interleaved rounds: within one, server after server for each piece of work."""
         for number in range(rounds):
             self.say(f"round {number + 1} of {rounds}")
-            for _, run in self.work():
-                for c in self.contenders:
-                    self.with_server(c, run)
+            for name, connections, options in self.work():
+                self.piece(name, connections, ["--workers=1", *options])
 
-    def with_server(self, contender, run):
+    def piece(self, name, connections, options):
+        """One piece of work, by all servers in turns."""
+        with contextlib.ExitStack() as stack:
+            rows, loads = [], []
+            for c in self.contenders:
+                server = self.start(c, stack)
+                if server:
+                    rows.append(c.name)
+                    loads.append(turns.Load(server, c.message, options, connections, self.load_cpus))
+            for row, (cpu, rate) in zip(rows, turns.take(loads, self.sizes.turns, self.sizes.seconds)):
+                self.add(row, **{name: cpu, name + " rate": rate})
+
+    def start(self, contender, stack):
+        """The running server, or None where there is none."""
         if contender.name in self.missing:
-            return
+            return None
         try:
-            with contender.start(self.server_cpus) as server:
-                self.add(contender.name, **run(server, contender.message))
+            return stack.enter_context(contender.start(self.server_cpus))
         except servers.Missing as reason:
             self.missing[contender.name] = str(reason)
             self.say(f"{contender.name}: skipped: {reason}")
+            return None
 
     def memory(self):
         self.say(f"memory of {self.sizes.idle} idle connections")
@@ -107,12 +109,12 @@ class Bench:
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
-        def run(server, message):
-            idle, burst = measure.idle_memory(server, self.sizes.idle, message)
-            return {"idle": idle, "burst": burst}
-
         for c in self.contenders:
-            self.with_server(c, run)
+            with contextlib.ExitStack() as stack:
+                server = self.start(c, stack)
+                if server:
+                    idle, burst = measure.idle_memory(server, self.sizes.idle, c.message)
+                    self.add(c.name, idle=idle, burst=burst)
 
     def instructions(self):
         self.say("user instructions per message")
@@ -144,18 +146,21 @@ class Bench:
         both = self.server_cpus | self.load_cpus
         for number in range(rounds):
             self.say(f"workers, round {number + 1} of {rounds}")
-            for n in (1, 2):
-                command = servers.answerd_command("--record=none", f"--workers={n}")
-                with servers.Server(command, cpus=both) as server:
-                    cpu, rate = measure.messages(server, 50, 1, self.sizes.seconds, cpus=both, workers=n)
-                    self.add("workers", **{f"{n}": cpu, f"{n} rate": rate})
+            with contextlib.ExitStack() as stack:
+                loads = []
+                for n in (1, 2):
+                    command = servers.answerd_command("--record=none", f"--workers={n}")
+                    server = stack.enter_context(servers.Server(command, cpus=both))
+                    loads.append(turns.Load(server, None, [f"--workers={n}"], 50, both))
+                (one, _), (two, _) = turns.take(loads, self.sizes.turns, self.sizes.seconds)
+                self.add("workers", **{"1": one, "2": two})
 
 
 def options():
     parser = argparse.ArgumentParser(description="Compare answerd with other servers.")
     parser.add_argument("--quick", action="store_true",
                         help="one tiny round, to see that everything works; its figures mean nothing")
-    parser.add_argument("--rounds", type=int, default=11, metavar="N",
+    parser.add_argument("--rounds", type=int, default=21, metavar="N",
                         help="how often everything is measured (%(default)s)")
     parser.add_argument("--only", help="these servers alone, such as floor,answerd")
     parser.add_argument("--parts", default="compare,memory,instructions,journal,workers",

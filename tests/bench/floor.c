@@ -9,12 +9,19 @@
  * than asked for has emptied a TCP socket unless the stream has ended (epoll(7)); close(2) takes a
  * socket out of the epoll set. So a message costs one recv(), one send() and its share of an
  * epoll_wait(), and a connection accept4(), epoll_ctl(), the recv() that sees its end, and close().
+ *
+ * With --thread it has a second thread, which does nothing. In a process of one thread a system call
+ * borrows the open file from the table of descriptors; where threads share that table, it has to
+ * count the reference up and down, in a cache line of the file's own (fdget() in the kernel's
+ * fs/file.c). What this costs is the share of every server with threads.
  */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -82,11 +89,22 @@ static int listen_on_loopback(void)
     return fd;
 }
 
-int main(void)
+static void *idle(void *unused)
+{
+    (void)pause();
+    return unused;
+}
+
+int main(int argc, char **argv)
 {
     static struct epoll_event events[256];
     struct rlimit limit;
+    pthread_t thread;
     int listener;
+
+    if (argc == 2 && strcmp(argv[1], "--thread") == 0 &&
+        pthread_create(&thread, NULL, idle, NULL) != 0)
+        die("pthread_create");
 
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;

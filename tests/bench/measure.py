@@ -21,11 +21,15 @@ import net
 import servers
 
 
+def load_command(server, *options, message=None):
+    """ask-bench against a server. It prints its result as JSON."""
+    return [daemon.program("ask-bench"), *options, *([f"--message={message}"] if message else []), "--json=-",
+            server.address]
+
+
 def load(server, *options, message=None, cpus=None, check=True):
     """Runs ask-bench against a server and returns its result; every error is one of the bench."""
-    command = [daemon.program("ask-bench"), *options, "--json=-", server.address]
-    if message:
-        command.append(f"--message={message}")
+    command = load_command(server, *options, message=message)
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, check=False,
                           preexec_fn=lambda: os.sched_setaffinity(0, cpus or os.sched_getaffinity(0)))
@@ -35,35 +39,6 @@ def load(server, *options, message=None, cpus=None, check=True):
     if check and result["errors"]:
         raise AssertionError(f"{' '.join(command)}: {result['errors']}\n{server.said()}")
     return result
-
-
-def messages(server, connections, pipeline, seconds, message=None, cpus=None, workers=1):
-    """(CPU µs per message, messages/s). A first run of one message for each connection is taken off,
-    so that connecting does not count."""
-    common = [f"--connections={connections}", f"--pipeline={pipeline}", f"--workers={workers}"]
-
-    def run(*options):
-        before = server.cpu_ns()
-        result = load(server, *common, *options, message=message, cpus=cpus)["achieved"]
-        return server.cpu_ns() - before, result
-
-    cpu_few, few = run(f"--messages={connections}")
-    # Another process may have had the CPU for all that time: then there is nothing to divide by.
-    for _ in range(3):
-        cpu, many = run(f"--duration={int(seconds * 1000)}ms")
-        more = many["messages"] - few["messages"]
-        if more > few["messages"]:
-            return ((cpu - cpu_few) / more / 1000, many["rate"])
-    raise AssertionError(f"{many['messages']} messages on {connections} connections in {seconds} s: "
-                         f"too few to measure anything\n{server.said()}")
-
-
-def churn(server, seconds, message=None, cpus=None):
-    """(CPU µs per connection, connections/s), where each lives for one message."""
-    before = server.cpu_ns()
-    achieved = load(server, "--connections=50", "--churn", "--workers=1",
-                    f"--duration={int(seconds * 1000)}ms", message=message, cpus=cpus)["achieved"]
-    return (server.cpu_ns() - before) / achieved["connects"] / 1000, achieved["rate"]
 
 
 def answered(sock):

@@ -133,6 +133,10 @@ def start_floor(cpus):
     return Server([tool("floor")], cpus=cpus)
 
 
+def start_threaded_floor(cpus):
+    return Server([tool("floor"), "--thread"], cpus=cpus)
+
+
 def start_redis(cpus):
     port = free_port()
     return Server([installed("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "",
@@ -168,6 +172,7 @@ FLOOR = Contender("floor", start_floor)
 ANSWERD = Contender("answerd", start_answerd)
 ALL = [
     FLOOR,
+    Contender("floor, threaded", start_threaded_floor),
     ANSWERD,
     Contender("redis", start_redis, "PING"),
     Contender("memcached", start_memcached, "mn"),

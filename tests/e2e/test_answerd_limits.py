@@ -257,8 +257,12 @@ class Times(Limits):
         daemon.stop()
 
     def test_write_timeout_spares_the_slow(self):
-        """Who takes a little now and then is not cut off, though the kernel has no room to report yet."""
-        daemon = self.daemon("WriteTimeout=500ms\nOutputLimit=64K\nReply={message}\n"
+        """Who takes a little now and then is not cut off, though the kernel has no room to report yet.
+
+        A window that was shut opens again only when the receiver's buffer has room for a segment as large
+        as those that came, which on loopback may be all of it: some reads in a row can go unseen.
+        """
+        daemon = self.daemon("WriteTimeout=1500ms\nOutputLimit=64K\nReply={message}\n"
                              "[Listener clock]\nListen=127.0.0.1:0\nRateLimit=5", "Workers=1", listeners=2)
         clock = self.connect(daemon, 1)
         clock.sendall(b"x\n" * 20)  # five replies at once, then one every 200 ms

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Servers that do the same piece of work by turns of a fraction of a second.
+
+Every server has a load of its own, and all loads but one are stopped. What else a machine does, and how
+fast a virtual one is at the moment, changes within seconds: in turns as short as these all meet the same.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import daemon
+import measure
+import net
+import servers
+
+LONGEST = 300     # seconds: a load that nobody ends ends by itself
+BEGINNING = 0.02  # seconds, before the first turn
+AT_WORK_NS = 2000000
+
+
+class Load:
+    """An ask-bench at work on one server, in turns, and what the server has used for it."""
+
+    def __init__(self, server, message, options, connections, cpus):
+        """Connects, and stops it. options: ask-bench's, beside connections; with --churn it begins at once."""
+        self._server = server
+        self._churn = "--churn" in options
+        self._few = self._cpu_few = 0
+        options = [f"--connections={connections}", *options]
+        if not self._churn:
+            # Connecting and closing is not to count: a run that does little else is taken off.
+            before = server.cpu_ns()
+            achieved = measure.load(server, *options, f"--messages={connections}", message=message, cpus=cpus)["achieved"]
+            self._few, self._cpu_few = achieved["messages"], server.cpu_ns() - before
+            net.wait_until(lambda: net.socket_count(server.pid) < connections, what="the few to be closed")
+        self._cpu_before = server.cpu_ns()
+        self._stopped = 0.0  # for so many seconds in all
+        # In a process group of its own, to be stopped with its workers; dead with whoever started it.
+        self._process = subprocess.Popen(
+            [sys.executable, "-SE", servers.ACTIVATE, "",
+             *measure.load_command(server, *options, f"--duration={LONGEST}s", f"--timeout={LONGEST}s", message=message)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, cpus))
+        # Until all are there and it begins to ask, which is when ask-bench's clock starts.
+        if self._churn:
+            net.wait_until(lambda: server.cpu_ns() - self._cpu_before > AT_WORK_NS, interval=0.001, what="some work")
+        else:
+            net.wait_until(lambda: net.socket_count(server.pid) > connections, interval=0.001,
+                           what=f"{connections} connections")
+        time.sleep(BEGINNING)
+        self._stop()
+
+    def _stop(self):
+        os.killpg(self._process.pid, signal.SIGSTOP)
+        self._stopped -= time.monotonic()
+
+    def _go(self):
+        self._stopped += time.monotonic()
+        os.killpg(self._process.pid, signal.SIGCONT)
+
+    def turn(self, seconds):
+        self._go()
+        time.sleep(seconds)
+        self._stop()
+
+    def finish(self):
+        """Ends the load. (CPU µs per message, or with --churn per connection; how many of them a second)."""
+        self._process.send_signal(signal.SIGINT)
+        self._go()
+        out, err = self._process.communicate(timeout=60)
+        result = json.loads(out) if self._process.returncode == 0 else None
+        if not result or result["errors"]:
+            raise AssertionError(f"ask-bench: {err.decode()} {result and result['errors']}\n{self._server.said()}")
+        achieved = result["achieved"]
+        cpu = self._server.cpu_ns() - self._cpu_before - self._cpu_few
+        n = achieved["connects" if self._churn else "messages"]
+        if n <= 2 * self._few:
+            raise AssertionError(f"{n} in all turns: too few to measure anything\n{self._server.said()}")
+        return cpu / (n - self._few) / 1000, n / (achieved["seconds"] - self._stopped)
+
+    def close(self):
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.communicate()
+
+
+def take(loads, turns, seconds):
+    """So many turns of each. What each load's finish() says, in their order."""
+    with contextlib.ExitStack() as stack:
+        for load in loads:
+            stack.callback(load.close)
+        for number in range(turns):
+            # Another one first each time, so that none always follows the same other.
+            first = number % len(loads)
+            for load in loads[first:] + loads[:first]:
+                load.turn(seconds)
+        return [load.finish() for load in loads]
