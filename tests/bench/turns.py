@@ -32,12 +32,13 @@ class Load:
         self._churn = "--churn" in options
         self._few = self._cpu_few = 0
         options = [f"--connections={connections}", *options]
+        self._idle = net.socket_count(server.pid)
         if not self._churn:
             # Connecting and closing is not to count: a run that does little else is taken off.
             before = server.cpu_ns()
             achieved = measure.load(server, *options, f"--messages={connections}", message=message, cpus=cpus)["achieved"]
+            self._wait_idle()
             self._few, self._cpu_few = achieved["messages"], server.cpu_ns() - before
-            net.wait_until(lambda: net.socket_count(server.pid) < connections, what="the few to be closed")
         self._cpu_before = server.cpu_ns()
         self._stopped = 0.0  # for so many seconds in all
         # In a process group of its own, to be stopped with its workers; dead with whoever started it.
@@ -50,10 +51,13 @@ class Load:
         if self._churn:
             net.wait_until(lambda: server.cpu_ns() - self._cpu_before > AT_WORK_NS, interval=0.001, what="some work")
         else:
-            net.wait_until(lambda: net.socket_count(server.pid) > connections, interval=0.001,
+            net.wait_until(lambda: net.socket_count(server.pid) >= self._idle + connections, interval=0.001,
                            what=f"{connections} connections")
         time.sleep(BEGINNING)
         self._stop()
+
+    def _wait_idle(self):
+        net.wait_until(lambda: net.socket_count(self._server.pid) <= self._idle, what="all connections to be closed")
 
     def _stop(self):
         os.killpg(self._process.pid, signal.SIGSTOP)
@@ -77,6 +81,7 @@ class Load:
         if not result or result["errors"]:
             raise AssertionError(f"ask-bench: {err.decode()} {result and result['errors']}\n{self._server.said()}")
         achieved = result["achieved"]
+        self._wait_idle()
         cpu = self._server.cpu_ns() - self._cpu_before - self._cpu_few
         n = achieved["connects" if self._churn else "messages"]
         if n <= 2 * self._few:
