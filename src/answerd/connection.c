@@ -14,6 +14,12 @@
 
 #define LINGER_MS 2000
 
+/* That no list names it any more, and its memory can be freed. */
+static bool unnamed(const struct connection *c)
+{
+    return !c->source.queued && c->n_held == 0 && !(c->flags & CONNECTION_PARKED);
+}
+
 void connection_close(struct worker *w, struct connection *c)
 {
     if (connection_state(c) == CONNECTION_CLOSED)
@@ -28,7 +34,7 @@ void connection_close(struct worker *w, struct connection *c)
     atomic_fetch_sub_explicit(&w->n_connections, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&w->shared->n_connections, 1, memory_order_relaxed);
     worker_connection_gone(w);
-    if (!c->source.queued && c->n_held == 0)
+    if (unnamed(c))
         worker_bury(w, c);
 }
 
@@ -130,7 +136,8 @@ static void linger(struct worker *w, struct connection *c)
 /* Everything is sent. */
 static void finish(struct worker *w, struct connection *c)
 {
-    bool silent = c->flags & CONNECTION_DRAINING && !(c->flags & CONNECTION_ANSWERED);
+    bool silent = c->flags & CONNECTION_DRAINING && !(c->flags & CONNECTION_ANSWERED) &&
+                  connection_in_flight(c) == 0;
 
     if (c->flags & CONNECTION_EOF || silent || shutdown(c->source.fd, SHUT_WR) < 0) {
         connection_close(w, c);
@@ -179,26 +186,37 @@ static void waited(struct worker *w, struct connection *c)
         c->in->stamp = worker_ms(w);
 }
 
-static void unpark(struct worker *w, struct connection *c)
+/* Only the time that it was parked does not count: under load it is parked again and again, and who
+ * has not finished a message must not begin anew each time. */
+bool connection_unpark(struct worker *w, struct connection *c, uint64_t ms)
 {
-    if (!(c->flags & CONNECTION_PARKED))
-        return;
+    uint64_t now = worker_ms(w);
+
     c->flags &= (uint8_t)~CONNECTION_PARKED;
-    waited(w, c);
+    if (connection_state(c) == CONNECTION_CLOSED) {
+        if (unnamed(c))
+            worker_bury(w, c);
+        return false;
+    }
+    c->active_ms = MIN(now, c->active_ms + ms);
+    if (c->in)
+        c->in->stamp = MIN(now, c->in->stamp + ms);
     if (c->out)
-        c->out->stamp = worker_ms(w);
+        c->out->stamp = MIN(now, c->out->stamp + ms);
+    return true;
 }
 
 void connection_dispatch(struct worker *w, struct connection *c)
 {
     if (connection_state(c) == CONNECTION_CLOSED) {
-        if (c->n_held == 0)
+        if (unnamed(c))
             worker_bury(w, c);
         return;
     }
-    unpark(w, c);
     if (c->out)
         connection_flush(w, c);
+    if (c->flags & CONNECTION_PARKED)
+        return;
     if (connection_state(c) == CONNECTION_OPEN)
         connection_converse(w, c);
     else if (connection_state(c) == CONNECTION_LINGERING)
@@ -211,7 +229,7 @@ void connection_release(struct worker *w, struct connection *c, const uint8_t *b
 {
     c->n_held -= n;
     if (connection_state(c) == CONNECTION_CLOSED) {
-        if (c->n_held == 0 && !c->source.queued)
+        if (unnamed(c))
             worker_bury(w, c);
         return;
     }

@@ -58,7 +58,8 @@ struct connection {
     uint16_t n_held; /* replies that wait for their records: SINK_BATCH_MAX at the most */
     uint8_t flags;
     struct peer peer;
-    struct timer timer; /* of all deadlines the nearest, or earlier: see deadline() */
+    struct timer timer; /* of all deadlines the nearest, or earlier: see deadline(); while
+                           parked there is none, and it is the recorder's */
 };
 
 /* What an idle client costs, but for a share of the pool's chunk: with hundreds of thousands of
@@ -109,6 +110,9 @@ void connection_timeout(struct worker *w, struct connection *c);
 /* `n` replies that were held for their records may go: these bytes. */
 void connection_release(struct worker *w, struct connection *c, const uint8_t *bytes, size_t size,
                         unsigned n);
+
+/* The recorder takes records again, after so many ms. False: the connection has ended meanwhile. */
+bool connection_unpark(struct worker *w, struct connection *c, uint64_t ms);
 
 /* Answers what has fully arrived, and ends. */
 void connection_drain(struct worker *w, struct connection *c);

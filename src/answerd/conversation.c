@@ -221,13 +221,15 @@ void connection_converse(struct worker *w, struct connection *c)
     struct recorder *recorder = worker_recorder(w, c->settings);
 
     for (unsigned reads = 0; connection_wants_input(c); reads++) {
-        if (recorder && !recorder_ready(recorder)) {
-            c->flags |= CONNECTION_PARKED;
-            recorder_park(recorder, &c->source);
+        bool full = recorder && !recorder_ready(recorder);
+
+        /* One that has had its share, and has perhaps filled the batch, waits behind all others. */
+        if (reads == READS_PER_TURN || (full && reads > 0)) {
+            loop_queue(&w->loop, &c->source);
             return;
         }
-        if (reads == READS_PER_TURN) {
-            loop_queue(&w->loop, &c->source);
+        if (full) {
+            recorder_park(w, recorder, c);
             return;
         }
         if (c->flags & CONNECTION_PENDING) {

@@ -69,8 +69,7 @@ static size_t transmit_now(struct worker *w, struct connection *c, const uint8_t
     return sent;
 }
 
-/* Bytes that the kernel has of us and the peer's has not (tcp(7), unix(7)). */
-static size_t in_flight(const struct connection *c)
+size_t connection_in_flight(const struct connection *c)
 {
     int n;
 
@@ -81,12 +80,12 @@ static size_t in_flight(const struct connection *c)
 static void note_progress(const struct worker *w, struct connection *c)
 {
     c->out->stamp = worker_ms(w);
-    c->out->scanned = in_flight(c);
+    c->out->scanned = connection_in_flight(c);
 }
 
 bool connection_progresses(const struct worker *w, struct connection *c)
 {
-    if (in_flight(c) >= c->out->scanned)
+    if (connection_in_flight(c) >= c->out->scanned)
         return false;
     note_progress(w, c);
     return true;

@@ -25,6 +25,9 @@ void connection_transmit(struct worker *w, struct connection *c, const uint8_t *
 /* Sends what waits. */
 void connection_flush(struct worker *w, struct connection *c);
 
+/* Bytes that the kernel has of us and the peer's has not (tcp(7), unix(7)). */
+size_t connection_in_flight(const struct connection *c);
+
 /* Whether the peer has taken something since `out` last moved; if so, WriteTimeout= begins again.
  * The kernel reports room only when a good part of its buffer is free, which for a slow peer may
  * take minutes (tcp(7), sk_stream_is_writeable()). `out` is not NULL. */

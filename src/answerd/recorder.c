@@ -77,25 +77,37 @@ void recorder_show(struct recorder *r, const struct record *record)
         (void)stderr_write(r->show_fd, buffer_head(r->line), buffer_size(r->line));
 }
 
-void recorder_park(struct recorder *r, struct source *s)
+void recorder_park(struct worker *w, struct recorder *r, struct connection *c)
 {
-    s->queued = true; /* on a list, if not on the loop's: events are noted and wait */
-    s->next = NULL;
-    *r->parked_tail = s;
-    r->parked_tail = &s->next;
+    timer_cancel(&c->timer);
+    c->flags |= CONNECTION_PARKED;
+    c->timer.expires = worker_ms(w);
+    c->timer.next = NULL;
+    *r->parked_tail = &c->timer;
+    r->parked_tail = &c->timer.next;
 }
 
+/* They come before all that are on the ready list: those have had their share, or have just come. */
 static void unpark_all(struct worker *w, struct recorder *r)
 {
-    struct source *s = r->parked, *next;
+    struct source *first = NULL, **tail = &first;
+    struct timer *t = r->parked, *next;
 
     r->parked = NULL;
     r->parked_tail = &r->parked;
-    for (; s; s = next) {
-        next = s->next;
-        s->queued = false;
-        loop_queue(&w->loop, s);
+    for (; t; t = next) {
+        struct connection *c = CONTAINER_OF(t, struct connection, timer);
+
+        next = t->next;
+        t->next = NULL;
+        if (!connection_unpark(w, c, worker_ms(w) - t->expires) || c->source.queued)
+            continue;
+        c->source.queued = true;
+        *tail = &c->source;
+        tail = &c->source.next;
     }
+    if (first)
+        loop_queue_first(&w->loop, first, tail);
 }
 
 /* Lets the oldest n replies go, those of one connection in one piece. */
@@ -308,6 +320,7 @@ void recorder_retry(struct worker *w, struct recorder *r)
             hand_over(w, r);
         return;
     case SINK_STRAINED:
+        report_blocked(w, r);
         hand_over(w, r);
         return;
     case SINK_AWAY:

@@ -43,8 +43,8 @@ struct recorder {
     struct buffer *line;    /* scratch */
     int show_fd;            /* of recorder_show(); -1: not open */
     struct held_reply held[SINK_BATCH_MAX];
-    size_t first, n_held; /* in held[]: those not yet released */
-    struct source *parked, **parked_tail;
+    size_t first, n_held;                /* in held[]: those not yet released */
+    struct timer *parked, **parked_tail; /* connections, by their timers; .expires: since when */
     enum recorder_wait wait;
     size_t places;        /* in the journal's queue, as far as is known */
     uint64_t troubled_ms; /* since when the sink takes nothing; 0: it does */
@@ -76,8 +76,9 @@ void recorder_extend(struct recorder *r, size_t size);
 /* Shows a record on standard error as well, if that can be done without waiting. */
 void recorder_show(struct recorder *r, const struct record *record);
 
-/* Parks a connection's source, which is on no list, until recorder_ready(). */
-void recorder_park(struct recorder *r, struct source *s);
+/* Parks a connection until recorder_ready(). It has no deadline meanwhile, and its timer, which is
+ * not armed, is its link in the list: events can still queue it, so that replies go out. */
+void recorder_park(struct worker *w, struct recorder *r, struct connection *c);
 
 /* Hands over the batch, as far as the sink takes it, and lets the replies go. */
 void recorder_commit(struct worker *w, struct recorder *r);

@@ -37,10 +37,10 @@ enum phase { STARTING, RUNNING, CLOSING, DRAINING };
 
 #define TICK_MS 1000
 /* Descriptors that are not connections: standard streams, the main thread's, a configuration file
- * being read and a notification being sent; and for each worker its epoll, eventfd, recorders, and
- * one entry too large for a datagram. */
+ * being read and a notification being sent; and for each worker its epoll and eventfd, two recorders
+ * with a timer each, what is shown on standard error, and one entry too large for a datagram. */
 #define RESERVE            16
-#define RESERVE_PER_WORKER 6
+#define RESERVE_PER_WORKER 8
 
 struct server {
     const struct options *options;

@@ -224,10 +224,11 @@ static void turn(struct worker *w)
         w->stopping = true;
     }
     w->now = moment_now();
-    while ((t = timer_wheel_advance(&w->wheel, worker_ms(w))))
-        run_timer(w, t);
     while ((s = loop_next(&w->loop)))
         dispatch(w, s);
+    /* After what has come in: where the machine stood still, it came in time. */
+    while ((t = timer_wheel_advance(&w->wheel, worker_ms(w))))
+        run_timer(w, t);
     recorder_commit(w, &w->journal);
     recorder_commit(w, &w->console);
     free_buried(w);

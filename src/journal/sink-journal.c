@@ -19,6 +19,7 @@
  */
 
 #define SEND_AT_ONCE 64
+#define LARGE        ((size_t)64 * 1024)
 #define SNDBUF_SIZE  (8 * 1024 * 1024) /* as sd_journal_send(3) asks; the kernel limits it */
 
 static int journal_address(const char *path, struct sockaddr_un *ret)
@@ -118,7 +119,9 @@ static ssize_t journal_send(struct sink *s, size_t first, size_t n)
         messages[i].msg_hdr = (struct msghdr){ .msg_iov = &vectors[i], .msg_iovlen = 1 };
     }
     sent = sendmmsg(s->fd, messages, (unsigned)n, MSG_NOSIGNAL);
-    if (sent < 0 && errno == EMSGSIZE)
+    /* A datagram is one piece of the kernel's memory, which has none above 4 MiB: ENOBUFS, and so
+     * for ever, where the send buffer would allow it. */
+    if (sent < 0 && (errno == EMSGSIZE || (errno == ENOBUFS && s->ends[first] - start >= LARGE)))
         return send_large(s->fd, bytes + start, s->ends[first] - start);
     return sent < 0 ? -errno : sent;
 }

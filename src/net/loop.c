@@ -58,6 +58,14 @@ void loop_queue(struct loop *l, struct source *s)
     l->tail = &s->next;
 }
 
+void loop_queue_first(struct loop *l, struct source *first, struct source **tail)
+{
+    *tail = l->head;
+    if (!l->head)
+        l->tail = tail;
+    l->head = first;
+}
+
 int loop_wait(struct loop *l, int timeout_ms)
 {
     int n = epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS, l->head ? 0 : timeout_ms);

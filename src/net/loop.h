@@ -86,6 +86,10 @@ void loop_remove(struct loop *l, struct source *s);
  * running. */
 void loop_queue(struct loop *l, struct source *s);
 
+/* Puts a chain of sources, marked as queued, before all others on the ready list. tail: the last
+ * one's next. */
+void loop_queue_first(struct loop *l, struct source *first, struct source **tail);
+
 /* Waits for events, for timeout_ms at the most (-1: for ever); not at all while a source is on the
  * ready list. Then the ready list becomes the new turn. 0 or a negative errno; a signal is no
  * error. */
