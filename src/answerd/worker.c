@@ -212,10 +212,30 @@ static void watch_memory(struct worker *w)
         timer_set(&w->wheel, &w->trim, worker_ms(w) + TRIM_AFTER_MS);
 }
 
-static void turn(struct worker *w)
+static void dispatch_ready(struct worker *w)
 {
     struct source *s;
+
+    while ((s = loop_next(&w->loop)))
+        dispatch(w, s);
+}
+
+/* Before anything runs out, what came in until the clock was read is looked at: the process may have
+ * stood still since it last asked the kernel, and what came meanwhile came in time. */
+static void run_timers(struct worker *w)
+{
     struct timer *t;
+
+    if (timer_wheel_next(&w->wheel) > worker_ms(w))
+        return;
+    (void)loop_wait(&w->loop, 0);
+    dispatch_ready(w);
+    while ((t = timer_wheel_advance(&w->wheel, worker_ms(w))))
+        run_timer(w, t);
+}
+
+static void turn(struct worker *w)
+{
     int r;
 
     r = loop_wait(&w->loop, timeout(w));
@@ -224,11 +244,8 @@ static void turn(struct worker *w)
         w->stopping = true;
     }
     w->now = moment_now();
-    while ((s = loop_next(&w->loop)))
-        dispatch(w, s);
-    /* After what has come in: where the machine stood still, it came in time. */
-    while ((t = timer_wheel_advance(&w->wheel, worker_ms(w))))
-        run_timer(w, t);
+    dispatch_ready(w);
+    run_timers(w);
     recorder_commit(w, &w->journal);
     recorder_commit(w, &w->console);
     free_buried(w);

@@ -2,6 +2,7 @@
 
 E2E_TESTS = \
 	tests/e2e/test_answerd_activation.py \
+	tests/e2e/test_answerd_busy.py \
 	tests/e2e/test_answerd_broken_config.py \
 	tests/e2e/test_answerd_crowd.py \
 	tests/e2e/test_answerd_framings.py \

@@ -3,6 +3,7 @@
 
 import os
 import select
+import signal
 import socket
 import struct
 import time
@@ -281,6 +282,22 @@ class Times(Limits):
         self.assertEqual(net.recv_exactly(client, sent // 1024 * 1024), message * (sent // 1024))
         self.assertEqual([line for line in daemon.stderr.lines if "cut off" in line], [])
         client.close()
+        daemon.stop()
+
+    def test_a_machine_that_stood_still(self):
+        """What came in meanwhile came in time, though it is looked at late."""
+        daemon = self.daemon("IdleTimeout=1s\nMessageTimeout=1s")
+        idle, half = self.connect(daemon), self.connect(daemon)
+        ask(idle)
+        ask(half)
+        half.sendall(b"hal")
+        daemon.signal(signal.SIGSTOP)
+        idle.sendall(b"x\n")
+        half.sendall(b"f\n")
+        time.sleep(1.5)  # the time is what the test is about
+        daemon.signal(signal.SIGCONT)
+        for client in idle, half:
+            self.assertEqual(net.recv_line(client), b"ok\n")
         daemon.stop()
 
     def test_rate_limit(self):

@@ -41,6 +41,30 @@ class Drain(unittest.TestCase):
             self.assertIn("answerd: stopping: answering what has arrived, 20 connections", daemon.stderr.lines)
             self.assertIn("answerd: stopped after 20 messages; 0 connections cut off", daemon.stderr.lines)
 
+    def test_replies_that_are_on_their_way_arrive(self):
+        """The kernel has them, the peer has not, and what it sends after the end must not destroy them."""
+        daemon = Daemon(self, [], config="[Listener default]\nListen=127.0.0.1:0\nRecord=none\nFraming=length\n"
+                                         "Reply={message}\nOutputLimit=16M\n")
+        message, n = struct.pack(">I", 60000) + b"x" * 60000, 60
+        client = socket.socket()
+        self.addCleanup(client.close)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        client.settimeout(net.TIMEOUT)
+        client.connect(daemon.address())
+        client.sendall(message * n)
+
+        def all_answered():
+            daemon.signal(signal.SIGUSR1)
+            return any(f"messages={n} " in line for line in daemon.stderr.lines)
+
+        net.wait_until(all_answered, interval=0.1, what="all to be answered")
+        daemon.signal(signal.SIGTERM)
+        got = net.recv_exactly(client, 10 * len(message))
+        client.sendall(message)
+        got += net.recv_exactly(client, (n - 10) * len(message))
+        self.assertEqual(got, message * n)
+        daemon.expect_exit(0)
+
     def test_what_has_arrived_is_answered(self):
         """Messages in the socket's buffer when the signal comes, which a stopped process cannot have read."""
         daemon = Daemon(self, ["--listen=127.0.0.1:0", "--reply={seq}"])

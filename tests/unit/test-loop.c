@@ -187,6 +187,33 @@ START_TEST(those_queued_come_before_those_with_news)
 }
 END_TEST
 
+START_TEST(a_chain_comes_before_what_is_queued)
+{
+    struct source chain[2] = { { .queued = true }, { .queued = true } }, s[2] = { 0 };
+
+    /* Before nothing at all, after which the end of the list must be the chain's. */
+    chain[0].next = &chain[1];
+    loop_queue_first(&loop, &chain[0], &chain[1].next);
+    loop_queue(&loop, &s[0]);
+    ck_assert_int_eq(loop_wait(&loop, 0), 0);
+    ck_assert_ptr_eq(loop_next(&loop), &chain[0]);
+    ck_assert_ptr_eq(loop_next(&loop), &chain[1]);
+    ck_assert_ptr_eq(loop_next(&loop), &s[0]);
+    ck_assert_ptr_null(loop_next(&loop));
+
+    /* Before others, of which the last stays the last. */
+    loop_queue(&loop, &s[0]);
+    chain[0].queued = true;
+    loop_queue_first(&loop, &chain[0], &chain[0].next);
+    loop_queue(&loop, &s[1]);
+    ck_assert_int_eq(loop_wait(&loop, 0), 0);
+    ck_assert_ptr_eq(loop_next(&loop), &chain[0]);
+    ck_assert_ptr_eq(loop_next(&loop), &s[0]);
+    ck_assert_ptr_eq(loop_next(&loop), &s[1]);
+    ck_assert_ptr_null(loop_next(&loop));
+}
+END_TEST
+
 START_TEST(unqueueing_keeps_the_others)
 {
     for (int removed = 0; removed < 3; removed++) {
@@ -397,6 +424,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, what_cannot_be_watched);
     tcase_add_test(cases, queued_sources_come_in_order);
     tcase_add_test(cases, those_queued_come_before_those_with_news);
+    tcase_add_test(cases, a_chain_comes_before_what_is_queued);
     tcase_add_test(cases, unqueueing_keeps_the_others);
     tcase_add_test(cases, unqueueing_the_only_one);
     tcase_add_test(cases, unqueued_within_the_turn);
