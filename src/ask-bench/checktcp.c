@@ -13,12 +13,13 @@
 
 /* Kernel memory of an idle connection's end: socket, file, inode, epoll entry, port. Both ends of
  * one over loopback take 9.4 KiB together on Linux 6.x (slabinfo before and after). */
-#define BYTES_PER_END    (5 * UINT64_C(1024))
-#define BYTES_PER_CLIENT UINT64_C(128)
-#define BYTES_PER_WORKER (UINT64_C(4) * 1024 * 1024)
-#define BACKLOG_NEEDED   128 /* what ask-bench has on its way at a time while it connects */
-#define PORTS_MOST       (65535 - 1024 + 1)
-#define FILES_OF_OTHERS  1000
+#define BYTES_PER_END     (5 * UINT64_C(1024))
+#define BYTES_PER_CLIENT  UINT64_C(128)
+#define BYTES_PER_WORKER  (UINT64_C(4) * 1024 * 1024)
+#define BACKLOG_NEEDED    128 /* what ask-bench has on its way at a time while it connects */
+#define PORTS_MOST        (65535 - 1024 + 1)
+#define FILES_OF_OTHERS   1000
+#define TIME_WAIT_SECONDS 60
 
 static void _printf_(2, 3) say(char text[static CHECK_TEXT_MAX], const char *format, ...)
 {
@@ -36,7 +37,8 @@ static uint64_t ends(const struct demand *d)
 
 static bool check_descriptors(const struct demand *d, const struct limits *l, struct check *c)
 {
-    uint64_t needed = DIV_ROUND_UP(d->connections, d->workers) + 64;
+    uint64_t each = DIV_ROUND_UP(d->connections, d->workers),
+             needed = each + MIN(each, coordinator_reserved_descriptors());
 
     if (l->descriptors == LIMIT_UNKNOWN)
         return false;
@@ -83,7 +85,7 @@ static bool check_files(const struct demand *d, const struct limits *l, struct c
 /* More ports where they suffice, else more addresses. */
 static bool check_ports(const struct demand *d, const struct limits *l, struct check *c)
 {
-    uint64_t needed = DIV_ROUND_UP(d->connections, d->sources);
+    uint64_t needed = DIV_ROUND_UP(d->ports, d->sources);
 
     if (!d->tcp || l->ports == LIMIT_UNKNOWN)
         return false;
@@ -97,8 +99,8 @@ static bool check_ports(const struct demand *d, const struct limits *l, struct c
         say(c->lift, "sysctl -w net.ipv4.ip_local_port_range='1024 65535'");
     else
         say(c->lift, "--source=ADDR-ADDR with %" PRIu64 " addresses of this machine's%s%s",
-            DIV_ROUND_UP(d->connections, MAX(l->ports, UINT64_C(1))),
-            *d->more_from ? ", from " : "", d->more_from);
+            DIV_ROUND_UP(d->ports, MAX(l->ports, UINT64_C(1))), *d->more_from ? ", from " : "",
+            d->more_from);
     return true;
 }
 
@@ -194,6 +196,20 @@ static bool is_loopback(const struct sockaddr *sa)
     return true;
 }
 
+/* A port stays in use for a minute after ask-bench has closed its connection (tcp(7), TIME_WAIT),
+ * but on loopback the kernel uses it again after a second (tcp_tw_reuse). How many that are is only
+ * known where the rate or the number of messages is. */
+static uint64_t ports_in_use(const struct options *o, bool local)
+{
+    uint64_t left = o->messages ?: UINT64_MAX;
+
+    if (!o->churn || local || (o->rate == 0 && o->messages == 0))
+        return o->connections;
+    if (o->rate > 0)
+        left = MIN(left, o->rate * MIN(o->duration_us / 1000000, (uint64_t)TIME_WAIT_SECONDS));
+    return o->connections + left;
+}
+
 static int measure_demand(const struct options *o, const struct limits *l, struct demand *d)
 {
     struct sources sources = o->sources;
@@ -211,6 +227,7 @@ static int measure_demand(const struct options *o, const struct limits *l, struc
             o->mode == MODE_HOLD ? MIN(o->connections, (uint64_t)HOLD_WINDOW) : o->connections,
         .per_turn = o->pipeline * o->size,
         .workers = coordinator_workers(o, l->descriptors),
+        .ports = ports_in_use(o, is_loopback(&target.sa)),
         .sources = sources.count,
         .more_from = target.sa.sa_family == AF_INET && is_loopback(&target.sa) ? "127.0.0.1" : "",
         .tcp = target.sa.sa_family != AF_UNIX,

@@ -16,6 +16,7 @@ struct demand {
     uint64_t active;   /* of them, sending or receiving at a time */
     uint64_t per_turn; /* bytes that one of them may have on its way */
     uint64_t workers;
+    uint64_t ports;        /* in use at a time, over all local addresses */
     uint64_t sources;      /* local addresses */
     const char *more_from; /* an address that --source could begin with; "" for none */
     bool tcp, local;       /* local: the server is on this machine too */

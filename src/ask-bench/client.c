@@ -7,11 +7,12 @@
 #include "ask-bench/dial.h"
 #include "base/macros.h"
 
-#define RECEIVE_SIZE  (256 * 1024)
-#define REPLY_MAX     MESSAGE_SIZE_MAX
-#define RETRY_NS      UINT64_C(100000000) /* before a failed connection is tried again */
-#define UNIX_RETRY_NS UINT64_C(1000000)
-#define ENDED         (READY_ERR | READY_HUP | READY_RDHUP)
+#define RECEIVE_SIZE   (256 * 1024)
+#define REPLY_MAX      MESSAGE_SIZE_MAX
+#define RETRY_NS       UINT64_C(100000000) /* before a failed connection is tried again */
+#define UNIX_RETRY_NS  UINT64_C(1000000)
+#define READS_PER_TURN 16
+#define ENDED          (READY_ERR | READY_HUP | READY_RDHUP)
 
 int crowd_init(struct crowd *crowd)
 {
@@ -29,9 +30,11 @@ int crowd_init(struct crowd *crowd)
 
         c->source.fd = -1;
         c->planned = i;
-        c->expected = i % m->cycle;
+        c->expected = (uint16_t)(i % m->cycle);
         c->out_at = c->expected * (uint32_t)m->frame_size;
     }
+    crowd->untried = crowd->n_clients;
+    crowd->timeout_ns = crowd->options->timeout_us * 1000;
     timer_wheel_init(&crowd->wheel, crowd_now(crowd) / 1000000);
     return loop_init(&crowd->loop);
 }
@@ -45,11 +48,6 @@ static void set_timer(struct crowd *crowd, struct client *c, uint64_t ns)
 {
     /* Rounded up, so that the time has really come. */
     timer_set(&crowd->wheel, &c->timer, ns / 1000000 + 1);
-}
-
-static uint64_t timeout_ns(const struct crowd *crowd)
-{
-    return crowd->options->timeout_us * 1000;
 }
 
 static void count_error(struct crowd *crowd, enum error_kind kind, uint64_t n)
@@ -89,8 +87,16 @@ void client_end(struct crowd *crowd, struct client *c)
     c->owed = 0;
 }
 
+static void had_outcome(struct crowd *crowd, struct client *c)
+{
+    if (!c->tried)
+        crowd->untried--;
+    c->tried = true;
+}
+
 static void fail(struct crowd *crowd, struct client *c, enum error_kind kind)
 {
+    had_outcome(crowd, c);
     count_error(crowd, kind, 1);
     shut(crowd, c);
     c->source.state = CLIENT_WAITING;
@@ -105,6 +111,7 @@ static void established(struct crowd *crowd, struct client *c)
 {
     struct worker_stats *s = crowd->stats;
 
+    had_outcome(crowd, c);
     c->source.state = CLIENT_OPEN;
     crowd->connecting--;
     timer_cancel(&c->timer);
@@ -115,7 +122,7 @@ static void established(struct crowd *crowd, struct client *c)
     histogram_record(&s->connect, crowd->now_ns - c->progress_ns);
     c->progress_ns = crowd->now_ns;
     if (c->in_flight > 0)
-        set_timer(crowd, c, c->progress_ns + timeout_ns(crowd));
+        set_timer(crowd, c, c->progress_ns + crowd->timeout_ns);
 }
 
 /* The bytes that have not left yet. 0, also where the socket is full, or a negative errno. */
@@ -141,6 +148,8 @@ static int transmit(struct crowd *crowd, struct client *c)
         if (c->out_at >= end)
             c->out_at %= end;
         STAT_ADD(crowd->stats->counters.bytes_out, (uint64_t)n);
+        if (c->source.state == CLIENT_OPEN)
+            c->progress_ns = crowd->now_ns;
     }
     return 0;
 }
@@ -171,7 +180,7 @@ static int watch(struct crowd *crowd, struct client *c, bool connected)
         (void)crowd_now(crowd);
         established(crowd, c);
     } else
-        set_timer(crowd, c, c->progress_ns + timeout_ns(crowd));
+        set_timer(crowd, c, c->progress_ns + crowd->timeout_ns);
     /* One that lives for a single message that is gone need never know that there is room. */
     return loop_add(&crowd->loop, &c->source,
                     EPOLLIN | EPOLLRDHUP |
@@ -277,7 +286,7 @@ void client_advance(struct crowd *crowd, struct client *c)
     }
     /* Re-armed only when it has expired, not for every message. */
     if (!timer_armed(&c->timer))
-        set_timer(crowd, c, c->progress_ns + timeout_ns(crowd));
+        set_timer(crowd, c, c->progress_ns + crowd->timeout_ns);
     if (!(c->source.ready & READY_OUT))
         return;
     r = transmit(crowd, c);
@@ -313,7 +322,7 @@ static void complete(struct crowd *crowd, struct client *c, uint32_t n)
     }
     c->in_flight -= n;
     crowd->in_flight -= n;
-    c->expected = (c->expected + n) % crowd->message->cycle;
+    c->expected = (uint16_t)((c->expected + n) % crowd->message->cycle);
     STAT_ADD(s->counters.replies, n);
     STAT_SET(s->last_reply_ns, crowd->now_ns);
 }
@@ -395,19 +404,20 @@ static void closed_by_server(struct crowd *crowd, struct client *c)
         fail(crowd, c, ERROR_CLOSED);
 }
 
-static enum error_kind receive_error(ssize_t r)
-{
-    return r == -EPROTO ? ERROR_PROTOCOL : error_from_errno((int)-r);
-}
-
-/* Reads until it is certain that an edge will tell of more. */
+/* Reads until it is certain that an edge will tell of more, or its share of the turn is used up: a
+ * server that sends without end must not keep the loop from the others, and from the clock. */
 static void read_replies(struct crowd *crowd, struct client *c)
 {
     bool tcp = crowd->target->sa.sa_family != AF_UNIX;
 
-    for (;;) {
-        ssize_t n = receive(crowd, c);
+    for (unsigned reads = 0;; reads++) {
+        ssize_t n;
 
+        if (reads == READS_PER_TURN) {
+            loop_queue(&crowd->loop, &c->source);
+            return;
+        }
+        n = receive(crowd, c);
         if (n == -EINTR)
             continue;
         if (n == -EAGAIN)
@@ -417,7 +427,7 @@ static void read_replies(struct crowd *crowd, struct client *c)
             return;
         }
         if (n < 0) {
-            fail(crowd, c, receive_error(n));
+            fail(crowd, c, n == -EPROTO ? ERROR_PROTOCOL : error_from_errno((int)-n));
             return;
         }
         if (n == RECEIVE_SIZE || c->source.ready & ENDED)
@@ -460,7 +470,7 @@ void client_event(struct crowd *crowd, struct client *c)
 
 void client_timer(struct crowd *crowd, struct client *c)
 {
-    uint64_t deadline = c->progress_ns + timeout_ns(crowd);
+    uint64_t deadline = c->progress_ns + crowd->timeout_ns;
 
     switch (c->source.state) {
     case CLIENT_WAITING:

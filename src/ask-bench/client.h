@@ -41,7 +41,8 @@ struct client {
     uint32_t owed;          /* messages that are due and wait for room */
     uint32_t unsent;        /* bytes of those in flight */
     uint32_t out_at;        /* where in the cycle of messages the next byte is */
-    uint32_t expected;      /* the message in the cycle that the next reply belongs to */
+    uint16_t expected;      /* the message in the cycle that the next reply belongs to */
+    bool tried;             /* to connect, whatever came of it */
 };
 
 /* The clients of one worker, and what they have in common. */
@@ -62,10 +63,12 @@ struct crowd {
     uint64_t now_ns;  /* the latest look at the clock */
     uint64_t source;  /* the number of the next local address */
     uint64_t source_step;
+    uint64_t timeout_ns; /* of the options */
     uint64_t budget;     /* MODE_CLOSED: messages that may yet be sent */
     uint64_t in_flight;  /* of all clients */
     uint64_t owed;       /* of all clients */
     uint32_t connecting; /* clients */
+    uint32_t untried;    /* clients whose first attempt to connect has had no outcome */
     bool ending;         /* no new messages, and no new attempts to connect */
 };
 

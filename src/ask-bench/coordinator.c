@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "ask-bench/coordinator.h"
+#include "ask-bench/dial.h"
 #include "ask-bench/gather.h"
 #include "ask-bench/limits.h"
 #include "ask-bench/progress.h"
@@ -23,6 +24,7 @@
 #define RESERVED_DESCRIPTORS 64 /* a worker's own: standard streams, epoll, timer … */
 #define TICK_NS              UINT64_C(1000000000)
 #define STOP_LIMIT_NS        UINT64_C(5000000000) /* for workers to end, beyond their timeouts */
+#define HURRY_LIMIT_NS       UINT64_C(1000000000) /* the same, when the user cannot wait */
 
 struct run {
     const struct options *options;
@@ -46,6 +48,11 @@ static int complain(const char *what, int error)
 {
     (void)fprintf(stderr, "ask-bench: %s: %s\n", what, strerror(-error));
     return error;
+}
+
+uint64_t coordinator_reserved_descriptors(void)
+{
+    return RESERVED_DESCRIPTORS;
 }
 
 uint64_t coordinator_usable_descriptors(uint64_t limit)
@@ -102,6 +109,25 @@ static int init_descriptors(struct run *run)
     return 0;
 }
 
+/* Whether this machine has the first address and the last, so that no run fails on each connection
+ * for it. */
+static int check_sources(const struct run *run)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t number = i == 0 ? 0 : run->sources.count - 1;
+        int fd = dial_socket(&run->target, &run->sources, number, false);
+
+        if (fd == -EADDRNOTAVAIL) {
+            (void)fprintf(stderr,
+                          "ask-bench: --source: the %s address is not one of this machine's\n",
+                          i == 0 ? "first" : "last");
+            return fd;
+        }
+        (void)close_fd(fd);
+    }
+    return 0;
+}
+
 static int init(struct run *run)
 {
     const struct options *o = run->options;
@@ -121,6 +147,9 @@ static int init(struct run *run)
     if (run->sources.count == 0)
         sources_choose(&run->sources, &run->target, o->connections, o->churn, limits.ports);
     result->sources = run->sources.count;
+    r = check_sources(run);
+    if (r < 0)
+        return r;
     r = message_init(&run->message, o->framing, o->text, o->size, (uint32_t)o->pipeline);
     if (r < 0)
         return complain("messages", r);
@@ -200,6 +229,12 @@ static int start_workers(struct run *run)
     return 0;
 }
 
+/* Every loop that waits for this descriptor has an edge of it. */
+static void wake_workers(const struct run *run)
+{
+    (void)!write(run->wake_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
+}
+
 static void set_step(struct run *run, uint32_t step)
 {
     if (run->control->step == STEP_STOP)
@@ -207,8 +242,7 @@ static void set_step(struct run *run, uint32_t step)
     if (step == STEP_STOP)
         run->kill_ns = clock_ns(CLOCK_MONOTONIC) + STOP_LIMIT_NS;
     __atomic_store_n(&run->control->step, step, __ATOMIC_RELEASE);
-    /* Every loop that waits for this descriptor has an edge of it. */
-    (void)!write(run->wake_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
+    wake_workers(run);
 }
 
 /* Whether all workers that are alive have done what a step asks. */
@@ -324,6 +358,14 @@ static void reap(struct run *run)
     }
 }
 
+/* The user said stop again: nothing more is waited for. */
+static void hurry(struct run *run)
+{
+    run->kill_ns = MIN(run->kill_ns, clock_ns(CLOCK_MONOTONIC) + HURRY_LIMIT_NS);
+    STAT_SET(run->control->hurry, 1);
+    wake_workers(run);
+}
+
 static void take_signals(struct run *run)
 {
     struct signalfd_siginfo info;
@@ -332,7 +374,7 @@ static void take_signals(struct run *run)
         if (info.ssi_signo == SIGCHLD)
             continue;
         if (run->result->interrupted)
-            kill_workers(run);
+            hurry(run);
         run->result->interrupted = true;
         set_step(run, STEP_STOP);
     }
@@ -403,6 +445,7 @@ static int finish(struct run *run)
 
     gather_slice(&run->gather, run->options, clock_ns(CLOCK_MONOTONIC), &s);
     result->seconds = s.at;
+    result->late_max = s.late_max;
     if (s.seconds >= 0.5 || result->n_samples == 0) {
         int r = add_sample(run, &s);
 

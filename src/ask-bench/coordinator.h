@@ -18,6 +18,9 @@ int coordinator_run(const struct options *o, struct result *ret);
 /* Waits until the workers have gone, and all connections with them. */
 void coordinator_wait(void);
 
+/* Descriptors that a worker needs for other things than connections, at the most. */
+uint64_t coordinator_reserved_descriptors(void);
+
 /* Descriptors that a worker may use for connections, of `limit`. */
 uint64_t coordinator_usable_descriptors(uint64_t limit);
 

@@ -8,6 +8,7 @@
 
 #include "ask-bench/message.h"
 #include "ask-bench/options.h"
+#include "base/escape.h"
 #include "base/macros.h"
 #include "base/parse.h"
 #include "base/print.h"
@@ -18,7 +19,7 @@
 #define DEFAULT_TIMEOUT_US  UINT64_C(10000000)
 #define PIPELINE_MAX        65536
 #define PIPELINE_BYTES_MAX  (UINT64_C(256) * 1024 * 1024)
-#define RATE_MAX            1000000000
+#define RATE_MAX            10000000
 
 static const char usage[] =
     "Usage: ask-bench [OPTION...] ADDRESS\n"
@@ -254,6 +255,8 @@ static int check_message(struct options *o, bool sized)
         o->size = o->text ? strlen(o->text) : DEFAULT_SIZE;
     if (o->text && o->framing == FRAMING_LINE && strchr(o->text, '\n'))
         return complain("--message has a newline, which ends a message in line framing");
+    if (o->text && o->framing == FRAMING_LINE && o->size > 0 && o->text[o->size - 1] == '\r')
+        return complain("--message ends with a CR, which is not part of a message in line framing");
     if (o->size == 0 && o->framing == FRAMING_CHUNK)
         return complain("an empty message cannot be sent in chunk framing");
     if (o->framing == FRAMING_CHUNK && o->pipeline > 1)
@@ -267,6 +270,8 @@ static int check_mode(const struct options *o)
 {
     if (o->hold && (o->rate > 0 || o->churn || o->pipeline > 1))
         return complain("--hold does not go with --rate, --churn or --pipeline");
+    if (o->hold && o->messages > 1 && o->duration_us == SPAN_INFINITY)
+        return complain("--hold with --messages takes a --duration to spread the rounds over");
     if (o->churn && o->pipeline > 1)
         return complain("--churn does not go with --pipeline");
     if (o->churn && o->ramp > 0)
@@ -277,6 +282,32 @@ static int check_mode(const struct options *o)
         return complain("more --workers than messages a second");
     if (o->address.family == AF_UNIX && o->sources.count > 0)
         return complain("--source is for TCP");
+    return 0;
+}
+
+static bool same(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
+static bool is_utf8(const char *text)
+{
+    size_t n = strlen(text), one;
+
+    for (; n > 0; text += one, n -= one) {
+        one = utf8_sequence((const uint8_t *)text, n);
+        if (one == 0)
+            return false;
+    }
+    return true;
+}
+
+static int check_outputs(const struct options *o)
+{
+    if (same(o->json, o->report) || same(o->json, o->histogram) || same(o->report, o->histogram))
+        return complain("--json, --report and --histogram take a file each");
+    if (o->json && !is_utf8(o->target))
+        return complain("--json cannot tell of an address that is not UTF-8");
     return 0;
 }
 
@@ -291,6 +322,8 @@ static int check(struct options *o, bool sized)
     if (address_parse(o->target, &o->address, &error) < 0)
         return complain("%s: %s", o->target, error);
     r = check_mode(o);
+    if (r >= 0)
+        r = check_outputs(o);
     if (r < 0)
         return r;
     o->mode = o->hold ? MODE_HOLD : o->rate > 0 ? MODE_OPEN : MODE_CLOSED;

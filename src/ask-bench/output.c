@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ask-bench/output.h"
 
@@ -8,6 +10,17 @@ static int complain(const char *name, int error)
 {
     (void)fprintf(stderr, "ask-bench: %s: %s\n", name, strerror(-error));
     return error;
+}
+
+/* What is there already stays until there is something to take its place. */
+static FILE *open_file(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+
+    if (fd >= 0 && !file)
+        (void)close(fd);
+    return file;
 }
 
 static int add(struct outputs *outputs, const char *path,
@@ -22,7 +35,7 @@ static int add(struct outputs *outputs, const char *path,
         output->name = "standard output";
         output->file = stdout;
     } else
-        output->file = fopen(path, "we");
+        output->file = open_file(path);
     if (!output->file)
         return complain(path, -errno);
     outputs->n++;
@@ -77,8 +90,14 @@ int outputs_write(struct outputs *outputs, const struct result *r)
 
     for (size_t i = 0; i < outputs->n; i++) {
         struct output *output = &outputs->all[i];
-        int written = output->write(r, output->file), closed = close_output(output);
-        int error = written < 0 ? written : closed;
+        int written, closed, error;
+
+        /* Fails for what is no regular file, and has nothing to be emptied of. */
+        if (output->file != stdout)
+            (void)!ftruncate(fileno(output->file), 0);
+        written = output->write(r, output->file);
+        closed = close_output(output);
+        error = written < 0 ? written : closed;
 
         if (error < 0) {
             (void)complain(output->name, error);

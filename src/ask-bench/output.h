@@ -19,7 +19,7 @@ struct outputs {
     size_t n;
 };
 
-/* Opens, and empties, what the options name; standard output has the text, or what was asked to go
+/* Opens what the options name; standard output has the text, or what was asked to go
  * there. 0, or a negative errno that has been said on stderr. */
 int outputs_open(struct outputs *outputs, const struct options *o);
 

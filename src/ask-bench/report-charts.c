@@ -200,9 +200,12 @@ static void hit_bands(const struct result *r, struct chart *c)
         char text[6 * FORMAT_MAX], rate[FORMAT_MAX], p50[FORMAT_MAX], p99[FORMAT_MAX];
         char max[FORMAT_MAX];
 
-        (void)snprintf(text, sizeof text, "%.1f s: %s/s, p50 %s, p99 %s, max %s", s->at,
-                       format_count(rate_of(s), rate), format_time((double)s->p50, p50),
-                       format_time((double)s->p99, p99), format_time((double)s->max, max));
+        if (s->delta.replies == 0)
+            (void)snprintf(text, sizeof text, "%.1f s: no reply", s->at);
+        else
+            (void)snprintf(text, sizeof text, "%.1f s: %s/s, p50 %s, p99 %s, max %s", s->at,
+                           format_count(rate_of(s), rate), format_time((double)s->p50, p50),
+                           format_time((double)s->p99, p99), format_time((double)s->max, max));
         chart_band(c, "hit", s->at - s->seconds, s->at, text);
     }
 }

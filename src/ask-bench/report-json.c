@@ -86,6 +86,12 @@ static json_t *generator(const struct result *r)
                      number(r->workers), "sources", number(r->sources));
 }
 
+/* Of a second: without replies there is no latency. */
+static json_t *micros_of(const struct sample *s, uint64_t ns)
+{
+    return s->delta.replies > 0 ? micros((double)ns) : json_null();
+}
+
 static json_t *over_time(const struct result *r)
 {
     json_t *list = json_array();
@@ -97,8 +103,8 @@ static json_t *over_time(const struct result *r)
             list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "at", json_real(s->at),
                             "connections", number(s->connections), "rate",
                             json_real((double)s->delta.replies / s->seconds), "p50_us",
-                            micros((double)s->p50), "p99_us", micros((double)s->p99), "max_us",
-                            micros((double)s->max), "errors", number(counters_errors(&s->delta)),
+                            micros_of(s, s->p50), "p99_us", micros_of(s, s->p99), "max_us",
+                            micros_of(s, s->max), "errors", number(counters_errors(&s->delta)),
                             "late", number(s->delta.late), "behind", s->behind));
     }
     return list;

@@ -64,8 +64,8 @@ size_t result_behind(const struct result *r)
 
 bool sample_behind(const struct options *o, uint32_t workers, const struct sample *s)
 {
-    if (o->mode == MODE_OPEN)
-        return (double)s->delta.late > LATE_SHARE * (double)s->delta.sent;
+    if (o->mode == MODE_OPEN && (double)s->delta.late > LATE_SHARE * (double)s->delta.sent)
+        return true;
     return (double)s->delta.busy_ns > BUSY_SHARE * s->seconds * 1e9 * workers;
 }
 

@@ -55,7 +55,7 @@ static int parse_range(struct sources *s, const char *last, const char **ret_err
         *ret_error = "the second address is below the first";
         return -EINVAL;
     }
-    s->count = MAX(to - from + 1, UINT64_C(1));
+    s->count = to - from == UINT64_MAX ? UINT64_MAX : to - from + 1;
     return 0;
 }
 

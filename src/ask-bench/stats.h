@@ -39,8 +39,8 @@ struct counters {
     uint64_t sent;     /* messages */
     uint64_t replies;  /* the replies that answered a message */
     uint64_t bytes_out, bytes_in;
-    uint64_t late;    /* messages sent later than LATE_NS after they were due, though their
-                         connection was free: the generator's fault */
+    uint64_t late;    /* messages that the worker came to LATE_NS or more after they were due,
+                         whether their connection was free or not: the generator's fault */
     uint64_t busy_ns; /* time not spent waiting for events */
     uint64_t errors[ERROR_KINDS];
 };
@@ -70,6 +70,7 @@ enum step { STEP_CONNECT = 1, STEP_RUN = 2, STEP_STOP = UINT32_MAX };
 
 struct control {
     uint32_t step;     /* what to do now */
+    uint32_t hurry;    /* with STEP_STOP: do not wait for replies */
     uint64_t start_ns; /* when STEP_RUN began */
 };
 

@@ -194,7 +194,10 @@ static void connect_more(struct worker *w)
         client_connect(crowd, c);
         w->cursor++;
     }
-    if (!settled(w) && crowd->connecting == 0 && (!hold || crowd->in_flight + crowd->owed == 0))
+    /* Those that failed try again meanwhile and later; with MODE_HOLD nobody does, and each is to
+     * have had its answer. */
+    if (!settled(w) && (hold ? crowd->connecting + crowd->in_flight + crowd->owed == 0
+                             : crowd->untried == 0 || crowd->options->churn))
         settle(w);
 }
 
@@ -220,14 +223,13 @@ static void send_due(struct worker *w)
         struct client *c = &crowd->clients[w->cursor];
         uint64_t late = crowd->now_ns - w->next_ns;
 
+        if (late >= LATE_NS)
+            STAT_ADD(s->counters.late, 1);
+        if (late > STAT_GET(s->late_max_ns))
+            STAT_SET(s->late_max_ns, late);
         client_owe(crowd, c);
-        if (client_has_room(crowd, c)) {
-            if (late >= LATE_NS)
-                STAT_ADD(s->counters.late, 1);
-            if (late > STAT_GET(s->late_max_ns))
-                STAT_SET(s->late_max_ns, late);
+        if (client_has_room(crowd, c))
             client_advance(crowd, c);
-        }
         w->cursor = w->cursor + 1 == crowd->n_clients ? 0 : w->cursor + 1;
         w->planned++;
         STAT_SET(s->planned, w->planned);
@@ -313,15 +315,17 @@ static void follow_control(struct worker *w)
 {
     uint32_t step = STAT_GET(w->task->control->step);
 
-    if (step == w->step)
-        return;
-    w->step = step;
-    if (step == STEP_CONNECT)
-        begin_connecting(w);
-    else if (step == STEP_STOP)
-        begin_ending(w, MIN(w->task->options->timeout_us * 1000, STOP_GRACE_NS));
-    else
-        begin_running(w);
+    if (step != w->step) {
+        w->step = step;
+        if (step == STEP_CONNECT)
+            begin_connecting(w);
+        else if (step == STEP_STOP)
+            begin_ending(w, MIN(w->task->options->timeout_us * 1000, STOP_GRACE_NS));
+        else
+            begin_running(w);
+    }
+    if (w->crowd.ending && STAT_GET(w->task->control->hurry))
+        w->end_ns = w->crowd.now_ns;
 }
 
 /* When the server was last heard of. */

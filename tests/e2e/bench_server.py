@@ -13,6 +13,8 @@ Says `listening on ADDRESS`. At SIGTERM it says in a line of JSON what it saw: c
     split     replies come in two pieces
     garbage   each piece of input is answered with `x:?`
     silent    no answer at all
+    flood     once asked, it sends lines without end
+    slow      reads 64 KiB at a time, with a pause after each, and answers every line
     close     the connection ends in place of every 10th answer
     reset     the same, by RST
 """
@@ -31,6 +33,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, mode):
         self.mode = mode
         self.rest = b""
+        self.flooding = self.full = False
 
     def connection_made(self, transport):
         self.transport = transport
@@ -53,6 +56,30 @@ class Connection(asyncio.Protocol):
 
     def silent(self, lines, first):
         pass
+
+    def flood(self, lines, first):
+        if not self.flooding:
+            self.flooding = True
+            self.pump()
+
+    def pump(self):
+        if not self.transport.is_closing() and not self.full:
+            self.transport.write(b"ok\n" * 50000)
+            asyncio.get_running_loop().call_soon(self.pump)
+
+    def pause_writing(self):
+        self.full = True
+
+    def resume_writing(self):
+        self.full = False
+        if self.flooding:
+            self.pump()
+
+    def slow(self, lines, first):
+        self.transport.pause_reading()
+        asyncio.get_running_loop().call_later(0.002, self.transport.resume_reading)
+        for _ in lines:
+            self.transport.write(b"ok\n")
 
     def lie(self, lines, first):
         for number, line in enumerate(lines, first + 1):
@@ -102,7 +129,12 @@ async def listen(mode, address):
         await loop.create_unix_server(make, path, backlog=1024)
         return address
     host, _, port = address.rpartition(":")
-    server = await loop.create_server(make, host.strip("[]"), int(port), backlog=1024)
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if mode == "slow":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    sock.bind((host.strip("[]"), int(port)))
+    server = await loop.create_server(make, sock=sock, backlog=1024)
     return host + ":" + str(server.sockets[0].getsockname()[1])
 
 

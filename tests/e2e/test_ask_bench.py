@@ -229,6 +229,19 @@ class Latency(unittest.TestCase):
         self.assertEqual(result["achieved"]["messages"], 1000)
         self.assertGreater(result["latency_us"]["p99.9"], 0.9 * stalled_us)
 
+    def test_a_generator_that_stood_still(self):
+        """What is late by its own doing is told, although connections then have no room for all of it."""
+        server = Server(self)
+        running = Running(self, "--progress", "-c2", "-d4s", "-r500", server.address, preexec=os.setsid)
+        running.wait_running()
+        os.killpg(running.pid, signal.SIGSTOP)
+        time.sleep(0.5)  # the time is what the test is about
+        os.killpg(running.pid, signal.SIGCONT)
+        generator = running.result()["generator"]
+        self.assertGreater(generator["late"], 200)
+        self.assertGreater(generator["late_max_us"], 400e3)
+        self.assertGreaterEqual(generator["behind_seconds"], 1)
+
     def test_closed_loop_cannot(self):
         result, stalled_us = self.stall()
         self.assertGreater(result["achieved"]["messages"], 1000)

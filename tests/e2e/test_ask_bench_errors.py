@@ -3,6 +3,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import unittest
 
@@ -83,6 +84,37 @@ class Errors(unittest.TestCase):
         result = bench(self, "-c1", "-n2", "-f", "netstring", server.address)
         self.assertEqual(result["errors"], {"protocol": 2, "unanswered": 2})
 
+    def test_a_flood_of_replies(self):
+        """It must not keep the generator from the clock."""
+        result = bench(self, "-c1", "-d1s", "-t200ms", Server(self, "flood").address)
+        self.assertEqual(set(result["errors"]), {"unexpected"})
+        self.assertLess(result["achieved"]["seconds"], 3)
+
+    def test_a_message_that_takes_long_to_send(self):
+        """That bytes leave is something happening: the timeout is for where nothing does."""
+        result = bench(self, "-c1", "-d3s", "-s16M", "-t500ms", Server(self, "slow").address)
+        self.assertNotIn("timeout", result["errors"])
+        self.assertGreaterEqual(result["achieved"]["messages"], 1)
+
+    def test_connections_that_are_never_made(self):
+        """Attempts that time out one after the other are not waited for for ever."""
+        with net.listener(backlog=0) as listener:
+            filler = []
+            for _ in range(4):  # the queue is full, and the kernel answers no more
+                sock = socket.socket()
+                self.addCleanup(sock.close)
+                sock.setblocking(False)
+                sock.connect_ex(listener.getsockname())
+                filler.append(sock)
+            address = "127.0.0.1:%d" % listener.getsockname()[1]
+            result = bench(self, "-c300", "-n300", "-t300ms", address, status=3)
+        self.assertEqual(result["achieved"]["connections"], 0)
+        self.assertGreaterEqual(result["errors"]["timeout"], 300)
+
+    def test_seconds_without_a_reply(self):
+        result = bench(self, "-c1", "-d2s", "-t10s", Server(self, "silent").address, "--timeout=100ms")
+        self.assertEqual({(s["p50_us"], s["p99_us"], s["max_us"]) for s in result["over_time"]}, {(None,) * 3})
+
     def test_server_dies(self):
         server = Server(self)
         running = Running(self, "--progress", "-c10", "-n100000000", "-t200ms", server.address)
@@ -126,6 +158,17 @@ class Ending(unittest.TestCase):
         self.assertLessEqual(result["errors"]["unanswered"], 5)
         self.assertGreater(result["achieved"]["messages"], 0)
         server.signal(signal.SIGCONT)
+
+    def test_a_second_sigint(self):
+        """It waits for nothing, and is nobody's error."""
+        server = Server(self, "silent")
+        running = Running(self, "--progress", "-c5", "-d1h", "-t1h", server.address)
+        running.stderr.wait_for(r"5 connections", timeout=60)
+        running.signal(signal.SIGINT)
+        running.signal(signal.SIGINT)
+        result = running.result()
+        self.assertEqual(result["errors"], {"unanswered": 5})
+        self.assertTrue(result["achieved"]["interrupted"])
 
     def test_sigint_while_connecting(self):
         server = Server(self)

@@ -23,6 +23,7 @@ static const struct limits plenty = {
 
 static const struct demand million = {
     .connections = 1000000,
+    .ports = 1000000,
     .active = 1000000,
     .per_turn = 16,
     .workers = 51,
