@@ -70,11 +70,28 @@ int listener_open(const struct sockaddr_any *address, const char *name, struct l
     return 0;
 }
 
+int listener_share(const struct listener *other, const char *name, struct listener **ret)
+{
+    int fd, r;
+
+    fd = fcntl(other->fd, F_DUPFD_CLOEXEC, 3);
+    if (fd < 0)
+        return -errno;
+    r = listener_new(fd, name, ret);
+    if (r < 0) {
+        (void)close(fd);
+        return r;
+    }
+    (*ret)->asked = other->asked;
+    (*ret)->shared = true;
+    return 0;
+}
+
 void listener_free(struct listener *l)
 {
     if (!l)
         return;
-    if (!l->inherited && l->asked.sa.sa_family == AF_UNIX && l->address[0] == '/')
+    if (!l->inherited && !l->shared && l->asked.sa.sa_family == AF_UNIX && l->address[0] == '/')
         (void)unlink(l->address);
     (void)close_fd(l->fd);
     free(l->name);

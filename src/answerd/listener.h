@@ -13,6 +13,7 @@ struct listener {
     int fd;
     char *name;                     /* which section of the configuration it obeys */
     bool inherited;                 /* from systemd, which keeps it */
+    bool shared;                    /* another listener has the same socket, and its file */
     struct sockaddr_any asked;      /* what it was opened for */
     char address[ADDRESS_TEXT_MAX]; /* where it listens in fact */
     unsigned retired; /* after so many plans no worker knows it any more; 0: it is in use */
@@ -25,6 +26,11 @@ int listener_adopt(int fd, const char *name, struct listener **ret);
 
 /* Opens a socket. 0 or a negative errno. */
 int listener_open(const struct sockaddr_any *address, const char *name, struct listener **ret);
+
+/* Another listener of the same socket, for another section: after a reload it takes the place of
+ * `other`. One of the two is to be marked as `shared` while both are there. 0 or a negative
+ * errno. */
+int listener_share(const struct listener *other, const char *name, struct listener **ret);
 
 /* Closes the socket, and removes its file where it is a UNIX socket that was opened here. NULL is
  * fine. */

@@ -98,14 +98,16 @@ int listeners_adopt(struct listeners *ls, report_fn report, void *userdata)
     return r;
 }
 
-/* The listener in `ls` that was opened for this address, other than those in `except`. */
+/* The listener in `ls` that was opened for this address, other than those in `except`. name: NULL
+ * for that of any section. */
 static struct listener *find_open(const struct listeners *ls, const struct listeners *except,
                                   const char *name, const struct sockaddr_any *address)
 {
     for (size_t i = 0; i < ls->n; i++) {
         struct listener *l = ls->items[i];
 
-        if (!l->inherited && strcmp(l->name, name) == 0 && l->asked.size == address->size &&
+        if (!l->inherited && (!name || strcmp(l->name, name) == 0) &&
+            l->asked.size == address->size &&
             memcmp(&l->asked.storage, &address->storage, address->size) == 0 &&
             !contains(except, l))
             return l;
@@ -131,7 +133,11 @@ static int want_address(struct wanting *w, const char *name, const struct sockad
     l = find_open(w->have, &w->want, name, address);
     if (l)
         return add(&w->want, l);
-    r = listener_open(address, name, &l);
+    if (same_socket(address) && find_open(&w->want, &none, NULL, address))
+        return -EADDRINUSE;
+    /* Where a section gives an address to another, both cannot be bound to it for a while. */
+    l = same_socket(address) ? find_open(w->have, &w->want, NULL, address) : NULL;
+    r = l ? listener_share(l, name, &l) : listener_open(address, name, &l);
     if (r < 0)
         return r;
     r = add(&w->want, l);
@@ -250,8 +256,22 @@ void listeners_revert(const struct listeners *have, struct listeners *want)
     *want = (struct listeners){ 0 };
 }
 
+/* From now on a shared socket is that of `l` alone; who had it before only closes it. */
+static void take_over(struct listener *l, const struct listeners *have)
+{
+    static const struct listeners none = { 0 };
+    struct listener *other = find_open(have, &none, NULL, &l->asked);
+
+    l->shared = false;
+    if (other)
+        other->shared = true;
+}
+
 void listeners_commit(struct listeners *have, struct listeners *want, struct listener **retired)
 {
+    for (size_t i = 0; i < want->n; i++)
+        if (want->items[i]->shared)
+            take_over(want->items[i], have);
     for (size_t i = 0; i < have->n; i++)
         if (!contains(want, have->items[i])) {
             have->items[i]->next = *retired;

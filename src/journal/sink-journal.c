@@ -72,17 +72,11 @@ static int write_all(int fd, const uint8_t *data, size_t size)
     return 0;
 }
 
-/* An entry too large for a datagram goes as a file in memory, sealed so that journald may trust
- * that it stays as it is. The datagram itself is empty. */
-static ssize_t send_large(int socket_fd, const uint8_t *entry, size_t size)
+/* A file in memory, sealed so that journald may trust that it stays as it is; or a negative errno.
+ */
+static int large_file(const uint8_t *entry, size_t size)
 {
     _cleanup_close_ int fd = -EBADF;
-    union {
-        struct cmsghdr header;
-        uint8_t space[CMSG_SPACE(sizeof(int))];
-    } control = { 0 };
-    struct msghdr message = { .msg_control = &control, .msg_controllen = sizeof control };
-    struct cmsghdr *cmsg;
     int r;
 
     fd = memfd_create("answerd-entry", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -93,13 +87,34 @@ static ssize_t send_large(int socket_fd, const uint8_t *entry, size_t size)
         return r;
     if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
         return -errno;
+    return STEAL_FD(fd);
+}
+
+/* An entry too large for a datagram goes as a file, with an empty datagram. Where there is no room
+ * for that, the file is kept: the entry stays the oldest until it is gone. */
+static ssize_t send_large(struct sink *s, const uint8_t *entry, size_t size)
+{
+    union {
+        struct cmsghdr header;
+        uint8_t space[CMSG_SPACE(sizeof(int))];
+    } control = { 0 };
+    struct msghdr message = { .msg_control = &control, .msg_controllen = sizeof control };
+    struct cmsghdr *cmsg;
+
+    if (s->large_fd < 0)
+        s->large_fd = large_file(entry, size);
+    if (s->large_fd < 0)
+        return s->large_fd;
 
     cmsg = CMSG_FIRSTHDR(&message);
     cmsg->cmsg_level = SOL_SOCKET;
     cmsg->cmsg_type = SCM_RIGHTS;
     cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(cmsg), &fd, sizeof fd);
-    return sendmsg(socket_fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 1;
+    memcpy(CMSG_DATA(cmsg), &s->large_fd, sizeof s->large_fd);
+    if (sendmsg(s->fd, &message, MSG_NOSIGNAL) < 0)
+        return -errno;
+    s->large_fd = close_fd(s->large_fd);
+    return 1;
 }
 
 static ssize_t journal_send(struct sink *s, size_t first, size_t n)
@@ -122,7 +137,7 @@ static ssize_t journal_send(struct sink *s, size_t first, size_t n)
     /* A datagram is one piece of the kernel's memory, which has none above 4 MiB: ENOBUFS, and so
      * for ever, where the send buffer would allow it. */
     if (sent < 0 && (errno == EMSGSIZE || (errno == ENOBUFS && s->ends[first] - start >= LARGE)))
-        return send_large(s->fd, bytes + start, s->ends[first] - start);
+        return send_large(s, bytes + start, s->ends[first] - start);
     return sent < 0 ? -errno : sent;
 }
 
@@ -134,5 +149,7 @@ static const struct sink_kind journal_kind = {
 
 void sink_init_journal(struct sink *s, const char *path)
 {
-    *s = (struct sink){ .kind = &journal_kind, .path = path, .fd = -1, .state = SINK_AWAY };
+    *s = (struct sink){
+        .kind = &journal_kind, .path = path, .fd = -1, .large_fd = -1, .state = SINK_AWAY
+    };
 }

@@ -57,5 +57,5 @@ static const struct sink_kind stderr_kind = {
 
 void sink_init_stderr(struct sink *s)
 {
-    *s = (struct sink){ .kind = &stderr_kind, .fd = -1, .state = SINK_AWAY };
+    *s = (struct sink){ .kind = &stderr_kind, .fd = -1, .large_fd = -1, .state = SINK_AWAY };
 }

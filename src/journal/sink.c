@@ -11,6 +11,7 @@
 void sink_deinit(struct sink *s)
 {
     s->fd = close_fd(s->fd);
+    s->large_fd = close_fd(s->large_fd);
     buffer_free(&s->bytes);
 }
 

@@ -48,6 +48,7 @@ struct sink {
     const struct sink_kind *kind;
     const char *path; /* of the journal's socket; borrowed */
     int fd;
+    int large_fd; /* the journal's: the oldest entry as a file, while there is no room for it */
     enum sink_state state;
     struct buffer *bytes; /* the batch, encoded */
     size_t n_staged, n_flushed;

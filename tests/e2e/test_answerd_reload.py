@@ -124,6 +124,27 @@ class Listeners(Base):
             self.assertEqual(net.exchange(path, b"x\n"), b"ok\n")
         daemon.stop()
 
+    def test_addresses_change_sections(self):
+        path = self.path("s")
+        one = f"[Listener {{}}]\nRecord=none\nReply=one\nListen={path}\n"
+        daemon = self.daemon(one.format("a") + "[Listener b]\nRecord=none\nReply=two\nListen=127.0.0.1:0\n", listeners=2)
+        _, port = daemon.address(1)
+        two = f"[Listener {{}}]\nRecord=none\nReply=two\nListen=127.0.0.1:{port}\n"
+        daemon.stop()
+        daemon = self.daemon(one.format("a") + two.format("b"), listeners=2)
+        before = net.fd_count(daemon.pid)
+        for first, second in ("b", "a"), ("c", "b"), ("a", "c"):
+            said = daemon.reload(one.format(first) + two.format(second))
+            self.assertTrue(said.startswith("reloaded"), said)
+            for _ in range(4):
+                self.assertEqual(net.exchange(path, b"x\n"), b"one\n")
+                self.assertEqual(net.exchange(("127.0.0.1", port), b"x\n"), b"two\n")
+        self.assertIn("reload refused", daemon.reload(one.format("d") + one.format("e")))
+        self.assertEqual(net.exchange(path, b"x\n"), b"one\n")
+        net.wait_until(lambda: net.fd_count(daemon.pid) == before, what="the others to be closed")
+        daemon.stop()
+        self.assertEqual(os.listdir(self.folder), [])
+
     def test_two_sections_may_not_share_an_address(self):
         path = self.path("s")
         daemon = self.daemon(f"[Listener a]\nRecord=none\nListen={path}\n")

@@ -10,6 +10,7 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 import unittest
 
@@ -464,12 +465,16 @@ class Repeating(AskCase):
         self.assertEqual(process.returncode, 0 if match["sent"] == match["answered"] else 5)
 
     def test_interrupted_while_it_waits_for_a_reply(self):
+        started = threading.Event()
+
         def silent(sock):
             sock.recv(1024)
+            started.wait(asking.DEADLINE)
             process.send_signal(signal.SIGINT)
             sock.recv(1024)
         address = self.serve_port(silent)
         process = asking.start(["-n", "9", address, "x"], stdin=subprocess.DEVNULL)
+        started.set()
         out, err = process.communicate(timeout=asking.DEADLINE)
         self.assertEqual((process.returncode, out), (5, b""))
         rest = err.decode()[self.summary(err, 1, 0, "100").end():]

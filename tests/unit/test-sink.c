@@ -265,7 +265,7 @@ END_TEST
 
 START_TEST(large_entries_go_as_files)
 {
-    static const size_t sizes[] = { 10, 1 << 20, 20, 18 << 20, 0 };
+    static const size_t sizes[] = { 10, 1 << 20, 20, 5 << 20, 18 << 20, 0 };
 
     ck_assert_int_eq(sink_open(&sink), 0);
     for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
@@ -280,6 +280,34 @@ START_TEST(large_entries_go_as_files)
     }
     ck_assert_uint_eq(received, ARRAY_SIZE(sizes));
     ck_assert(!sink.bytes || sink.bytes->capacity <= 1 << 20);
+}
+END_TEST
+
+START_TEST(a_large_entry_waits_as_one_file)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int filler = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), file;
+    char byte;
+
+    strcpy(address.sun_path, path);
+    ck_assert_int_eq(connect(filler, (struct sockaddr *)&address, sizeof address), 0);
+    while (send(filler, "x", 1, MSG_NOSIGNAL) == 1)
+        ;
+    ck_assert_int_eq(sink_open(&sink), 0);
+    ck_assert_int_eq(stage(18 << 20), 0);
+    ck_assert_uint_eq(sink_flush(&sink), 0);
+    ck_assert_int_eq(sink.state, SINK_BLOCKED);
+    file = sink.large_fd;
+    ck_assert_int_ge(file, 0);
+    ck_assert_uint_eq(sink_flush(&sink), 0);
+    ck_assert_int_eq(sink.large_fd, file);
+    while (recv(journal, &byte, 1, 0) == 1)
+        ;
+    ck_assert_uint_eq(sink_flush(&sink), 1);
+    ck_assert_int_eq(sink.large_fd, -1);
+    receive_all();
+    ck_assert_uint_eq(received, 1);
+    (void)close(filler);
 }
 END_TEST
 
@@ -468,6 +496,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, room_is_an_edge);
     tcase_add_test(cases, a_batch_is_limited);
     tcase_add_test(cases, large_entries_go_as_files);
+    tcase_add_test(cases, a_large_entry_waits_as_one_file);
     tcase_add_test(cases, what_is_staged_outlives_the_journal);
     tcase_add_test(cases, lines_to_a_full_pipe);
     tcase_add_test(cases, lines_to_a_full_socket);
