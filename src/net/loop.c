@@ -95,7 +95,8 @@ struct source *loop_next(struct loop *l)
     /* The one after this is looked at as soon as a system call or two are made, and what it is part
      * of reaches beyond a line of the processor's cache. */
     __builtin_prefetch(l->turn, 1);
-    __builtin_prefetch((char *)l->turn + CACHE_LINE, 1);
+    /* As a number, since there may be none. */
+    __builtin_prefetch((const void *)((uintptr_t)l->turn + CACHE_LINE), 1);
     s->next = NULL;
     s->queued = false;
     return s;
