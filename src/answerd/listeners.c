@@ -98,8 +98,8 @@ int listeners_adopt(struct listeners *ls, report_fn report, void *userdata)
     return r;
 }
 
-/* The listener in `ls` that was opened for this address, other than those in `except`. name: NULL
- * for that of any section. */
+/* The listener in `ls` that was opened for this address, other than those in `except`, which may be
+ * NULL. name: NULL for that of any section. */
 static struct listener *find_open(const struct listeners *ls, const struct listeners *except,
                                   const char *name, const struct sockaddr_any *address)
 {
@@ -109,7 +109,7 @@ static struct listener *find_open(const struct listeners *ls, const struct liste
         if (!l->inherited && (!name || strcmp(l->name, name) == 0) &&
             l->asked.size == address->size &&
             memcmp(&l->asked.storage, &address->storage, address->size) == 0 &&
-            !contains(except, l))
+            !(except && contains(except, l)))
             return l;
     }
     return NULL;
@@ -124,16 +124,15 @@ static bool same_socket(const struct sockaddr_any *address)
 
 static int want_address(struct wanting *w, const char *name, const struct sockaddr_any *address)
 {
-    static const struct listeners none = { 0 };
     struct listener *l;
     int r;
 
-    if (same_socket(address) && find_open(&w->want, &none, name, address))
+    if (same_socket(address) && find_open(&w->want, NULL, name, address))
         return 0;
     l = find_open(w->have, &w->want, name, address);
     if (l)
         return add(&w->want, l);
-    if (same_socket(address) && find_open(&w->want, &none, NULL, address))
+    if (same_socket(address) && find_open(&w->want, NULL, NULL, address))
         return -EADDRINUSE;
     /* Where a section gives an address to another, both cannot be bound to it for a while. */
     l = same_socket(address) ? find_open(w->have, &w->want, NULL, address) : NULL;
@@ -259,8 +258,7 @@ void listeners_revert(const struct listeners *have, struct listeners *want)
 /* From now on a shared socket is that of `l` alone; who had it before only closes it. */
 static void take_over(struct listener *l, const struct listeners *have)
 {
-    static const struct listeners none = { 0 };
-    struct listener *other = find_open(have, &none, NULL, &l->asked);
+    struct listener *other = find_open(have, NULL, NULL, &l->asked);
 
     l->shared = false;
     if (other)

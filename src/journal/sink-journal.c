@@ -99,14 +99,13 @@ static ssize_t send_large(struct sink *s, const uint8_t *entry, size_t size)
         uint8_t space[CMSG_SPACE(sizeof(int))];
     } control = { 0 };
     struct msghdr message = { .msg_control = &control, .msg_controllen = sizeof control };
-    struct cmsghdr *cmsg;
+    struct cmsghdr *cmsg = &control.header;
 
     if (s->large_fd < 0)
         s->large_fd = large_file(entry, size);
     if (s->large_fd < 0)
         return s->large_fd;
 
-    cmsg = CMSG_FIRSTHDR(&message);
     cmsg->cmsg_level = SOL_SOCKET;
     cmsg->cmsg_type = SCM_RIGHTS;
     cmsg->cmsg_len = CMSG_LEN(sizeof(int));
