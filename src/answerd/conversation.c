@@ -43,7 +43,7 @@ static void pass_on(struct worker *w, struct connection *c, struct recorder *rec
     if (n == 0)
         return;
     if (recorder && c->n_held > 0) {
-        recorder_extend(recorder, n);
+        recorder_extend(recorder, c, n);
         return;
     }
     connection_transmit(w, c, buffer_tail(replies) - n, n);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -62,9 +63,24 @@ void recorder_hold(struct recorder *r, struct connection *c, size_t size)
     c->n_held++;
 }
 
-void recorder_extend(struct recorder *r, size_t size)
+void recorder_extend(struct recorder *r, struct connection *c, size_t size)
 {
-    r->held[r->n_held - 1].size += size;
+    size_t i = r->n_held, behind = 0;
+    uint8_t *end = buffer_tail(r->replies);
+
+    while (r->held[i - 1].connection != c)
+        behind += r->held[--i].size;
+    if (behind > 0) {
+        /* Others' replies make room. Without memory for it, these bytes are left out. */
+        buffer_clear(r->line);
+        if (buffer_append(&r->line, end - size, size) < 0) {
+            buffer_truncate(r->replies, buffer_size(r->replies) - size);
+            return;
+        }
+        memmove(end - behind, end - size - behind, behind);
+        memcpy(end - size - behind, buffer_head(r->line), size);
+    }
+    r->held[i - 1].size += size;
 }
 
 void recorder_show(struct recorder *r, const struct record *record)

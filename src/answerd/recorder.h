@@ -69,9 +69,9 @@ bool recorder_ready(const struct recorder *r);
 /* Notes that the reply of the record just staged are the last `size` bytes of r->replies. */
 void recorder_hold(struct recorder *r, struct connection *c, size_t size);
 
-/* Notes that the last `size` bytes of r->replies, which answer no record, follow the reply noted
- * last. */
-void recorder_extend(struct recorder *r, size_t size);
+/* Moves the last `size` bytes of r->replies, which answer no record, behind the last reply held for
+ * the connection, which has one: others may have staged records since. */
+void recorder_extend(struct recorder *r, struct connection *c, size_t size);
 
 /* Shows a record on standard error as well, if that can be done without waiting. */
 void recorder_show(struct recorder *r, const struct record *record);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the abuse tests watch with: a journal that is only a socket, and clients whose messages can be counted.
+"""What the abuse tests watch with: clients whose messages can be counted.
 
 A message is `CLIENT-NUMBER`, so that lost, doubled and reordered ones can each be told from the other.
 """
@@ -10,79 +10,12 @@ import os
 import re
 import select
 import socket
-import struct
-import tempfile
 import threading
 import time
 
 import net
 from daemon import sanitized
-
-
-def decode(datagram):
-    """An entry of the journal's native protocol: field names to lists of values, as bytes."""
-    fields, at = {}, 0
-    while at < len(datagram):
-        end = datagram.index(b"\n", at)
-        name, equals, value = datagram[at:end].partition(b"=")
-        at = end + 1
-        if not equals:
-            (size,) = struct.unpack_from("<Q", datagram, at)
-            value = datagram[at + 8:at + 8 + size]
-            if len(value) != size or datagram[at + 8 + size:at + 9 + size] != b"\n":
-                raise ValueError(f"{name!r} is cut")
-            at += 9 + size
-        fields.setdefault(name.decode("ascii"), []).append(value)
-    return fields
-
-
-class JournalSocket:
-    """Takes entries as journald does, into a list, and can stop doing so. For when journald itself is not the matter."""
-
-    def __init__(self, test):
-        self._directory = tempfile.TemporaryDirectory(prefix="aw", dir="/tmp")
-        self.socket_path = os.path.join(self._directory.name, "socket")
-        self.entries = []
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(self.socket_path)
-        self._wake, self._woken = socket.socketpair()
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-        test.addCleanup(self.close)
-
-    def _take(self):
-        data, ancillary, _, _ = self._socket.recvmsg(1 << 20, socket.CMSG_SPACE(4))
-        # Too large for a datagram: the entry is in a file (systemd's JOURNAL_NATIVE_PROTOCOL).
-        for _, _, passed in ancillary:
-            (fd,) = struct.unpack("i", passed)
-            with open(fd, "rb") as file:
-                file.seek(0)
-                data = file.read()
-        self.entries.append(decode(data))
-
-    def _read(self):
-        while True:
-            readable, _, _ = select.select([self._socket, self._woken], [], [])
-            if self._socket in readable:
-                self._take()
-            elif self._woken.recv(1):
-                return
-
-    def records(self):
-        """The messages, in the order of their entries."""
-        return [e["ANSWERD_DATA"][0] for e in list(self.entries) if "ANSWERD_DATA" in e]
-
-    def close_reader(self):
-        """Reads what has been sent so far, then no more."""
-        if self._thread.is_alive():
-            self._wake.send(b"x")
-            self._thread.join()
-
-    def close(self):
-        self.close_reader()
-        for sock in (self._socket, self._wake, self._woken):
-            sock.close()
-        self._directory.cleanup()
+from journal_socket import JournalSocket, decode  # pylint: disable=unused-import
 
 
 class Scope:

@@ -22,7 +22,8 @@ E2E_TESTS = \
 	tests/e2e/test_ask_prompt.py \
 	tests/e2e/test_docs_manual.py \
 	tests/e2e/test_docs_readme.py \
-	tests/e2e/test_held_replies.py
+	tests/e2e/test_held_replies.py \
+	tests/e2e/test_replies_apart.py
 
 TESTS += $(E2E_TESTS)
 EXTRA_DIST += $(E2E_TESTS)

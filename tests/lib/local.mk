@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	tests/lib/daemon.py \
 	tests/lib/hang.py \
 	tests/lib/journal_export.py \
+	tests/lib/journal_socket.py \
 	tests/lib/journald.py \
 	tests/lib/load.py \
 	tests/lib/net.py \
