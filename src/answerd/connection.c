@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,10 +21,21 @@ static bool unnamed(const struct connection *c)
     return !c->source.queued && c->n_held == 0 && !(c->flags & CONNECTION_PARKED);
 }
 
+/* What the kernel holds that we shall not read. */
+static size_t unread(const struct connection *c)
+{
+    int n;
+
+    if (c->flags & CONNECTION_EOF || ioctl(c->source.fd, FIONREAD, &n) < 0)
+        return 0;
+    return (size_t)n;
+}
+
 void connection_close(struct worker *w, struct connection *c)
 {
     if (connection_state(c) == CONNECTION_CLOSED)
         return;
+    connection_discard(w, c, buffer_size(c->in) + unread(c), "the connection ended");
     c->source.state = CONNECTION_CLOSED;
     timer_cancel(&c->timer);
     (void)close(c->source.fd);
@@ -106,7 +118,7 @@ static void cut_off(struct worker *w, struct connection *c, const char *what, ui
 static void end_with_error(struct worker *w, struct connection *c, const char *reason)
 {
     c->source.state = CONNECTION_FINISHING;
-    connection_drop(w, &c->in);
+    connection_discard_input(w, c, reason);
     buffer_clear(w->reply);
     /* Without memory for it, the connection ends without a word. */
     if (session_append_error(&c->settings->rules, reason, &w->reply) == 0)
@@ -124,9 +136,13 @@ static void linger(struct worker *w, struct connection *c)
             return;
         }
         n = recv(c->source.fd, w->scratch, READ_SIZE, 0);
-        if (n < 0 && errno == EAGAIN) {
+        if (n > 0) {
+            count(&w->counters.bytes_in, (uint64_t)n);
+            connection_discard(w, c, (size_t)n, "it came behind the end");
+        } else if (n < 0 && errno == EAGAIN) {
             c->source.ready &= (uint8_t)~READY_INPUT;
-        } else if (n == 0 || (n < 0 && errno != EINTR)) {
+        } else if (n == 0 || errno != EINTR) {
+            c->flags |= CONNECTION_EOF;
             connection_close(w, c);
             return;
         }
@@ -154,24 +170,20 @@ static bool nothing_to_settle(const struct connection *c)
 {
     return connection_state(c) == CONNECTION_OPEN && !c->in && !c->out && c->n_held == 0 &&
            !(c->flags & ~(CONNECTION_COUNTED | CONNECTION_ANSWERED)) &&
-           !(c->source.ready & READY_ERR) &&
+           !(c->source.ready & (READY_ERR | READY_HUP)) &&
            (c->settings->idle_ms == TIMER_NEVER || timer_armed(&c->timer));
 }
 
 /* The one place that decides what comes next. */
 static void settle(struct worker *w, struct connection *c)
 {
-    bool busy = c->out || c->n_held > 0;
+    bool busy = c->out || (c->n_held > 0 && !(c->flags & CONNECTION_GONE));
 
     if (nothing_to_settle(c))
         return;
     if (connection_state(c) == CONNECTION_OPEN && c->flags & CONNECTION_DRAINING &&
         !(c->flags & CONNECTION_PENDING) && !(c->source.ready & READY_INPUT) && !busy)
         c->source.state = CONNECTION_FINISHING;
-    /* An error while nothing is read would otherwise go unseen: the peer is gone. */
-    if (connection_state(c) != CONNECTION_CLOSED && c->source.ready & READY_ERR &&
-        !connection_wants_input(c))
-        connection_close(w, c);
     if (connection_state(c) == CONNECTION_FINISHING && !busy)
         finish(w, c);
     if (connection_state(c) != CONNECTION_CLOSED)
@@ -192,7 +204,7 @@ bool connection_unpark(struct worker *w, struct connection *c, uint64_t ms)
 {
     uint64_t now = worker_ms(w);
 
-    c->flags &= (uint8_t)~CONNECTION_PARKED;
+    c->flags &= (uint16_t)~CONNECTION_PARKED;
     if (connection_state(c) == CONNECTION_CLOSED) {
         if (unnamed(c))
             worker_bury(w, c);
@@ -213,6 +225,8 @@ void connection_dispatch(struct worker *w, struct connection *c)
             worker_bury(w, c);
         return;
     }
+    if (c->source.ready & (READY_ERR | READY_HUP))
+        connection_lose(w, c);
     if (c->out)
         connection_flush(w, c);
     if (c->flags & CONNECTION_PARKED)
@@ -257,7 +271,7 @@ void connection_timeout(struct worker *w, struct connection *c)
             connection_reset(w, c);
         }
     } else if (c->flags & CONNECTION_LIMITED && resume_ms(c) <= now) {
-        c->flags &= (uint8_t)~CONNECTION_LIMITED;
+        c->flags &= (uint16_t)~CONNECTION_LIMITED;
         loop_queue(&w->loop, &c->source);
     } else if (message_unfinished(c) && after(c->in->stamp, s->message_ms) <= now) {
         cut_off(w, c, "sent an unfinished message", s->message_ms);
@@ -275,7 +289,7 @@ void connection_drain(struct worker *w, struct connection *c)
     /* Its memory is still there until the turn's end, but the ready list must not name it again. */
     if (connection_state(c) == CONNECTION_CLOSED)
         return;
-    c->flags = (uint8_t)((c->flags | CONNECTION_DRAINING) & ~CONNECTION_ANSWERED);
+    c->flags = (uint16_t)((c->flags | CONNECTION_DRAINING) & ~CONNECTION_ANSWERED);
     c->source.ready |= READY_IN; /* only EAGAIN proves that nothing has arrived */
     loop_queue(&w->loop, &c->source);
 }

@@ -26,6 +26,10 @@ struct worker;
  * not read yet. CLOSED: the descriptor is gone; the memory follows when no list names the
  * connection any more.
  *
+ * A peer that takes no more replies, since it has closed or reset the connection, may have sent
+ * messages before, which are recorded still: the connection stays what it is until recv() comes to
+ * the end, and only its replies are thrown away.
+ *
  * It owns nothing but this struct while it is idle: `in` holds an unfinished message, or messages
  * that may not be answered yet, and `out` what the peer has not taken.
  */
@@ -37,13 +41,15 @@ enum connection_state {
 };
 
 enum {
-    CONNECTION_EOF = 1 << 0,      /* the peer sends nothing more */
+    CONNECTION_EOF = 1 << 0,      /* recv() has nothing more to give */
     CONNECTION_PENDING = 1 << 1,  /* `in` may hold whole messages */
     CONNECTION_LIMITED = 1 << 2,  /* the rate limit: waits for the clock */
     CONNECTION_DRAINING = 1 << 3, /* answers what has arrived, then ends */
     CONNECTION_COUNTED = 1 << 4,  /* in the address limit */
     CONNECTION_ANSWERED = 1 << 5, /* something was sent since draining began */
     CONNECTION_PARKED = 1 << 6,   /* waits for the recorder */
+    CONNECTION_GONE = 1 << 7,     /* the peer takes no replies: they are thrown away */
+    CONNECTION_RESET = 1 << 8,    /* the stream was cut: what it leaves unfinished is no message */
 };
 
 /* What every message touches comes first: with many connections each begins with its lines gone from
@@ -56,7 +62,7 @@ struct connection {
     uint64_t active_ms; /* when the last message was complete; LINGERING: when that began */
     struct session session;
     uint16_t n_held; /* replies that wait for their records: SINK_BATCH_MAX at the most */
-    uint8_t flags;
+    uint16_t flags;
     struct peer peer;
     struct timer timer; /* of all deadlines the nearest, or earlier: see deadline(); while
                            parked there is none, and it is the recorder's */

@@ -14,6 +14,9 @@
 #define RECORDS_PER_TURN  64
 #define READ_MIN          4096 /* below it, reading would cost more than the memory is worth */
 
+static const char behind_error[] = "it broke the framing";
+static const char out_of_memory[] = "no memory for it";
+
 struct feeding {
     struct connection *connection;
     struct recorder *recorder;
@@ -48,6 +51,12 @@ static void pass_on(struct worker *w, struct connection *c, struct recorder *rec
     }
     connection_transmit(w, c, buffer_tail(replies) - n, n);
     buffer_truncate(replies, buffer_size(replies) - n);
+}
+
+/* Only then is what is left at the end of the stream a last message, or a broken one. */
+static bool ended_in_order(const struct connection *c)
+{
+    return (c->flags & (CONNECTION_EOF | CONNECTION_RESET)) == CONNECTION_EOF;
 }
 
 static enum session_status feed(struct worker *w, struct connection *c, const uint8_t *in, size_t n,
@@ -88,8 +97,7 @@ static enum session_status feed(struct worker *w, struct connection *c, const ui
         (void)peer_format_port(&c->peer, port);
         (void)peer_format(&c->peer, name);
     }
-    status =
-        session_feed(&c->session, &f, in, n, c->flags & CONNECTION_EOF, scanned, ret_used, &error);
+    status = session_feed(&c->session, &f, in, n, ended_in_order(c), scanned, ret_used, &error);
     if (c->session.seq > seq) {
         count(&w->counters.messages, c->session.seq - seq);
         c->active_ms = worker_ms(w);
@@ -108,9 +116,13 @@ static enum session_status feed(struct worker *w, struct connection *c, const ui
 /* What follows from a feed, once its input is put away. */
 static void after_feed(struct worker *w, struct connection *c, enum session_status status)
 {
-    c->flags &= (uint8_t) ~(CONNECTION_PENDING | CONNECTION_LIMITED);
+    c->flags &= (uint16_t) ~(CONNECTION_PENDING | CONNECTION_LIMITED);
     switch (status) {
     case SESSION_HUNGRY:
+        if (!(c->flags & CONNECTION_EOF))
+            break;
+        connection_discard_input(w, c, "the connection was reset within a message");
+        c->source.state = CONNECTION_FINISHING;
         break;
     case SESSION_LIMITED:
         c->flags |= CONNECTION_PENDING | CONNECTION_LIMITED;
@@ -122,7 +134,7 @@ static void after_feed(struct worker *w, struct connection *c, enum session_stat
         c->source.state = CONNECTION_FINISHING;
         break;
     case SESSION_FAILED:
-        connection_drop(w, &c->in);
+        connection_discard_input(w, c, behind_error);
         c->source.state = CONNECTION_FINISHING;
         break;
     case SESSION_NOMEM:
@@ -140,10 +152,15 @@ static void take(struct worker *w, struct connection *c, const uint8_t *bytes, s
 
     if (!c->in) {
         status = feed(w, c, bytes, n, &scanned, &used);
-        if (connection_state(c) == CONNECTION_CLOSED)
+        if (connection_state(c) == CONNECTION_CLOSED) {
+            connection_discard(w, c, n - used, out_of_memory);
             return;
-        if (used < n && status != SESSION_FAILED) {
+        }
+        if (status == SESSION_FAILED) {
+            connection_discard(w, c, n - used, behind_error);
+        } else if (used < n) {
             if (!connection_keep(w, &c->in, bytes + used, n - used)) {
+                connection_discard(w, c, n - used, out_of_memory);
                 connection_shed(w, c);
                 return;
             }
@@ -151,6 +168,7 @@ static void take(struct worker *w, struct connection *c, const uint8_t *bytes, s
         }
     } else {
         if (n > 0 && !connection_keep(w, &c->in, bytes, n)) {
+            connection_discard(w, c, n, out_of_memory);
             connection_shed(w, c);
             return;
         }
@@ -198,8 +216,9 @@ static bool receive(struct worker *w, struct connection *c)
         return false;
     }
     if (n < 0) {
-        connection_close(w, c);
-        return false;
+        c->flags |= CONNECTION_RESET;
+        connection_lose(w, c);
+        n = 0;
     }
     if (n == 0)
         c->flags |= CONNECTION_EOF;

@@ -29,6 +29,28 @@ void connection_drop(struct worker *w, struct buffer **b)
     buffer_free(b);
 }
 
+void connection_lose(struct worker *w, struct connection *c)
+{
+    c->flags |= CONNECTION_GONE;
+    connection_drop(w, &c->out);
+}
+
+void connection_discard(struct worker *w, const struct connection *c, size_t n, const char *why)
+{
+    struct log_connection who = connection_about(c);
+
+    if (n == 0)
+        return;
+    count(&w->counters.discarded, n);
+    log_connection_event(EVENT_DISCARDED, &who, "discarded %zu bytes: %s", n, why);
+}
+
+void connection_discard_input(struct worker *w, struct connection *c, const char *why)
+{
+    connection_discard(w, c, buffer_size(c->in), why);
+    connection_drop(w, &c->in);
+}
+
 void connection_reset(struct worker *w, struct connection *c)
 {
     (void)setsockopt(c->source.fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 },
@@ -46,9 +68,18 @@ void connection_shed(struct worker *w, struct connection *c)
     connection_reset(w, c);
 }
 
-/* Sends until all is gone or the kernel takes no more. Returns the number of bytes gone; the
- * connection may be closed after it. Only EAGAIN ends readiness: after a short write alone no edge
- * would be owed. */
+/* After an error that says more than that the peer takes nothing (EPIPE). It is reported once: recv()
+ * gives what has arrived and then 0, as if the stream had ended in order. Where it was not the peer's
+ * doing, as out of memory, the peer must not wait for a reply that never comes. */
+static void cut(struct connection *c)
+{
+    c->flags |= CONNECTION_RESET;
+    (void)shutdown(c->source.fd, SHUT_RDWR);
+    c->source.ready |= READY_IN;
+}
+
+/* Sends until all is gone or the kernel takes no more. Returns the number of bytes gone; the peer may
+ * be lost after it. Only EAGAIN ends readiness: after a short write alone no edge would be owed. */
 static size_t transmit_now(struct worker *w, struct connection *c, const uint8_t *bytes, size_t n)
 {
     size_t sent = 0;
@@ -61,7 +92,9 @@ static size_t transmit_now(struct worker *w, struct connection *c, const uint8_t
         } else if (errno == EAGAIN) {
             c->source.ready &= (uint8_t)~READY_OUT;
         } else if (errno != EINTR) {
-            connection_close(w, c);
+            if (errno != EPIPE)
+                cut(c);
+            connection_lose(w, c);
             break;
         }
     }
@@ -96,12 +129,12 @@ void connection_transmit(struct worker *w, struct connection *c, const uint8_t *
     bool first = !c->out;
     size_t sent = 0;
 
-    if (connection_state(c) >= CONNECTION_LINGERING || n == 0)
+    if (connection_state(c) >= CONNECTION_LINGERING || c->flags & CONNECTION_GONE || n == 0)
         return;
     c->flags |= CONNECTION_ANSWERED;
     if (first)
         sent = transmit_now(w, c, bytes, n);
-    if (sent == n || connection_state(c) == CONNECTION_CLOSED)
+    if (sent == n || c->flags & CONNECTION_GONE)
         return;
     if (!connection_keep(w, &c->out, bytes + sent, n - sent))
         connection_shed(w, c);
@@ -114,7 +147,7 @@ void connection_flush(struct worker *w, struct connection *c)
     size_t sent;
 
     sent = transmit_now(w, c, buffer_head(c->out), buffer_size(c->out));
-    if (connection_state(c) == CONNECTION_CLOSED || sent == 0)
+    if (!c->out || sent == 0)
         return;
     buffer_consume(c->out, sent);
     if (buffer_size(c->out) == 0)

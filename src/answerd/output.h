@@ -37,5 +37,13 @@ bool connection_progresses(const struct worker *w, struct connection *c);
  * it (socket(7)). */
 void connection_reset(struct worker *w, struct connection *c);
 
+/* The peer takes nothing more: replies are thrown away from now on. What it sent is read still. */
+void connection_lose(struct worker *w, struct connection *c);
+
+/* Counts, and tells of, bytes that came and are in no message. why: for the log. */
+void connection_discard(struct worker *w, const struct connection *c, size_t n, const char *why);
+/* The same for all that `in` holds, which is empty after it. */
+void connection_discard_input(struct worker *w, struct connection *c, const char *why);
+
 /* Ends a connection that needs memory which there is not, so that all others go on. */
 void connection_shed(struct worker *w, struct connection *c);

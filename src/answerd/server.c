@@ -349,6 +349,19 @@ static void run_timers(struct server *s)
         s->stop_now = true;
 }
 
+/* The workers may have something to say of what they cut off: this comes last. */
+static void stopped(struct server *s)
+{
+    uint64_t cut_off = atomic_load(&s->shared.n_connections);
+
+    crew_command(&s->shared, WORKER_STOP);
+    while (!crew_all_ended(&s->shared) && loop_wait(&s->loop, -1) == 0)
+        while (loop_next(&s->loop))
+            ;
+    log_event(EVENT_STOPPED, "stopped after %" PRIu64 " messages; %" PRIu64 " connections cut off",
+              status_messages(&s->shared), cut_off);
+}
+
 static int run(struct server *s)
 {
     while (!s->stop_now && !(s->phase == DRAINING && crew_all_ended(&s->shared))) {
@@ -368,8 +381,7 @@ static int run(struct server *s)
         if (s->phase < DRAINING && crew_any_ended(&s->shared))
             return EXIT_SYSTEM; /* the worker has said why */
     }
-    log_event(EVENT_STOPPED, "stopped after %" PRIu64 " messages; %" PRIu64 " connections cut off",
-              status_messages(&s->shared), atomic_load(&s->shared.n_connections));
+    stopped(s);
     return EXIT_OK;
 }
 

@@ -34,10 +34,10 @@ void status_log_counters(const struct shared *s)
     log_event(EVENT_COUNTERS,
               "connections=%" PRIu64 " accepted=%" PRIu64 " refused=%" PRIu64 " messages=%" PRIu64
               " bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " timeouts=%" PRIu64
-              " protocol_errors=%" PRIu64 " shed=%" PRIu64,
+              " protocol_errors=%" PRIu64 " shed=%" PRIu64 " discarded=%" PRIu64,
               atomic_load(&s->n_connections), SUM(s, accepted), SUM(s, refused), SUM(s, messages),
               SUM(s, bytes_in), SUM(s, bytes_out), SUM(s, timeouts), SUM(s, protocol_errors),
-              SUM(s, shed));
+              SUM(s, shed), SUM(s, discarded));
 }
 
 void status_tell(struct status *status, const struct shared *s, uint64_t now_ms)

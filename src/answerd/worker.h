@@ -48,7 +48,8 @@ static inline uint64_t counter_get(const counter *c)
 }
 
 struct counters {
-    counter accepted, refused, messages, bytes_in, bytes_out, timeouts, protocol_errors, shed;
+    counter accepted, refused, messages, bytes_in, bytes_out, timeouts, protocol_errors, shed,
+        discarded;
 };
 
 enum worker_command {

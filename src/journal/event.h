@@ -20,6 +20,7 @@
     X(ACCEPT_FAILED, "6f2907644fca41a0bfe1083143db25d9", 4)                                        \
     X(TIMEOUT, "17d4198266204ddb91e5034f5dd4e8ce", 5)                                              \
     X(PROTOCOL_ERROR, "d7a6e57411a94cc1b1009435fa844811", 5)                                       \
+    X(DISCARDED, "09f6c6b34e9d4319a0c617b73df63c71", 5)                                            \
     X(JOURNAL_BLOCKED, "558d2589954a4691981095cdfee9cf58", 4)                                      \
     X(JOURNAL_AWAY, "de2f1dedc72440e6a7f0b4796fc4efee", 3)                                         \
     X(JOURNAL_BACK, "a9f387909544466c8a9c892d12a14a36", 5)                                         \

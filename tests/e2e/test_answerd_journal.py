@@ -187,12 +187,13 @@ class Events(unittest.TestCase):
         daemon.signal(1)
         daemon.notify.wait_for("READY", "1", after=count)
         daemon.stop()
-        entries = journal.wait_for(8, "SYSLOG_IDENTIFIER=answerd")
+        entries = journal.wait_for(9, "SYSLOG_IDENTIFIER=answerd")
         said = [(e.text("MESSAGE_ID")[:8], e.text("PRIORITY"), e.text("MESSAGE")) for e in entries]
         who = f"pid={os.getpid()},uid={os.getuid()}"
         expected = [
             ("36ec94df", "6", f"listening on {path} (default)"),
             ("d7a6e574", "5", f"{who}: cut off: malformed message (netstring framing)"),
+            ("09f6c6b3", "5", f"{who}: discarded 1 bytes: it broke the framing"),
             ("bb76528f", "6", f"{who}: a"),
             ("7ad49df4", "5", f"reloaded: {daemon.config_path}"),
             ("b2b6f48c", "3", "reload refused, the configuration stays as it was: "

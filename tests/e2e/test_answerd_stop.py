@@ -256,7 +256,7 @@ class Counters(unittest.TestCase):
         replies = 15 * 3 + len(b"error: message too long\n") + len(b"error: message not complete in time\n")
         self.assertEqual(found, {"connections": 2, "accepted": 5, "refused": 1, "messages": 15,
                                  "bytes_in": 15 * 6 + 102 + 5, "bytes_out": replies, "timeouts": 1,
-                                 "protocol_errors": 1, "shed": 0})
+                                 "protocol_errors": 1, "shed": 0, "discarded": 102 + 5})
         daemon.stop()
 
     def test_a_million_bad_peers_do_not_flood_the_log(self):

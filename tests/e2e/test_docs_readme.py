@@ -200,6 +200,8 @@ class Look(unittest.TestCase):
         (reply,) = self.say("127.0.0.22", b"valve 3 open")
         self.say("127.0.0.22", b"flow=\x01\x80 1.25")
         self.say("127.0.0.23", then=b"x" * (MESSAGE_SIZE_MAX + 1))
+        # Of each kind of event, one is written a second.
+        self.wait_for_ticks(3)
         self.say("127.0.0.24", then=b"GET")
         ticks = 1500
         with net.connect(self.daemon.address()) as sock:
@@ -214,6 +216,13 @@ class Look(unittest.TestCase):
         self.assertTrue(self.journal.sync())
         return reply.split()[1].decode()
 
+    def wait_for_ticks(self, count):
+        """So many from now on."""
+        notify = self.daemon.notify
+        notify.all()
+        for _ in range(count):
+            notify.wait_for("WATCHDOG", after=len(notify.messages))
+
     def wait_for_a_pause(self):
         """Until the journal has kept the daemon waiting for more than the second that it takes for worth a word."""
         notify = self.daemon.notify
@@ -224,8 +233,7 @@ class Look(unittest.TestCase):
             return any("waiting for the journal" in m.get("STATUS", "") for m in notify.messages[begin:])
 
         net.wait_until(told, what="the status line to say that the journal is waited for")
-        for _ in range(5):
-            notify.wait_for("WATCHDOG", after=len(notify.messages))
+        self.wait_for_ticks(5)
 
     def test_the_ten_questions(self):
         if os.geteuid() != 0:

@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Peers that send and go, without a look at the replies: what arrived from them is recorded to its end."""
+
+import array
+import fcntl
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import unittest
+
+import net
+import tap
+from daemon import Daemon
+from journal_socket import JournalSocket
+
+LINES = 3000
+MESSAGES = [b"%d" % n for n in range(LINES)]
+STREAM = b"".join(m + b"\n" for m in MESSAGES)
+RESET = struct.pack("ii", 1, 0)
+
+BASH = 'while read -r line; do echo "$line"; done >"/dev/tcp/127.0.0.1/$1"'
+SOCKET = """
+import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+s.sendall(sys.stdin.buffer.read())
+s.close()
+"""
+ASYNCIO = """
+import asyncio, sys
+async def main():
+    _, writer = await asyncio.open_connection("127.0.0.1", int(sys.argv[1]))
+    writer.write(sys.stdin.buffer.read())
+    writer.close()
+    await writer.wait_closed()
+asyncio.run(main())
+"""
+CONFIG = """
+[Server]
+Workers=1
+[Listener default]
+Listen=127.0.0.1:0
+Record=journal
+{}
+"""
+
+
+def on_its_way(client):
+    """How much of what it sent the other kernel has not: on TCP (tcp(7), SIOCOUTQ)."""
+    size = array.array("i", [0])
+    fcntl.ioctl(client, termios.TIOCOUTQ, size)
+    return size[0]
+
+
+def stand_still(daemon):
+    """Stops the daemon, and returns once each of its threads has stopped (proc(5), /proc/PID/task/TID/stat)."""
+    daemon.signal(signal.SIGSTOP)
+
+    def stopped():
+        states = []
+        for task in os.listdir(f"/proc/{daemon.pid}/task"):
+            with open(f"/proc/{daemon.pid}/task/{task}/stat", encoding="ascii") as stat:
+                states.append(stat.read().rpartition(")")[2].split()[0])
+        return set(states) == {"T"}
+
+    net.wait_until(stopped, what="all threads to stop", interval=0.001)
+
+
+def wait_for_end(daemon):
+    """Until a whole TCP stream and its end have arrived in the daemon's kernel (proc(5), /proc/net/tcp: CLOSE_WAIT).
+
+    What is on its way still when the first reply meets a socket that is closed, the peer's kernel throws away.
+    """
+    end = "%04X" % daemon.address()[1]
+
+    def ended():
+        with open(f"/proc/{daemon.pid}/net/tcp", encoding="ascii") as table:
+            rows = [row.split() for row in table.read().splitlines()[1:]]
+        return any(row[1].rpartition(":")[2] == end and row[3] == "08" for row in rows)
+
+    net.wait_until(ended, what="the stream's end to arrive")
+
+
+def reset(client):
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    client.close()
+
+
+def counters(daemon):
+    """What the daemon says on SIGUSR1. It says so once a second at most."""
+    pattern, before = "connections=", len([line for line in daemon.stderr.lines if "connections=" in line])
+
+    def told():
+        daemon.signal(signal.SIGUSR1)
+        return len([line for line in daemon.stderr.lines if pattern in line]) > before
+
+    net.wait_until(told, interval=0.05, what="the counters")
+    line = [line for line in daemon.stderr.lines if pattern in line][-1]
+    return {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line)}
+
+
+class Gone(unittest.TestCase):
+    def setUp(self):
+        self.journal = JournalSocket(self)
+
+    def start(self, settings="", **rest):
+        return Daemon(self, [], config=CONFIG.format(settings), journal=self.journal, **rest)
+
+    def expect_recorded(self, messages):
+        self.assertEqual(self.journal.wait_for(len(messages)), messages)
+
+    def expect_closed(self, daemon):
+        net.wait_until(lambda: counters(daemon)["connections"] == 0, what="all connections to be closed")
+
+
+class Senders(Gone):
+    """The daemon stands still while they send, so that each is gone before it gets the first reply."""
+
+    def send(self, *command):
+        if not shutil.which(command[0]):
+            self.skipTest(command[0] + " is not installed")
+        daemon = self.start()
+        stand_still(daemon)
+        done = subprocess.run([part.replace("PORT", str(daemon.address()[1])) for part in command], input=STREAM,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, b""))
+        wait_for_end(daemon)
+        daemon.signal(signal.SIGCONT)
+        self.expect_recorded(MESSAGES)
+        self.expect_closed(daemon)
+        self.assertEqual(counters(daemon)["discarded"], 0)
+        daemon.stop()
+
+    def test_bash(self):
+        self.send("bash", "-c", BASH, "-", "PORT")
+
+    def test_socat(self):
+        self.send("socat", "-u", "-", "TCP:127.0.0.1:PORT")
+
+    def test_nc(self):
+        # -w: with -q0 alone, some wait for the first reply.
+        self.send("nc", "-q0", "-N", "-w1", "127.0.0.1", "PORT")
+
+    def test_python_socket(self):
+        self.send(sys.executable, "-c", SOCKET, "PORT")
+
+    def test_python_asyncio(self):
+        self.send(sys.executable, "-c", ASYNCIO, "PORT")
+
+
+class Ends(Gone):
+    """How a stream may end, and what becomes of its last line."""
+
+    def send_and_go(self, daemon, stream, go):
+        """The daemon finds the stream and its end at once, whole in its kernel."""
+        client = daemon.connect()
+        stand_still(daemon)
+        client.sendall(stream)
+        net.wait_until(lambda: isinstance(daemon.address(), str) or on_its_way(client) == 0, what="it to arrive")
+        go(client)
+        daemon.signal(signal.SIGCONT)
+
+    def test_closed(self):
+        daemon = self.start()
+        def go(client):
+            client.close()
+            wait_for_end(daemon)
+
+        self.send_and_go(daemon, STREAM + b"unfinished", go)
+        self.expect_recorded(MESSAGES + [b"unfinished"])
+        self.expect_closed(daemon)
+        self.assertEqual(counters(daemon)["discarded"], 0)
+        daemon.stop()
+
+    def test_reset(self):
+        """A stream that is cut leaves no last line."""
+        daemon = self.start()
+        self.send_and_go(daemon, STREAM + b"unfinished", reset)
+        self.expect_recorded(MESSAGES)
+        self.expect_closed(daemon)
+        daemon.stderr.wait_for(r"127\.0\.0\.1:\d+: discarded 10 bytes")
+        found = counters(daemon)
+        self.assertEqual((found["discarded"], found["messages"], found["bytes_in"]), (10, LINES, len(STREAM) + 10))
+        daemon.stop()
+        self.assertEqual(self.journal.records(), MESSAGES)
+
+    def unix(self, reader, stream):
+        folder = tempfile.mkdtemp(prefix="ad", dir="/tmp")
+        self.addCleanup(shutil.rmtree, folder)
+        daemon = Daemon(self, ["--listen=" + os.path.join(folder, "socket"), "--workers=1", "--record=journal"],
+                        journal=self.journal)
+        self.send_and_go(daemon, stream, reader)
+        self.expect_recorded(MESSAGES)
+        self.expect_closed(daemon)
+        daemon.stop()
+
+    def test_unix_closed(self):
+        self.unix(socket.socket.close, STREAM)
+
+    def test_unix_reads_no_more(self):
+        """One that says that it will not read, and sends on."""
+        def go(client):
+            client.shutdown(socket.SHUT_RD)
+            client.sendall(STREAM[len(STREAM) // 2:])
+            client.close()
+        self.unix(go, STREAM[:len(STREAM) // 2])
+
+    def test_a_reply_that_cannot_be_sent(self):
+        """The peer is there, and must not wait for what does not come: its connection ends."""
+        if not shutil.which("strace"):
+            self.skipTest("strace is not installed")
+        leaks = "ASAN_OPTIONS=" + os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+        for error in "ENOBUFS", "ECONNRESET":
+            daemon = self.start(wrapper=["env", leaks, "strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e",
+                                         "trace=sendto", "-e", f"inject=sendto:error={error}:when=1"])
+            client = daemon.connect()
+            self.addCleanup(client.close)
+            client.sendall(STREAM)
+            self.assertEqual(net.recv_until_eof(client), b"")
+            self.expect_closed(daemon)
+            daemon.stop()
+
+    def test_replies_limit_no_more(self):
+        """A peer that took no replies was read from no more. Once it is gone, what had arrived is."""
+        daemon = self.start("OutputLimit=4K\nReply={message}\nWriteTimeout=infinity\n")
+        client = socket.socket()
+        self.addCleanup(client.close)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(daemon.address())
+        client.settimeout(net.TIMEOUT)
+        messages = []
+        # One at a time, until the daemon, whose kernel holds some MiB of replies by then, reads no more.
+        while len(self.journal.wait_for(len(messages), 1.0)) == len(messages):
+            messages.append(b"%d%s" % (len(messages), b"." * 60000))
+            client.sendall(messages[-1] + b"\n")
+        messages.append(b"last")
+        client.sendall(b"last\n")
+        net.wait_until(lambda: on_its_way(client) == 0, what="it to arrive")
+        self.assertLess(len(self.journal.records()), len(messages))
+        reset(client)
+        self.expect_recorded(messages)
+        self.expect_closed(daemon)
+        daemon.stop()
+
+
+class Discarded(Gone):
+    """What is thrown away is counted, and the log says so."""
+
+    def expect_discarded(self, daemon, size):
+        daemon.stderr.wait_for(rf"127\.0\.0\.1:\d+: discarded {size} bytes")
+        self.expect_closed(daemon)
+        self.assertEqual(counters(daemon)["discarded"], size)
+        daemon.stop()
+
+    def test_behind_a_protocol_error(self):
+        daemon = self.start("Framing=netstring")
+        self.assertEqual(net.exchange(daemon.address(), b"1:a,?" + b"x" * 999), b"2:ok,24:error: malformed message,")
+        self.expect_discarded(daemon, 1000)
+
+    def test_what_is_unread_at_the_end(self):
+        daemon = self.start("RateLimit=1")
+        client = daemon.connect()
+        self.addCleanup(client.close)
+        client.sendall(b"a\n" * 1000)
+        self.assertEqual(net.recv_line(client), b"ok\n")
+        daemon.signal(signal.SIGTERM)
+        daemon.stderr.wait_for("^answerd: stopping")
+        daemon.signal(signal.SIGTERM)
+        daemon.expect_exit(0)
+        self.assertTrue([line for line in daemon.stderr.lines if re.search(r": discarded 199[68] bytes", line)],
+                        daemon.stderr.lines)
+
+
+if __name__ == "__main__":
+    tap.main()
