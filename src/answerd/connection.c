@@ -31,6 +31,24 @@ static size_t unread(const struct connection *c)
     return (size_t)n;
 }
 
+/* Closes the socket, and gives back what others may be waiting for. */
+static void give_back_place(struct worker *w, struct connection *c)
+{
+    (void)close(c->source.fd);
+    c->source.fd = -1;
+    c->source.ready = 0;
+    if (c->flags & CONNECTION_COUNTED)
+        address_limit_release(&w->shared->addresses, &c->peer);
+    atomic_fetch_sub_explicit(&w->n_connections, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&w->shared->n_connections, 1, memory_order_relaxed);
+    worker_connection_gone(w);
+}
+
+static bool detached(const struct connection *c)
+{
+    return c->source.fd < 0;
+}
+
 void connection_close(struct worker *w, struct connection *c)
 {
     if (connection_state(c) == CONNECTION_CLOSED)
@@ -38,14 +56,12 @@ void connection_close(struct worker *w, struct connection *c)
     connection_discard(w, c, buffer_size(c->in) + unread(c), "the connection ended");
     c->source.state = CONNECTION_CLOSED;
     timer_cancel(&c->timer);
-    (void)close(c->source.fd);
     connection_drop(w, &c->in);
     connection_drop(w, &c->out);
-    if (c->flags & CONNECTION_COUNTED)
-        address_limit_release(&w->shared->addresses, &c->peer);
-    atomic_fetch_sub_explicit(&w->n_connections, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&w->shared->n_connections, 1, memory_order_relaxed);
-    worker_connection_gone(w);
+    if (detached(c))
+        w->detached--;
+    else
+        give_back_place(w, c);
     if (unnamed(c))
         worker_bury(w, c);
 }
@@ -165,6 +181,23 @@ static void finish(struct worker *w, struct connection *c)
     linger(w, c);
 }
 
+/* The peer of an open connection is gone, and waits for nothing. Where its messages have to wait,
+ * they do so here, and all of them have arrived: nobody else needs to wait with them for a place. */
+static void detach(struct worker *w, struct connection *c)
+{
+    if (c->source.ready & (READY_ERR | READY_HUP) &&
+        c->flags & (CONNECTION_PARKED | CONNECTION_LIMITED))
+        connection_read_rest(w, c);
+    if (!(c->flags & CONNECTION_EOF) || detached(c))
+        return;
+    if (c->in) {
+        w->detached++;
+        give_back_place(w, c);
+    } else {
+        connection_close(w, c);
+    }
+}
+
 /* The usual case: all messages are answered, and the timer, if there has to be one, is armed. */
 static bool nothing_to_settle(const struct connection *c)
 {
@@ -181,6 +214,8 @@ static void settle(struct worker *w, struct connection *c)
 
     if (nothing_to_settle(c))
         return;
+    if (connection_state(c) == CONNECTION_OPEN && c->flags & CONNECTION_GONE)
+        detach(w, c);
     if (connection_state(c) == CONNECTION_OPEN && c->flags & CONNECTION_DRAINING &&
         !(c->flags & CONNECTION_PENDING) && !(c->source.ready & READY_INPUT) && !busy)
         c->source.state = CONNECTION_FINISHING;
@@ -229,8 +264,11 @@ void connection_dispatch(struct worker *w, struct connection *c)
         connection_lose(w, c);
     if (c->out)
         connection_flush(w, c);
-    if (c->flags & CONNECTION_PARKED)
+    if (c->flags & CONNECTION_PARKED) {
+        if (c->flags & CONNECTION_GONE)
+            settle(w, c);
         return;
+    }
     if (connection_state(c) == CONNECTION_OPEN)
         connection_converse(w, c);
     else if (connection_state(c) == CONNECTION_LINGERING)
@@ -290,7 +328,8 @@ void connection_drain(struct worker *w, struct connection *c)
     if (connection_state(c) == CONNECTION_CLOSED)
         return;
     c->flags = (uint16_t)((c->flags | CONNECTION_DRAINING) & ~CONNECTION_ANSWERED);
-    c->source.ready |= READY_IN; /* only EAGAIN proves that nothing has arrived */
+    if (!(c->flags & CONNECTION_EOF))
+        c->source.ready |= READY_IN; /* only EAGAIN proves that nothing has arrived */
     loop_queue(&w->loop, &c->source);
 }
 

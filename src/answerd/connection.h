@@ -28,7 +28,9 @@ struct worker;
  *
  * A peer that takes no more replies, since it has closed or reset the connection, may have sent
  * messages before, which are recorded still: the connection stays what it is until recv() comes to
- * the end, and only its replies are thrown away.
+ * the end, and only its replies are thrown away. Where its messages have to wait, for the journal or
+ * for their rate, they do so in `in`, and the socket is closed: .fd is -1 then, and the connection has
+ * no place among those that are counted.
  *
  * It owns nothing but this struct while it is idle: `in` holds an unfinished message, or messages
  * that may not be answered yet, and `out` what the peer has not taken.

@@ -229,6 +229,48 @@ static bool receive(struct worker *w, struct connection *c)
     return true;
 }
 
+/* In chunk framing `in` is one message: what is read behind another makes it longer, which may be as
+ * long as a message may be, and a first one by the byte that says that it is too long. */
+static size_t room_for_rest(const struct worker *w, const struct connection *c)
+{
+    size_t max = c->settings->rules.max_message, size = buffer_size(c->in), room = READ_SIZE;
+
+    if (c->settings->rules.framing == FRAMING_CHUNK)
+        room = size == 0 ? max + 1 : max - MIN(max, size);
+    return MIN(room, connection_room(w));
+}
+
+void connection_read_rest(struct worker *w, struct connection *c)
+{
+    bool full = false;
+
+    while (!(c->flags & CONNECTION_EOF)) {
+        ssize_t n = socket_recv(c->source.fd, w->scratch, READ_SIZE);
+        size_t kept;
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN) {
+            c->source.ready &= (uint8_t)~READY_INPUT;
+            break;
+        }
+        if (n <= 0) {
+            c->flags |= n < 0 ? CONNECTION_EOF | CONNECTION_RESET : CONNECTION_EOF;
+            break;
+        }
+        count(&w->counters.bytes_in, (uint64_t)n);
+        kept = full ? 0 : MIN((size_t)n, room_for_rest(w, c));
+        if (kept > 0 && !connection_keep(w, &c->in, w->scratch, kept))
+            kept = 0;
+        full = kept < (size_t)n; /* what comes behind a gap is no message of the peer's */
+        connection_discard(w, c, (size_t)n - kept, out_of_memory);
+    }
+    if (full)
+        c->flags |= CONNECTION_RESET; /* no more than the beginning of the stream */
+    if (c->in)
+        c->flags |= CONNECTION_PENDING;
+}
+
 bool connection_wants_input(const struct connection *c)
 {
     return connection_state(c) == CONNECTION_OPEN && !(c->flags & CONNECTION_LIMITED) &&

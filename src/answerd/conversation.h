@@ -13,6 +13,10 @@
  * used up its rate. */
 bool connection_wants_input(const struct connection *c);
 
+/* Reads into `in`, as far as there is memory, all that is left of the stream of a peer that is gone.
+ * Messages may wait there then: CONNECTION_PENDING. */
+void connection_read_rest(struct worker *w, struct connection *c);
+
 /* Reads and answers as much as the connection's share of a turn allows, while there is something.
  * What is left is on the ready list, or parked, or waits for an edge. The connection may be CLOSED
  * after it. */

@@ -7,14 +7,21 @@
 
 #include "answerd/output.h"
 #include "answerd/worker.h"
+#include "base/macros.h"
 #include "net/socket.h"
+
+size_t connection_room(const struct worker *w)
+{
+    size_t limit = atomic_load_explicit(&w->shared->memory_limit, memory_order_relaxed);
+
+    return limit - MIN(limit, w->memory);
+}
 
 bool connection_keep(struct worker *w, struct buffer **b, const uint8_t *bytes, size_t n)
 {
     size_t before = *b ? (*b)->capacity : 0;
 
-    if (w->memory + n > atomic_load_explicit(&w->shared->memory_limit, memory_order_relaxed) ||
-        buffer_append(b, bytes, n) < 0)
+    if (n > connection_room(w) || buffer_append(b, bytes, n) < 0)
         return false;
     if (before == 0)
         (*b)->stamp = worker_ms(w);

@@ -16,6 +16,9 @@
  * an end. */
 bool connection_keep(struct worker *w, struct buffer **b, const uint8_t *bytes, size_t n);
 
+/* How much of anything connection_keep() would take. */
+size_t connection_room(const struct worker *w);
+
 /* Frees such a buffer. */
 void connection_drop(struct worker *w, struct buffer **b);
 

@@ -255,7 +255,8 @@ static void turn(struct worker *w)
 static bool drained(const struct worker *w)
 {
     return w->draining && atomic_load_explicit(&w->n_connections, memory_order_relaxed) == 0 &&
-           sink_waiting(&w->journal.sink) == 0 && sink_waiting(&w->console.sink) == 0;
+           w->detached == 0 && sink_waiting(&w->journal.sink) == 0 &&
+           sink_waiting(&w->console.sink) == 0;
 }
 
 static void close_connection(void *item, void *userdata)

@@ -80,6 +80,7 @@ struct worker {
     size_t memory;            /* bytes in the buffers of all connections */
     size_t memory_peak;       /* since memory was last given back to the system */
     struct timer trim;
+    size_t detached; /* connections without a socket, whose messages wait to be recorded */
     bool draining, stopping;
 
     struct source command; /* an eventfd */

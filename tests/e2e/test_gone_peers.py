@@ -17,7 +17,7 @@ import unittest
 
 import net
 import tap
-from daemon import Daemon
+from daemon import Daemon, sanitized
 from journal_socket import JournalSocket
 
 LINES = 3000
@@ -246,6 +246,140 @@ class Ends(Gone):
         reset(client)
         self.expect_recorded(messages)
         self.expect_closed(daemon)
+        daemon.stop()
+
+
+class Places(Gone):
+    """Peers that go while the journal takes nothing: their places are free, and their messages wait."""
+
+    def start_server(self, server):
+        self.folder = tempfile.mkdtemp(prefix="ad", dir="/tmp")
+        self.addCleanup(shutil.rmtree, self.folder)
+        config = (f"[Server]\nWorkers=1\n{server}\n[Listener default]\nListen=127.0.0.1:0\n"
+                  f"Listen={self.folder}/socket\nRecord=journal\n"
+                  "[Listener plain]\nListen=127.0.0.1:0\nRecord=none\n"
+                  "[Listener chunk]\nListen=127.0.0.1:0\nRecord=journal\nFraming=chunk\n"
+                  "[Listener slow]\nListen=127.0.0.1:0\nRecord=journal\nRateLimit=20\n")
+        return Daemon(self, [], config=config, listeners=5, journal=self.journal)
+
+    def start_blocked(self, server=""):
+        """A daemon whose journal is full, and a client of another address with more messages than were recorded."""
+        daemon = self.start_server(server)
+        self.journal.pause()
+        self.first = net.connect(daemon.address(), source=("127.0.0.2", 0))
+        self.addCleanup(self.first.close)
+        self.first.sendall(STREAM)
+        daemon.stderr.wait_for("the journal has taken nothing")
+        return daemon
+
+    def send_and_reset(self, daemon, stream, number=0):
+        client = daemon.connect(number)
+        client.sendall(stream)
+        if number != 1:
+            net.wait_until(lambda: on_its_way(client) == 0, what="it to arrive")
+        reset(client)
+
+    def expect_places(self, daemon, count):
+        """So many clients at the same time, whose messages need no journal."""
+        clients = [daemon.connect(2) for _ in range(count)]
+        for client in clients:
+            self.addCleanup(client.close)
+            client.sendall(b"x\n")
+            self.assertEqual(net.recv_line(client), b"ok\n")
+        return clients
+
+    def expect_both(self, *streams):
+        """The messages of several peers, each one's in their order."""
+        got = self.journal.wait_for(sum(map(len, streams)))
+        self.assertEqual(len(got), sum(map(len, streams)))
+        for stream in streams:
+            self.assertEqual([m for m in got if m in set(stream)], stream)
+
+    def test_free_while_the_journal_is_blocked(self):
+        daemon = self.start_blocked("MaxConnections=6\nMaxConnectionsPerAddress=5")
+        held, streams = net.fd_count(daemon.pid), []
+        for number in range(5):
+            streams.append([b"%d-%d" % (number, n) for n in range(200)])
+            self.send_and_reset(daemon, b"".join(m + b"\n" for m in streams[-1]) + b"unfinished")
+        clients = self.expect_places(daemon, 5)
+        self.assertEqual(net.fd_count(daemon.pid), held + 5)
+        for client in clients:
+            client.close()
+        # Some of this one's replies wait for records that were begun already.
+        reset(self.first)
+        self.expect_closed(daemon)
+        self.journal.resume()
+        self.expect_both(MESSAGES, *streams)
+        net.wait_until(lambda: counters(daemon)["discarded"] == 5 * len("unfinished"), what="the unfinished rests")
+        daemon.stop()
+
+    def test_unix(self):
+        """Here a close is enough for the daemon to see that the peer takes nothing more."""
+        daemon = self.start_blocked("MaxConnections=2")
+        stream = [b"u%d" % n for n in range(500)]
+        with daemon.connect(1) as client:
+            client.sendall(b"".join(m + b"\n" for m in stream))
+        self.expect_places(daemon, 1)
+        self.journal.resume()
+        self.expect_both(MESSAGES, stream)
+        daemon.stop()
+
+    def test_a_rate_limit_holds_no_place(self):
+        """The journal works, but the client has used up its share."""
+        daemon = self.start_server("MaxConnections=1")
+        client = daemon.connect(4)
+        client.sendall(STREAM[:STREAM.index(b"50\n")])
+        self.assertEqual(net.recv_exactly(client, 60), b"ok\n" * 20)
+        reset(client)
+        self.expect_places(daemon, 1)
+        self.assertLess(len(self.journal.records()), 50)
+        self.expect_recorded(MESSAGES[:50])
+        daemon.stop()
+
+    def test_a_stop_waits_for_them(self):
+        daemon = self.start_blocked()
+        reset(self.first)
+        self.expect_closed(daemon)
+        daemon.signal(signal.SIGTERM)
+        daemon.stderr.wait_for("^answerd: stopping")
+        self.journal.resume()
+        daemon.expect_exit(0)
+        self.expect_recorded(MESSAGES)
+
+    def test_within_the_memory_limit(self):
+        """What there is no memory for is discarded, and what was kept is a beginning of what came."""
+        daemon = self.start_blocked("MemoryLimit=64K")
+        streams = [[b"%d-%d" % (number, n) for n in range(10000)] for number in range(20)]
+        before = net.rss_bytes(daemon.pid)
+        for stream in streams:
+            self.send_and_reset(daemon, b"".join(m + b"\n" for m in stream))
+        self.expect_places(daemon, 1)
+        if not sanitized():
+            self.assertLess(net.rss_bytes(daemon.pid) - before, 1 << 20)
+        self.journal.resume()
+        self.first.shutdown(socket.SHUT_WR)
+        self.assertEqual(net.recv_until_eof(self.first), b"ok\n" * LINES)
+        daemon.stderr.wait_for(r"127\.0\.0\.1:\d+: discarded \d+ bytes")
+
+        def all_accounted_for():
+            found = counters(daemon)
+            recorded = sum(len(m) + 1 for m in self.journal.records())
+            return found["discarded"] + recorded + len(b"x\n") == found["bytes_in"]
+
+        net.wait_until(all_accounted_for, what="every byte to be recorded or counted")
+        recorded = self.journal.records()
+        for number, stream in enumerate(streams):
+            got = [m for m in recorded if m.startswith(b"%d-" % number)]
+            self.assertEqual(got, stream[:len(got)])
+        self.assertIn(b"0-1000", recorded)
+        daemon.stop()
+
+    def test_without_framing(self):
+        daemon = self.start_blocked("MaxConnections=2")
+        self.send_and_reset(daemon, b"hello", 3)
+        self.expect_places(daemon, 1)
+        self.journal.resume()
+        net.wait_until(lambda: b"hello" in self.journal.records(), what="its record")
         daemon.stop()
 
 
