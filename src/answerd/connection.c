@@ -13,7 +13,11 @@
 #include "base/macros.h"
 #include "base/parse.h"
 
-#define LINGER_MS 2000
+/* A peer that reads replies sees the end behind the last one, and sends no more. One that does not read
+ * learns of it only when we close: soon, as long as that cannot destroy what it has not got. */
+#define LINGER_MIN_MS  250
+#define LINGER_MS      2000
+#define LINGER_LOOK_MS 50 /* what the peer's kernel acknowledges is no event */
 
 /* That no list names it any more, and its memory can be freed. */
 static bool unnamed(const struct connection *c)
@@ -87,10 +91,29 @@ static bool idle(const struct connection *c)
     return connection_state(c) == CONNECTION_OPEN && !c->out && !(c->flags & CONNECTION_PENDING);
 }
 
+static bool delivered(const struct connection *c)
+{
+    /* What a UNIX peer has not read yet is in its own queue, which our close() leaves alone. */
+    return c->peer.is_unix || connection_in_flight(c) == 0;
+}
+
+static uint64_t linger_deadline(const struct worker *w, const struct connection *c)
+{
+    uint64_t min = c->active_ms + LINGER_MIN_MS, max = c->active_ms + LINGER_MS;
+
+    if (c->flags & CONNECTION_BROKEN)
+        return max;
+    if (worker_ms(w) >= min)
+        min = worker_ms(w) + LINGER_LOOK_MS;
+    if (c->flags & CONNECTION_LIMITED)
+        min = MIN(min, resume_ms(c));
+    return MIN(min, max);
+}
+
 /* The nearest of all that may run out. While the connection waits for the recorder, parked or with
  * replies held, its peer is not to blame, and nothing does; nor may an error overtake a reply that
  * is held. */
-static uint64_t deadline(const struct connection *c)
+static uint64_t deadline(const struct worker *w, const struct connection *c)
 {
     const struct settings *s = c->settings;
     uint64_t d = TIMER_NEVER;
@@ -98,7 +121,7 @@ static uint64_t deadline(const struct connection *c)
     if (c->flags & CONNECTION_PARKED || c->n_held > 0)
         return TIMER_NEVER;
     if (connection_state(c) == CONNECTION_LINGERING)
-        return c->active_ms + LINGER_MS;
+        return linger_deadline(w, c);
     if (c->out)
         d = after(c->out->stamp, s->write_ms);
     if (message_unfinished(c))
@@ -114,7 +137,7 @@ static uint64_t deadline(const struct connection *c)
  * would cost more. */
 static void arm(struct worker *w, struct connection *c)
 {
-    uint64_t d = deadline(c);
+    uint64_t d = deadline(w, c);
 
     if (d != TIMER_NEVER && (!timer_armed(&c->timer) || d < c->timer.expires))
         timer_set(&w->wheel, &c->timer, d);
@@ -134,6 +157,7 @@ static void cut_off(struct worker *w, struct connection *c, const char *what, ui
 static void end_with_error(struct worker *w, struct connection *c, const char *reason)
 {
     c->source.state = CONNECTION_FINISHING;
+    c->flags |= CONNECTION_BROKEN;
     connection_discard_input(w, c, reason);
     buffer_clear(w->reply);
     /* Without memory for it, the connection ends without a word. */
@@ -142,6 +166,7 @@ static void end_with_error(struct worker *w, struct connection *c, const char *r
     buffer_clear(w->reply);
 }
 
+/* Discards what can be no message. */
 static void linger(struct worker *w, struct connection *c)
 {
     for (unsigned reads = 0; c->source.ready & READY_INPUT; reads++) {
@@ -154,7 +179,7 @@ static void linger(struct worker *w, struct connection *c)
         n = recv(c->source.fd, w->scratch, READ_SIZE, 0);
         if (n > 0) {
             count(&w->counters.bytes_in, (uint64_t)n);
-            connection_discard(w, c, (size_t)n, "it came behind the end");
+            connection_discard(w, c, (size_t)n, "it came behind an error");
         } else if (n < 0 && errno == EAGAIN) {
             c->source.ready &= (uint8_t)~READY_INPUT;
         } else if (n == 0 || errno != EINTR) {
@@ -168,21 +193,46 @@ static void linger(struct worker *w, struct connection *c)
 /* Everything is sent. */
 static void finish(struct worker *w, struct connection *c)
 {
-    bool silent = c->flags & CONNECTION_DRAINING && !(c->flags & CONNECTION_ANSWERED) &&
-                  connection_in_flight(c) == 0;
+    bool silent = c->flags & CONNECTION_DRAINING && !(c->flags & CONNECTION_ANSWERED) && !c->in;
 
-    if (c->flags & CONNECTION_EOF || silent || shutdown(c->source.fd, SHUT_WR) < 0) {
+    if (c->flags & CONNECTION_EOF || (silent && delivered(c))) {
         connection_close(w, c);
         return;
     }
+    (void)shutdown(c->source.fd,
+                   SHUT_WR); /* fails where the peer is gone, which may have sent more */
+    connection_lose(w, c);
     c->source.state = CONNECTION_LINGERING;
     c->active_ms = worker_ms(w);
     c->source.ready |= READY_IN;
-    linger(w, c);
+    loop_queue(&w->loop, &c->source);
 }
 
-/* The peer of an open connection is gone, and waits for nothing. Where its messages have to wait,
- * they do so here, and all of them have arrived: nobody else needs to wait with them for a place. */
+/* The peer has had its time, everything it was sent, and a chance to end what it had begun. */
+static bool has_lingered(const struct worker *w, const struct connection *c)
+{
+    return connection_state(c) == CONNECTION_LINGERING && !c->in &&
+           !(c->flags & (CONNECTION_BROKEN | CONNECTION_PARKED)) &&
+           !(c->source.ready & READY_INPUT) && worker_ms(w) >= c->active_ms + LINGER_MIN_MS &&
+           delivered(c);
+}
+
+static void linger_timeout(struct worker *w, struct connection *c)
+{
+    uint64_t now = worker_ms(w);
+
+    if (now >= c->active_ms + LINGER_MS) {
+        connection_close(w, c);
+        return;
+    }
+    if (c->flags & CONNECTION_LIMITED && resume_ms(c) <= now)
+        c->flags &= (uint16_t)~CONNECTION_LIMITED;
+    c->source.ready |= READY_IN; /* only EAGAIN proves that nothing has arrived */
+    loop_queue(&w->loop, &c->source);
+}
+
+/* The peer is gone, and waits for nothing. Where its messages have to wait, they do so here, and all of
+ * them have arrived: nobody else needs to wait with them for a place. */
 static void detach(struct worker *w, struct connection *c)
 {
     if (c->source.ready & (READY_ERR | READY_HUP) &&
@@ -191,6 +241,7 @@ static void detach(struct worker *w, struct connection *c)
     if (!(c->flags & CONNECTION_EOF) || detached(c))
         return;
     if (c->in) {
+        c->source.state = CONNECTION_OPEN; /* no deadline but its rate's */
         w->detached++;
         give_back_place(w, c);
     } else {
@@ -214,13 +265,15 @@ static void settle(struct worker *w, struct connection *c)
 
     if (nothing_to_settle(c))
         return;
-    if (connection_state(c) == CONNECTION_OPEN && c->flags & CONNECTION_GONE)
+    if (c->flags & CONNECTION_GONE && !(c->flags & CONNECTION_BROKEN))
         detach(w, c);
     if (connection_state(c) == CONNECTION_OPEN && c->flags & CONNECTION_DRAINING &&
         !(c->flags & CONNECTION_PENDING) && !(c->source.ready & READY_INPUT) && !busy)
         c->source.state = CONNECTION_FINISHING;
     if (connection_state(c) == CONNECTION_FINISHING && !busy)
         finish(w, c);
+    if (has_lingered(w, c))
+        connection_close(w, c);
     if (connection_state(c) != CONNECTION_CLOSED)
         arm(w, c);
 }
@@ -228,7 +281,8 @@ static void settle(struct worker *w, struct connection *c)
 /* The time that the peer was made to wait does not count. */
 static void waited(struct worker *w, struct connection *c)
 {
-    c->active_ms = worker_ms(w);
+    if (connection_state(c) != CONNECTION_LINGERING)
+        c->active_ms = worker_ms(w);
     if (c->in)
         c->in->stamp = worker_ms(w);
 }
@@ -269,10 +323,10 @@ void connection_dispatch(struct worker *w, struct connection *c)
             settle(w, c);
         return;
     }
-    if (connection_state(c) == CONNECTION_OPEN)
-        connection_converse(w, c);
-    else if (connection_state(c) == CONNECTION_LINGERING)
+    if (connection_state(c) == CONNECTION_LINGERING && c->flags & CONNECTION_BROKEN)
         linger(w, c);
+    else
+        connection_converse(w, c);
     settle(w, c);
 }
 
@@ -295,13 +349,16 @@ void connection_timeout(struct worker *w, struct connection *c)
     const struct settings *s = c->settings;
     uint64_t now = worker_ms(w);
 
-    if (deadline(c) > now) {
+    /* While replies are held, it is settled when they are released. */
+    if (connection_state(c) == CONNECTION_LINGERING && c->n_held == 0) {
+        linger_timeout(w, c);
+        return;
+    }
+    if (deadline(w, c) > now) {
         arm(w, c);
         return;
     }
-    if (connection_state(c) == CONNECTION_LINGERING) {
-        connection_close(w, c);
-    } else if (c->out && after(c->out->stamp, s->write_ms) <= now) {
+    if (c->out && after(c->out->stamp, s->write_ms) <= now) {
         if (connection_progresses(w, c)) {
             arm(w, c);
         } else {

@@ -21,10 +21,10 @@ struct worker;
  *
  * OPEN: messages are read and answered; the peer may have half-closed, then what it sent is
  * answered still. FINISHING: nothing more is read; what is to be sent still goes out. LINGERING:
- * our side is shut down, and what comes in is thrown away until the peer closes too or a deadline
- * passes: close() with unread input would send an RST, and that destroys replies that the peer has
- * not read yet. CLOSED: the descriptor is gone; the memory follows when no list names the
- * connection any more.
+ * our side is shut down, and what comes in is recorded without a reply until the peer closes too or a
+ * deadline passes: close() with unread input would send an RST, and that destroys replies that the
+ * peer has not read yet. Where the framing is lost, what comes in is no message, and is discarded.
+ * CLOSED: the descriptor is gone; the memory follows when no list names the connection any more.
  *
  * A peer that takes no more replies, since it has closed or reset the connection, may have sent
  * messages before, which are recorded still: the connection stays what it is until recv() comes to
@@ -52,6 +52,7 @@ enum {
     CONNECTION_PARKED = 1 << 6,   /* waits for the recorder */
     CONNECTION_GONE = 1 << 7,     /* the peer takes no replies: they are thrown away */
     CONNECTION_RESET = 1 << 8,    /* the stream was cut: what it leaves unfinished is no message */
+    CONNECTION_BROKEN = 1 << 9,   /* the framing is lost: what comes is discarded */
 };
 
 /* What every message touches comes first: with many connections each begins with its lines gone from

@@ -100,7 +100,8 @@ static enum session_status feed(struct worker *w, struct connection *c, const ui
     status = session_feed(&c->session, &f, in, n, ended_in_order(c), scanned, ret_used, &error);
     if (c->session.seq > seq) {
         count(&w->counters.messages, c->session.seq - seq);
-        c->active_ms = worker_ms(w);
+        if (connection_state(c) == CONNECTION_OPEN)
+            c->active_ms = worker_ms(w);
     }
     if (status == SESSION_FAILED) {
         struct log_connection who = connection_about(c);
@@ -135,7 +136,9 @@ static void after_feed(struct worker *w, struct connection *c, enum session_stat
         break;
     case SESSION_FAILED:
         connection_discard_input(w, c, behind_error);
-        c->source.state = CONNECTION_FINISHING;
+        c->flags |= CONNECTION_BROKEN;
+        if (connection_state(c) == CONNECTION_OPEN)
+            c->source.state = CONNECTION_FINISHING;
         break;
     case SESSION_NOMEM:
         connection_shed(w, c);
@@ -273,7 +276,10 @@ void connection_read_rest(struct worker *w, struct connection *c)
 
 bool connection_wants_input(const struct connection *c)
 {
-    return connection_state(c) == CONNECTION_OPEN && !(c->flags & CONNECTION_LIMITED) &&
+    enum connection_state state = connection_state(c);
+
+    return (state == CONNECTION_OPEN || state == CONNECTION_LINGERING) &&
+           !(c->flags & (CONNECTION_LIMITED | CONNECTION_BROKEN)) &&
            buffer_size(c->out) < c->settings->output_limit;
 }
 

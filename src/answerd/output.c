@@ -105,6 +105,8 @@ static size_t transmit_now(struct worker *w, struct connection *c, const uint8_t
             break;
         }
     }
+    if (sent > 0)
+        c->flags |= CONNECTION_ANSWERED;
     count(&w->counters.bytes_out, sent);
     return sent;
 }
@@ -136,9 +138,8 @@ void connection_transmit(struct worker *w, struct connection *c, const uint8_t *
     bool first = !c->out;
     size_t sent = 0;
 
-    if (connection_state(c) >= CONNECTION_LINGERING || c->flags & CONNECTION_GONE || n == 0)
+    if (c->flags & CONNECTION_GONE || n == 0)
         return;
-    c->flags |= CONNECTION_ANSWERED;
     if (first)
         sent = transmit_now(w, c, bytes, n);
     if (sent == n || c->flags & CONNECTION_GONE)

@@ -40,7 +40,7 @@ bool connection_progresses(const struct worker *w, struct connection *c);
  * it (socket(7)). */
 void connection_reset(struct worker *w, struct connection *c);
 
-/* The peer takes nothing more: replies are thrown away from now on. What it sent is read still. */
+/* The peer takes nothing more, or we have said that this is the end: replies are thrown away from now on. What it sent is read still. */
 void connection_lose(struct worker *w, struct connection *c);
 
 /* Counts, and tells of, bytes that came and are in no message. why: for the log. */

@@ -24,6 +24,7 @@ E2E_TESTS = \
 	tests/e2e/test_docs_readme.py \
 	tests/e2e/test_gone_peers.py \
 	tests/e2e/test_held_replies.py \
+	tests/e2e/test_last_messages.py \
 	tests/e2e/test_replies_apart.py
 
 TESTS += $(E2E_TESTS)
