@@ -126,7 +126,9 @@ class Connections(Limits):
             with net.connect(daemon.address()) as client:
                 client.sendall(b"x\ny")
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        net.wait_until(lambda: net.fd_count(daemon.pid) == before, what="descriptors as before")
+        # Behind the last of them in the backlog.
+        ask(self.connect(daemon, source=("127.0.0.2", 0)))
+        net.wait_until(lambda: net.fd_count(daemon.pid) == before + 1, what="descriptors as before")
         clients = [self.connect(daemon) for _ in range(49)]
         for client in clients:
             ask(client)
