@@ -33,7 +33,7 @@ Record=none
 Reply={{message}}
 OutputLimit=64K
 """
-PATIENCE = 20.0
+PATIENCE = net.TIMEOUT
 
 
 def too_large():

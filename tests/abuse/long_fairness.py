@@ -97,7 +97,7 @@ class Fairness(unittest.TestCase):
               f"half of them {statistics.median(lives):.2f} s")
         # Exact for nearly all; the last few of thousands may wait for a busy processor.
         self.assertGreater(lives[0], MESSAGE_TIMEOUT * 0.9)
-        self.assertLess(lives[int(len(lives) * 0.99)], MESSAGE_TIMEOUT * 1.1)
+        self.assertLess(lives[int(len(lives) * 0.99)], MESSAGE_TIMEOUT + net.LATE)
         said = log_lines(daemon, "unfinished message")
         self.assertTrue(said)
         daemon.stop()

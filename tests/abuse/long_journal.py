@@ -41,7 +41,7 @@ class Paused(unittest.TestCase):
             used = net.cpu_seconds(daemon.pid) - used
             resumed = time.monotonic()
             journal.resume()
-            steady.wait_for_more(1, 1.0)
+            steady.wait_for_more(1, 1 + net.LATE)
             took = time.monotonic() - resumed
             steady.wait_for_more(CLIENTS * 5)
             steady.stop()

@@ -58,7 +58,7 @@ class Steady:
     def stop(self):
         """Ends it: messages that are under way get their reply first."""
         self._stop.set()
-        self._thread.join(timeout=60)
+        self._thread.join(timeout=2 * net.TIMEOUT)
         if self._thread.is_alive():
             raise AssertionError("the clients wait for their replies still")
         if self.failure:
@@ -100,9 +100,9 @@ class Conversation:
         ending = 0.0
         while self._clients:
             if load._stop.is_set():
-                ending = ending or time.monotonic() + 30
+                ending = ending or time.monotonic() + net.TIMEOUT
                 if time.monotonic() > ending:
-                    raise AssertionError(f"{len(self._clients)} messages have no reply after 30 s")
+                    raise AssertionError(f"{len(self._clients)} messages have no reply in the end")
             for fd, _ in self._poll.poll(0.1):
                 self._receive(fd)
         self._poll.close()
@@ -171,7 +171,7 @@ class Flood:
     def stop(self):
         """Ends it: what the clients have under way gets its replies first."""
         self._stop.set()
-        self._thread.join(timeout=60)
+        self._thread.join(timeout=2 * net.TIMEOUT)
         if self._thread.is_alive():
             raise AssertionError("the flood did not end")
         if self.failure:

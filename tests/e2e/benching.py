@@ -59,6 +59,12 @@ class Running:
     def signal(self, number):
         self._process.send_signal(number)
 
+    def pending(self, number):
+        """Whether a signal waits to be taken by the process (proc(5), ShdPnd)."""
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
+            mask = next(line for line in status if line.startswith("ShdPnd:")).split()[1]
+        return bool(int(mask, 16) & 1 << number - 1)
+
     def wait_running(self, count=1):
         """Waits for lines of progress with replies in them."""
         return self.stderr.wait_for(r"connections  [1-9].*p50", count, timeout=60)

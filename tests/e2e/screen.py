@@ -16,7 +16,7 @@ import termios
 import time
 import unicodedata
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 CONTROL = re.compile(r"\x1b\[([0-9;?]*)([@A-Za-z])|\x1b(.)", re.DOTALL)
 

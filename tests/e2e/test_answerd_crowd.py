@@ -32,7 +32,7 @@ def crowd(address, numbers, ready, go):
     """
     clients = {}
     for number in numbers:
-        sock = net.connect(address, timeout=30)
+        sock = net.connect(address, timeout=net.TIMEOUT)
         sock.setblocking(False)
         clients[number] = sock
     os.write(ready, b"c")

@@ -3,7 +3,6 @@
 
 import os
 import re
-import select
 import signal
 import socket
 import struct
@@ -37,7 +36,7 @@ class Drain(unittest.TestCase):
             for client in clients:
                 self.assertEqual(net.recv_until_eof(client), b"")
             daemon.expect_exit(0)
-            self.assertLess(time.monotonic() - begun, 2)
+            self.assertLess(time.monotonic() - begun, net.LATE)
             self.assertIn("answerd: stopping: answering what has arrived, 20 connections", daemon.stderr.lines)
             self.assertIn("answerd: stopped after 20 messages; 0 connections cut off", daemon.stderr.lines)
 
@@ -133,10 +132,8 @@ class Drain(unittest.TestCase):
         """The reader has fallen behind, but it reads: whatever was answered arrives."""
         daemon = Daemon(self, ["--listen=127.0.0.1:0", "--reply={message}", "--workers=1"])
         client = self.connect(daemon)
-        client.setblocking(False)
-        message, sent = b"x" * 1023 + b"\n", 0
-        while select.select([], [client], [], 0.2)[1]:
-            sent += client.send((message * 64)[sent % 1024:])
+        message = b"x" * 1023 + b"\n"
+        net.send_until_full(client, message * 64, lambda: daemon.stopped_reading(client))
         daemon.signal(signal.SIGTERM)
         daemon.stderr.wait_for("^answerd: stopping")
         # The rest may still be on its way, in the client's own buffer: then it comes behind the end, and has no reply.
@@ -153,27 +150,23 @@ class Drain(unittest.TestCase):
         daemon = Daemon(self, [], config="[Server]\nDrainTimeout=300ms\n[Listener default]\nListen=127.0.0.1:0\n"
                                          "Record=none\nReply={message}\nOutputLimit=64K\n")
         client = self.connect(daemon)
-        client.setblocking(False)
-        while select.select([], [client], [], 0.1)[1]:
-            client.send(b"never read\n" * 1000)
+        net.send_until_full(client, b"never read\n" * 1000, lambda: daemon.stopped_reading(client))
         begun = time.monotonic()
         daemon.signal(signal.SIGTERM)
         daemon.expect_exit(0)
-        self.assertTrue(0.29 <= time.monotonic() - begun < 2, time.monotonic() - begun)
+        self.assertTrue(0.29 <= time.monotonic() - begun < net.LATE, time.monotonic() - begun)
         self.assertRegex(daemon.stderr.lines[-1], r"^answerd: stopped after \d+ messages; 1 connections cut off$")
 
     def test_a_second_signal_ends_it_at_once(self):
         daemon = Daemon(self, [], config="[Server]\nDrainTimeout=infinity\n[Listener default]\n"
                                          "Listen=127.0.0.1:0\nRecord=none\nRateLimit=1\n")
         client = self.connect(daemon)
-        client.sendall(b"x\n" * 100)
+        client.sendall(b"x\n" * 1000)  # what would take a quarter of an hour
         self.assertEqual(net.recv_line(client), b"ok\n")
         daemon.signal(signal.SIGTERM)
         daemon.stderr.wait_for("^answerd: stopping")
         daemon.signal(signal.SIGINT)
-        begun = time.monotonic()
         daemon.expect_exit(0)
-        self.assertLess(time.monotonic() - begun, 2)
 
     def test_while_connections_end(self):
         """Connections whose peers end them in the very turn in which the drain begins."""
@@ -202,17 +195,18 @@ class Drain(unittest.TestCase):
         client = self.connect(daemon)
         self.ask(client)
         journal.pause()
-        client.sendall(b"x\n" * 50)
+        more = journald.places() + 50
+        client.sendall(b"x\n" * more)
         daemon.stderr.wait_for("the journal has taken nothing")
         daemon.signal(signal.SIGTERM)
         daemon.stderr.wait_for("^answerd: stopping")
         self.assertTrue(daemon.running())
         journal.resume()
         # Those that the journal's queue took were answered before.
-        self.assertEqual(net.recv_until_eof(client), b"ok\n" * 50)
+        self.assertEqual(net.recv_until_eof(client), b"ok\n" * more)
         client.close()
         daemon.expect_exit(0)
-        self.assertEqual(len(journal.wait_for(51, "SYSLOG_IDENTIFIER=answerd")), 51)
+        self.assertEqual(len(journal.wait_for(more + 1, "SYSLOG_IDENTIFIER=answerd")), more + 1)
 
 
 class Counters(unittest.TestCase):

@@ -88,7 +88,7 @@ class Errors(unittest.TestCase):
         """It must not keep the generator from the clock."""
         result = bench(self, "-c1", "-d1s", "-t200ms", Server(self, "flood").address)
         self.assertEqual(set(result["errors"]), {"unexpected"})
-        self.assertLess(result["achieved"]["seconds"], 3)
+        self.assertLess(result["achieved"]["seconds"], 1.2 + net.LATE)
 
     def test_a_message_that_takes_long_to_send(self):
         """That bytes leave is something happening: the timeout is for where nothing does."""
@@ -165,6 +165,8 @@ class Ending(unittest.TestCase):
         running = Running(self, "--progress", "-c5", "-d1h", "-t1h", server.address)
         running.stderr.wait_for(r"5 connections", timeout=60)
         running.signal(signal.SIGINT)
+        # Two that are pending at once would be one (signal(7)).
+        net.wait_until(lambda: not running.pending(signal.SIGINT), what="the first to be taken")
         running.signal(signal.SIGINT)
         result = running.result()
         self.assertEqual(result["errors"], {"unanswered": 5})

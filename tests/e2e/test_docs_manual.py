@@ -37,7 +37,7 @@ def manual(page):
 
 def help_text(program):
     return subprocess.run([daemon.program(program), "--help"], check=True, text=True, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, timeout=10).stdout
+                          stdout=subprocess.PIPE, timeout=60).stdout
 
 
 def help_options(text):

@@ -211,7 +211,7 @@ class Daemon:
         environment.update(extra or {})
         return environment
 
-    def wait_ready(self, listeners=1, timeout=30.0):
+    def wait_ready(self, listeners=1, timeout=net.TIMEOUT):
         """Waits for READY=1, or for as many `listening on ADDRESS` lines, and keeps the addresses."""
         if self.notify:
             self.notify.wait_for("READY", "1", timeout=timeout)
@@ -220,9 +220,10 @@ class Daemon:
             self.addresses = [net.parse_address(m.group(1)) for m in found]
 
     def write_config(self, text):
-        """Replaces the configuration file, for a reload to come."""
-        with open(self.config_path, "w", encoding="utf-8", errors="surrogateescape") as file:
+        """Replaces the configuration file, for a reload to come. One that is under way reads the old or the new."""
+        with open(self.config_path + ".new", "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
+        os.replace(self.config_path + ".new", self.config_path)
 
     def reload(self, text=None):
         """Replaces the configuration, if a text is given, sends SIGHUP, and returns what is said of it.
@@ -256,23 +257,27 @@ class Daemon:
     def connect(self, number=0, timeout=net.TIMEOUT):
         return net.connect(self.addresses[number], timeout)
 
+    def stopped_reading(self, client, number=0):
+        """Whether it leaves what a TCP client has sent in the kernel; see net.stopped_reading()."""
+        return net.stopped_reading(self.pid, self.addresses[number], client)
+
     def signal(self, number):
         self._process.send_signal(number)
 
     def running(self):
         return self._process.poll() is None
 
-    def wait(self, timeout=30.0):
+    def wait(self, timeout=net.TIMEOUT):
         """Waits for its end; returns the exit status, negative for a signal."""
         self.status = self._process.wait(timeout=timeout)
         return self.status
 
-    def stop(self, status=0, timeout=30.0):
+    def stop(self, status=0, timeout=net.TIMEOUT):
         """SIGTERM, and asserts the exit status; a failure shows what it had to say."""
         self.signal(signal.SIGTERM)
         self.expect_exit(status, timeout)
 
-    def expect_exit(self, status, timeout=30.0):
+    def expect_exit(self, status, timeout=net.TIMEOUT):
         got = self.wait(timeout)
         said = "\n".join(self.stderr.wait_end())
         assert got == status, f"exit status {got}, not {status}:\n{said}"

@@ -11,6 +11,7 @@ socket when it is made (unix(7)): 10 as the kernel starts, 512 where systemd set
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import socket
@@ -24,6 +25,7 @@ import net
 
 PROGRAM = "/lib/systemd/systemd-journald"
 ACTIVATE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "activate.py")
+QUEUE = "/proc/sys/net/unix/max_dgram_qlen"
 SYNCHRONIZE = b'{"method":"io.systemd.Journal.Synchronize"}\0'
 
 
@@ -31,6 +33,12 @@ def require():
     """Skips the test where there is no journald to run."""
     if not os.access(PROGRAM, os.X_OK) or not shutil.which("journalctl"):
         raise unittest.SkipTest("systemd-journald and journalctl are needed")
+
+
+def places():
+    """How many datagrams the queue of a new socket holds, which is one more than its limit (unix_recvq_full())."""
+    with open(QUEUE, encoding="ascii") as file:
+        return int(file.read()) + 1
 
 
 class Journal:
@@ -133,6 +141,17 @@ class Journal:
         """SIGSTOP: the queue fills, and senders get EAGAIN."""
         self._process.send_signal(signal.SIGSTOP)
         net.wait_until(lambda: self._state() == "T", what="journald to stop")
+
+    def full(self):
+        """Whether its socket's queue has no room: then none is reported to who is connected (unix_dgram_poll())."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+            probe.connect(self.socket_path)
+            return not select.select([], [probe], [], 0)[1]
+
+    def pause_until_full(self):
+        """SIGSTOP, and waits for those who have something to say to fill the queue."""
+        self.pause()
+        net.wait_until(self.full, what="the journal's queue to fill up")
 
     def resume(self):
         self._process.send_signal(signal.SIGCONT)

@@ -75,13 +75,12 @@ class Load:
                 raise AssertionError(f"{len(self.answered)} of {goal} answered in {timeout} s; {self.failures}")
         return time.monotonic() - begun
 
-    def wait_stalled(self, silence=0.3, timeout=net.TIMEOUT):
-        """Returns once nothing was answered for `silence` seconds."""
-        deadline = time.monotonic() + timeout
+    def expect_stalled(self, seconds=0.5):
+        """For so long no more is answered than what may have been on its way: of each client the messages sent at once."""
+        most = len(self.answered) + len(self._threads) * self._burst
         with self._change:
-            while self._change.wait(silence):
-                if time.monotonic() > deadline:
-                    raise AssertionError("answers go on")
+            if self._change.wait_for(lambda: len(self.answered) > most, seconds):
+                raise AssertionError(f"answers go on, though nothing is taken: {len(self.answered)} after {most}")
 
     def stop(self):
         """Lets each client finish what it has asked, and waits for that."""

@@ -6,10 +6,15 @@ abstract, as answerd writes them.
 """
 
 import os
+import select
 import socket
 import time
 
-TIMEOUT = 10.0
+# How long what must come may take before it counts as not coming. Waiting ends with the event, so that much costs nothing.
+TIMEOUT = 60.0
+# Where a time is itself what is promised: how much later it may be seen on a machine that has other work to do. A mistake
+# that such a test is to find has to be later than that.
+LATE = 10.0
 
 
 def wait_until(predicate, timeout=TIMEOUT, what=None, interval=0.01):
@@ -155,6 +160,57 @@ def watched_sockets(pid):
             watched = [line.split()[1] for line in info if line.startswith("tfd:")]
         found |= {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in watched}
     return {link for link in found if link.startswith("socket:")}
+
+
+def _ends(address):
+    """A TCP address as /proc/net/tcp writes its port."""
+    return "%04X" % address[1]
+
+
+def unread(pid, address, client):
+    """The bytes that a process has not read yet from a TCP client (proc(5), /proc/net/tcp); None where it has closed."""
+    wanted = [_ends(address), _ends(client.getsockname())]
+    with open(f"/proc/{pid}/net/tcp", encoding="ascii") as table:
+        for row in table.read().splitlines()[1:]:
+            fields = row.split()
+            if [end.rpartition(":")[2] for end in fields[1:3]] == wanted and fields[9] != "0":
+                return int(fields[4].partition(":")[2], 16)
+    return None
+
+
+def stopped_reading(pid, address, client):
+    """Whether a process leaves what a client has sent where it is: there is something, and all of its threads sleep.
+
+    One that had yet to come to it would be runnable.
+    """
+    left = unread(pid, address, client)
+    return bool(left) and asleep(pid) and unread(pid, address, client) == left
+
+
+def asleep(pid):
+    """Whether all threads of a process wait for something, and none of them for a processor."""
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/stat", encoding="utf-8", errors="replace") as stat:
+            if stat.read().rpartition(")")[2].split()[0] != "S":
+                return False
+    return True
+
+
+def send_until_full(sock, data, stopped, limit=64 << 20):
+    """Sends `data` again and again, until the peer has stopped reading, as stopped() says, and no more fits in.
+
+    Returns how many bytes that were. The socket is left non-blocking.
+    """
+    sock.setblocking(False)
+    deadline, sent = time.monotonic() + TIMEOUT, 0
+    while sent < limit:
+        if select.select([], [sock], [], 0.05)[1]:
+            sent += sock.send(data[sent % len(data):])
+        elif stopped():
+            return sent
+        elif time.monotonic() > deadline:
+            raise AssertionError(f"{sent} bytes are sent, no more fit in, and the peer has not stopped reading")
+    raise AssertionError(f"{sent} bytes are taken, and more would be")
 
 
 def status_kib(pid, field):

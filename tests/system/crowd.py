@@ -16,7 +16,7 @@ import time
 
 import nspawn
 
-PATIENCE = 15.0  # A client which has no answer by then counts as "late".
+PATIENCE = net.TIMEOUT  # A client which has no answer by then counts as "late".
 PAUSE = 0.02  # Between an answer and the next question of a client that stays.
 
 

@@ -82,10 +82,10 @@ class UnderLoad(Case):
         print(f"serving again {max(since_start) * 1000:.0f} ms after its start by systemd at most, "
               f"{max(since_kill) * 1000:.0f} ms after the kill")
         self.account(result, allowed=("EOF", "ECONNRESET", "EPIPE"))
-        self.assertLess(max(since_start), 1.0)
+        self.assertLess(max(since_start), 1 + net.LATE)
         # RestartSec= and ExecStopPost= are 0.2 s of it; what else there is belongs to systemd, which has to find a
         # moment between other work.
-        self.assertLess(max(since_kill), 5.0)
+        self.assertLess(max(since_kill), 5 + net.LATE)
         self.assertEqual(system.show("answerd.socket", "ActiveState"), "active")
 
 
@@ -163,8 +163,8 @@ class Watchdog(Case):
             self.assertEqual(system.main_pid(), pid)
         with hang.Hang(threads[-1]) as worker:
             begun = time.monotonic()
-            net.wait_until(worker.dead, timeout=15, what="the watchdog to act")
-            net.wait_until(lambda: system.main_pid() not in (0, pid), timeout=15, what="a restart")
+            net.wait_until(worker.dead, timeout=net.TIMEOUT, what="the watchdog to act")
+            net.wait_until(lambda: system.main_pid() not in (0, pid), timeout=net.TIMEOUT, what="a restart")
         print(f"restarted {time.monotonic() - begun:.1f} s after a worker hung")
         self.assertEqual(system.ask(b"again"), b"ok\n")
         self.assertIn("Watchdog timeout", system.run("journalctl -u answerd.service -n 50 -o cat"))
@@ -189,7 +189,7 @@ class Stop(Case):
         for sock in sockets:
             sock.sendall(b"hello\n")
             net.recv_line(sock)
-        self.assertLess(self.stop(), 3)
+        self.assertLess(self.stop(), net.LATE)
         for sock in sockets:
             self.assertEqual(net.recv_until_eof(sock), b"")
             sock.close()
@@ -207,7 +207,7 @@ class Stop(Case):
             seconds = self.stop()
         print(f"stopped in {seconds:.1f} s with DrainTimeout=2s")
         self.assertGreater(seconds, 1.5)
-        self.assertLess(seconds, 4)
+        self.assertLess(seconds, 2 + net.LATE)
 
     def test_stopping_the_socket_closes_the_port(self):
         system.run("systemctl stop answerd.socket")
