@@ -91,7 +91,7 @@ static int large_file(const uint8_t *entry, size_t size)
 }
 
 /* An entry too large for a datagram goes as a file, with an empty datagram. Where there is no room
- * for that, the file is kept: the entry stays the oldest until it is gone. */
+ * for that, the file is kept, as the oldest entry's: see journal_send(). */
 static ssize_t send_large(struct sink *s, const uint8_t *entry, size_t size)
 {
     union {
@@ -137,7 +137,12 @@ static ssize_t journal_send(struct sink *s, size_t first, size_t n)
      * for ever, where the send buffer would allow it. */
     if (sent < 0 && (errno == EMSGSIZE || (errno == ENOBUFS && s->ends[first] - start >= LARGE)))
         return send_large(s, bytes + start, s->ends[first] - start);
-    return sent < 0 ? -errno : sent;
+    if (sent < 0)
+        return -errno;
+    /* Once memory was short, an entry that was a file before may go as a datagram. The file must
+     * not stay for the next one. */
+    s->large_fd = close_fd(s->large_fd);
+    return sent;
 }
 
 static const struct sink_kind journal_kind = {

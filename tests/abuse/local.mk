@@ -5,6 +5,7 @@ TESTS += \
 	tests/abuse/test_accept.py \
 	tests/abuse/test_allocations.py \
 	tests/abuse/test_clock.py \
+	tests/abuse/test_entries.py \
 	tests/abuse/test_journal.py \
 	tests/abuse/test_limits.py \
 	tests/abuse/test_peers.py
@@ -38,6 +39,7 @@ EXTRA_DIST += \
 	tests/abuse/test_accept.py \
 	tests/abuse/test_allocations.py \
 	tests/abuse/test_clock.py \
+	tests/abuse/test_entries.py \
 	tests/abuse/test_journal.py \
 	tests/abuse/test_limits.py \
 	tests/abuse/test_peers.py \

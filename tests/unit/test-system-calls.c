@@ -23,25 +23,37 @@
 #include "net/socket.h"
 #include "runner.h"
 
-static const char *failing; /* NULL: none, or it has happened */
-static unsigned countdown;
-static int failure;
+static struct fault {
+    const char *name; /* NULL: none, or it has happened */
+    unsigned countdown;
+    int error;
+} faults[2];
 
 /* The n-th call of that name from now on fails with that errno. */
 static void fail_at(const char *name, unsigned n, int error)
 {
-    failing = name;
-    countdown = n;
-    failure = error;
+    struct fault *f = faults[0].name ? &faults[1] : &faults[0];
+
+    ck_assert_ptr_null(f->name);
+    *f = (struct fault){ name, n, error };
+}
+
+/* Whether all that was to happen has. */
+static bool failed(void)
+{
+    return !faults[0].name && !faults[1].name;
 }
 
 static bool fails(const char *name)
 {
-    if (!failing || strcmp(name, failing) != 0 || --countdown > 0)
-        return false;
-    failing = NULL;
-    errno = failure;
-    return true;
+    for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
+        if (!faults[i].name || strcmp(name, faults[i].name) != 0 || --faults[i].countdown > 0)
+            continue;
+        faults[i].name = NULL;
+        errno = faults[i].error;
+        return true;
+    }
+    return false;
 }
 
 #define WRAP(type, name, parameters, arguments)                                                    \
@@ -76,7 +88,7 @@ int __wrap_getaddrinfo(const char *node, const char *service, const struct addri
                        struct addrinfo **ret)
 {
     if (fails("getaddrinfo"))
-        return failure == ENOMEM ? EAI_MEMORY : EAI_SYSTEM;
+        return errno == ENOMEM ? EAI_MEMORY : EAI_SYSTEM;
     return __real_getaddrinfo(node, service, hints, ret);
 }
 
@@ -127,7 +139,7 @@ static void check_listen(const struct sockaddr_any *address, const char *name, u
     (void)close(lowest);
     fail_at(name, n, error);
     ck_assert_int_eq(socket_listen(address, 1), -error);
-    ck_assert_ptr_null(failing);
+    ck_assert(failed());
     ck_assert_int_eq(dup(STDIN_FILENO), lowest);
     (void)close(lowest);
 }
@@ -252,7 +264,7 @@ static void check_flush(struct sink *sink, size_t n, const char *name, int error
 {
     fail_at(name, 1, error);
     ck_assert_uint_eq(sink_flush(sink), 0);
-    ck_assert_ptr_null(failing);
+    ck_assert(failed());
     ck_assert_int_eq(sink->state, state);
     ck_assert_uint_eq(sink_waiting(sink), n);
     if (state == SINK_AWAY) {
@@ -299,6 +311,42 @@ START_TEST(large_entries)
     fail_at("write", 1, EINTR);
     ck_assert_uint_eq(sink_flush(&sink), 1);
     ck_assert_int_eq(recv(journal, &byte, 1, 0), 0); /* the file comes beside an empty datagram */
+    sink_deinit(&sink);
+    (void)close(journal);
+}
+END_TEST
+
+/* What one entry was to be sent as must not go in another's place. */
+START_TEST(a_file_belongs_to_its_entry)
+{
+    static uint8_t bytes[1 << 18];
+    union {
+        struct cmsghdr header;
+        uint8_t space[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr message = { .msg_control = &control, .msg_controllen = sizeof control };
+    struct sink sink;
+    struct stat st;
+    int fd;
+
+    journal_start(&sink);
+    stage(&sink, 70000);
+    /* Neither as a datagram nor as a file, but as a datagram when it is tried again. */
+    fail_at("sendmmsg", 1, ENOBUFS);
+    check_flush(&sink, 1, "sendmsg", EAGAIN, SINK_BLOCKED);
+    ck_assert_uint_eq(sink_flush(&sink), 1);
+    ck_assert_int_ge(recv(journal, bytes, sizeof bytes, 0), 70000);
+
+    stage(&sink, 80000);
+    fail_at("sendmmsg", 1, ENOBUFS);
+    ck_assert_uint_eq(sink_flush(&sink), 1);
+    ck_assert_int_eq(recvmsg(journal, &message, MSG_CMSG_CLOEXEC), 0);
+    ck_assert_ptr_nonnull(CMSG_FIRSTHDR(&message));
+    memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
+    ck_assert_int_eq(fstat(fd, &st), 0);
+    ck_assert_int_ge(st.st_size, 80000);
+    (void)close(fd);
+    ck_assert_int_lt(sink.large_fd, 0);
     sink_deinit(&sink);
     (void)close(journal);
 }
@@ -373,6 +421,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, addresses);
     tcase_add_test(cases, entries);
     tcase_add_test(cases, large_entries);
+    tcase_add_test(cases, a_file_belongs_to_its_entry);
     tcase_add_test(cases, no_journal);
     tcase_add_test(cases, no_standard_error);
     suite_add_tcase(suite, cases);
