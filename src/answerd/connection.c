@@ -156,7 +156,8 @@ static void cut_off(struct worker *w, struct connection *c, const char *what, ui
 /* Says `error: REASON` behind the replies that are on their way, and reads nothing more. */
 static void end_with_error(struct worker *w, struct connection *c, const char *reason)
 {
-    c->source.state = CONNECTION_FINISHING;
+    if (connection_state(c) == CONNECTION_OPEN)
+        c->source.state = CONNECTION_FINISHING;
     c->flags |= CONNECTION_BROKEN;
     connection_discard_input(w, c, reason);
     buffer_clear(w->reply);
@@ -318,15 +319,12 @@ void connection_dispatch(struct worker *w, struct connection *c)
         connection_lose(w, c);
     if (c->out)
         connection_flush(w, c);
-    if (c->flags & CONNECTION_PARKED) {
-        if (c->flags & CONNECTION_GONE)
-            settle(w, c);
-        return;
-    }
     if (connection_state(c) == CONNECTION_LINGERING && c->flags & CONNECTION_BROKEN)
-        linger(w, c);
-    else
+        linger(w, c); /* even while parked: nothing is recorded any more */
+    else if (!(c->flags & CONNECTION_PARKED))
         connection_converse(w, c);
+    else if (!(c->flags & CONNECTION_GONE))
+        return;
     settle(w, c);
 }
 
@@ -340,7 +338,26 @@ void connection_release(struct worker *w, struct connection *c, const uint8_t *b
         return;
     }
     waited(w, c);
-    connection_transmit(w, c, bytes, size);
+    if (!(c->flags & CONNECTION_REFUSED))
+        connection_transmit(w, c, bytes, size);
+    settle(w, c);
+}
+
+void connection_refuse(struct worker *w, struct connection *c, int error)
+{
+    struct log_connection who = connection_about(c);
+
+    log_connection_event(EVENT_RECORD_REFUSED, &who, "cut off: a message cannot be recorded: %s",
+                         strerror(-error));
+    c->n_held--;
+    if (connection_state(c) == CONNECTION_CLOSED) {
+        if (unnamed(c))
+            worker_bury(w, c);
+        return;
+    }
+    if (!(c->flags & CONNECTION_REFUSED))
+        end_with_error(w, c, "message cannot be recorded");
+    c->flags |= CONNECTION_REFUSED;
     settle(w, c);
 }
 

@@ -53,6 +53,7 @@ enum {
     CONNECTION_GONE = 1 << 7,     /* the peer takes no replies: they are thrown away */
     CONNECTION_RESET = 1 << 8,    /* the stream was cut: what it leaves unfinished is no message */
     CONNECTION_BROKEN = 1 << 9,   /* the framing is lost: what comes is discarded */
+    CONNECTION_REFUSED = 1 << 10, /* was told that a message cannot be recorded, and nothing more */
 };
 
 /* What every message touches comes first: with many connections each begins with its lines gone from
@@ -119,6 +120,10 @@ void connection_timeout(struct worker *w, struct connection *c);
 /* `n` replies that were held for their records may go: these bytes. */
 void connection_release(struct worker *w, struct connection *c, const uint8_t *bytes, size_t size,
                         unsigned n);
+
+/* The oldest reply that is held must not go, since its record cannot be made: `error`, a negative
+ * errno, is why. The peer is told so, and the connection ends. */
+void connection_refuse(struct worker *w, struct connection *c, int error);
 
 /* The recorder takes records again, after so many ms. False: the connection has ended meanwhile. */
 bool connection_unpark(struct worker *w, struct connection *c, uint64_t ms);

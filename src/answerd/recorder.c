@@ -126,6 +126,17 @@ static void unpark_all(struct worker *w, struct recorder *r)
         loop_queue_first(&w->loop, first, tail);
 }
 
+static void forget_released(struct recorder *r)
+{
+    if (r->first < r->n_held)
+        return;
+    r->first = r->n_held = 0;
+    if (r->replies && r->replies->capacity > 2 * (size_t)SINK_BATCH_BYTES)
+        buffer_free(&r->replies);
+    else
+        buffer_clear(r->replies);
+}
+
 /* Lets the oldest n replies go, those of one connection in one piece. */
 static void release(struct worker *w, struct recorder *r, size_t n)
 {
@@ -143,13 +154,19 @@ static void release(struct worker *w, struct recorder *r, size_t n)
         if (r->replies)
             buffer_consume(r->replies, size);
     }
-    if (r->first == r->n_held) {
-        r->first = r->n_held = 0;
-        if (r->replies && r->replies->capacity > 2 * (size_t)SINK_BATCH_BYTES)
-            buffer_free(&r->replies);
-        else
-            buffer_clear(r->replies);
-    }
+    forget_released(r);
+}
+
+/* The sink can never take the oldest record: its message is not answered as if it were there. */
+static void refuse(struct worker *w, struct recorder *r)
+{
+    struct held_reply *held = &r->held[r->first++];
+
+    connection_refuse(w, held->connection, r->sink.refusal);
+    if (r->replies)
+        buffer_consume(r->replies, held->size);
+    forget_released(r);
+    sink_drop(&r->sink);
 }
 
 static void trouble_begins(struct worker *w, struct recorder *r)
@@ -256,22 +273,36 @@ static void follow_up(struct worker *w, struct recorder *r, size_t n)
         timer_set(&w->wheel, &r->retry, now + r->backoff_ms);
         r->backoff_ms = MIN(r->backoff_ms * 2, (uint64_t)BACKOFF_MAX_MS);
         return;
+    case SINK_REFUSED: /* is no state that lasts: see flush() */
+        return;
+    }
+}
+
+/* Returns how many records the sink took. */
+static size_t flush(struct worker *w, struct recorder *r)
+{
+    size_t taken = 0, n;
+
+    for (;;) {
+        n = sink_flush(&r->sink);
+        taken += n;
+        if (n > 0)
+            release(w, r, n);
+        if (r->sink.state != SINK_REFUSED)
+            return taken;
+        refuse(w, r);
     }
 }
 
 static void hand_over(struct worker *w, struct recorder *r)
 {
-    size_t n;
+    size_t n = flush(w, r);
 
-    n = sink_flush(&r->sink);
     if (r->sink.state == SINK_BLOCKED)
         r->places = MAX(r->places, n);
-    if (n > 0) {
-        release(w, r, n);
-        if (r->troubled_ms > 0 && !r->reported) {
-            r->troubled_ms = worker_ms(w); /* it is slow, but not blocked */
-            timer_cancel(&r->retry);
-        }
+    if (n > 0 && r->troubled_ms > 0 && !r->reported) {
+        r->troubled_ms = worker_ms(w); /* it is slow, but not blocked */
+        timer_cancel(&r->retry);
     }
     follow_up(w, r, n);
 }
@@ -341,6 +372,8 @@ void recorder_retry(struct worker *w, struct recorder *r)
         return;
     case SINK_AWAY:
         recorder_open(w, r);
+        return;
+    case SINK_REFUSED:
         return;
     }
 }

@@ -24,6 +24,7 @@
     X(JOURNAL_BLOCKED, "558d2589954a4691981095cdfee9cf58", 4)                                      \
     X(JOURNAL_AWAY, "de2f1dedc72440e6a7f0b4796fc4efee", 3)                                         \
     X(JOURNAL_BACK, "a9f387909544466c8a9c892d12a14a36", 5)                                         \
+    X(RECORD_REFUSED, "09eec57aaa5dcdc97a9b7b1a6195861a", 3)                                       \
     X(NOTICE, "feaaff9632dd4a9da6f4d5361ce7e935", 4)
 
 enum event {

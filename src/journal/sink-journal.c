@@ -90,6 +90,22 @@ static int large_file(const uint8_t *entry, size_t size)
     return STEAL_FD(fd);
 }
 
+/* Whether trying again may help. */
+static bool passes(int error)
+{
+    switch (error) {
+    case -EINTR:
+    case -ENOBUFS:
+    case -ENOMEM:
+    case -EMFILE:
+    case -ENFILE:
+    case -ENOSPC:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* An entry too large for a datagram goes as a file, with an empty datagram. Where there is no room
  * for that, the file is kept, as the oldest entry's: see journal_send(). */
 static ssize_t send_large(struct sink *s, const uint8_t *entry, size_t size)
@@ -101,10 +117,17 @@ static ssize_t send_large(struct sink *s, const uint8_t *entry, size_t size)
     struct msghdr message = { .msg_control = &control, .msg_controllen = sizeof control };
     struct cmsghdr *cmsg = &control.header;
 
-    if (s->large_fd < 0)
-        s->large_fd = large_file(entry, size);
-    if (s->large_fd < 0)
-        return s->large_fd;
+    if (s->large_fd < 0) {
+        int fd = large_file(entry, size);
+
+        if (fd < 0 && !passes(fd)) {
+            s->refusal = fd;
+            return -EBADMSG;
+        }
+        if (fd < 0)
+            return fd;
+        s->large_fd = fd;
+    }
 
     cmsg->cmsg_level = SOL_SOCKET;
     cmsg->cmsg_type = SCM_RIGHTS;

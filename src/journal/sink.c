@@ -71,9 +71,19 @@ static enum sink_state state_after(int error)
     case -ETOOMANYREFS:
     case -ENOSPC:
         return SINK_STRAINED;
+    case -EBADMSG:
+        return SINK_REFUSED;
     default:
         return SINK_AWAY;
     }
+}
+
+void sink_drop(struct sink *s)
+{
+    s->n_flushed++;
+    s->state = SINK_READY;
+    if (s->n_flushed == s->n_staged)
+        batch_clear(s);
 }
 
 size_t sink_flush(struct sink *s)

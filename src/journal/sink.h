@@ -31,6 +31,8 @@ enum sink_state {
     SINK_BLOCKED,  /* full: flush again when the descriptor has become writable */
     SINK_STRAINED, /* the kernel is out of memory, which gives no edge: flush again in a while */
     SINK_AWAY,     /* nobody is there: sink_open() again in a while */
+    SINK_REFUSED,  /* the oldest record cannot be handed over, however often one tries: sink_drop(),
+                      then flush again */
 };
 
 struct sink;
@@ -40,7 +42,8 @@ struct sink_kind {
     int (*open)(struct sink *s);
     /* Appends a record to *out. 0 or -ENOMEM. */
     int (*encode)(struct buffer **out, const struct record *record);
-    /* Hands over n staged records; the number taken, at least 1, or a negative errno. */
+    /* Hands over n staged records; the number taken, at least 1, or a negative errno. -EBADMSG:
+     * the first can never be; s->refusal says why. */
     ssize_t (*send)(struct sink *s, size_t first, size_t n);
 };
 
@@ -50,6 +53,7 @@ struct sink {
     int fd;
     int large_fd; /* the journal's: the oldest entry as a file, while there is no room for it */
     enum sink_state state;
+    int refusal;          /* in SINK_REFUSED: a negative errno */
     struct buffer *bytes; /* the batch, encoded */
     size_t n_staged, n_flushed;
     size_t ends[SINK_BATCH_MAX]; /* in bytes: where each record ends */
@@ -77,6 +81,9 @@ int sink_stage(struct sink *s, const struct record *record);
 /* Hands over what it can. Returns the number of records that the kernel took by this call, the
  * oldest first, and sets the state. In SINK_AWAY the descriptor has been closed. */
 size_t sink_flush(struct sink *s);
+
+/* In SINK_REFUSED: gives up the oldest record. */
+void sink_drop(struct sink *s);
 
 static inline size_t sink_waiting(const struct sink *s)
 {

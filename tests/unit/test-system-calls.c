@@ -304,13 +304,42 @@ START_TEST(large_entries)
     stage(&sink, 32 << 20);
     check_flush(&sink, 1, "memfd_create", EMFILE, SINK_STRAINED);
     check_flush(&sink, 1, "write", ENOSPC, SINK_STRAINED);
-    check_flush(&sink, 1, "fcntl", EBUSY, SINK_AWAY);
     check_flush(&sink, 1, "sendmsg", EAGAIN, SINK_BLOCKED);
     check_flush(&sink, 1, "sendmsg", ETOOMANYREFS, SINK_STRAINED);
     ck_assert_int_lt(recv(journal, &byte, 1, 0), 0);
     fail_at("write", 1, EINTR);
     ck_assert_uint_eq(sink_flush(&sink), 1);
     ck_assert_int_eq(recv(journal, &byte, 1, 0), 0); /* the file comes beside an empty datagram */
+    sink_deinit(&sink);
+    (void)close(journal);
+}
+END_TEST
+
+/* Where no file can be made, trying again would be for ever. Those before and after go. */
+START_TEST(an_entry_that_cannot_be_made)
+{
+    static const char *const calls[] = { "memfd_create", "write", "fcntl" };
+    uint8_t byte;
+    struct sink sink;
+
+    journal_start(&sink);
+    for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+        stage(&sink, 1);
+        stage(&sink, 32 << 20);
+        fail_at(calls[i], 1, EPERM);
+        ck_assert_uint_eq(sink_flush(&sink), 1);
+        ck_assert_int_eq(sink.state, SINK_REFUSED);
+        ck_assert_int_eq(sink.refusal, -EPERM);
+        ck_assert_uint_eq(sink_waiting(&sink), 1);
+        sink_drop(&sink);
+        ck_assert_int_eq(sink.state, SINK_READY);
+        ck_assert_uint_eq(sink_waiting(&sink), 0);
+        stage(&sink, 1);
+        ck_assert_uint_eq(sink_flush(&sink), 1);
+        ck_assert_int_eq(recv(journal, &byte, 1, 0), 1);
+        ck_assert_int_eq(recv(journal, &byte, 1, 0), 1);
+        ck_assert_int_lt(recv(journal, &byte, 1, 0), 0);
+    }
     sink_deinit(&sink);
     (void)close(journal);
 }
@@ -421,6 +450,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, addresses);
     tcase_add_test(cases, entries);
     tcase_add_test(cases, large_entries);
+    tcase_add_test(cases, an_entry_that_cannot_be_made);
     tcase_add_test(cases, a_file_belongs_to_its_entry);
     tcase_add_test(cases, no_journal);
     tcase_add_test(cases, no_standard_error);
