@@ -50,6 +50,9 @@ int crew_start(struct shared *s, unsigned n)
 void crew_free(struct shared *s)
 {
     crew_command(s, WORKER_STOP);
+    /* One that is accepting still looks at all others, and may hand a connection to any of them. */
+    for (unsigned i = 0; i < s->n_workers; i++)
+        worker_join(s->workers[i]);
     for (unsigned i = 0; i < s->n_workers; i++)
         worker_free(s->workers[i]);
     free(s->workers);

@@ -291,19 +291,8 @@ static void *worker_main(void *userdata)
 
     while (!w->stopping && !drained(w))
         turn(w);
-
-    discard_handovers(w);
+    /* What is cut off is said and counted before the end is. */
     pool_for_each(&w->connections, close_connection, w);
-    pool_for_each(&w->connections, free_connection, w);
-    w->graveyard = NULL;
-    while (w->acceptors) {
-        struct acceptor *a = w->acceptors;
-
-        w->acceptors = a->next;
-        acceptor_free(w, a);
-    }
-    recorder_deinit(&w->journal);
-    recorder_deinit(&w->console);
     atomic_store(&w->ended, true);
     notify(w);
     return NULL;
@@ -393,8 +382,23 @@ void worker_serve(struct worker *w, struct worker_plan *plan)
     wake(w);
 }
 
-void worker_free(struct worker *w)
+void worker_join(struct worker *w)
 {
     (void)pthread_join(w->thread, NULL);
+}
+
+void worker_free(struct worker *w)
+{
+    discard_handovers(w);
+    pool_for_each(&w->connections, free_connection, w);
+    w->graveyard = NULL;
+    while (w->acceptors) {
+        struct acceptor *a = w->acceptors;
+
+        w->acceptors = a->next;
+        acceptor_free(w, a);
+    }
+    recorder_deinit(&w->journal);
+    recorder_deinit(&w->console);
     worker_deinit(w);
 }

@@ -107,7 +107,10 @@ int worker_new(struct shared *shared, unsigned index, struct worker **ret);
 void worker_command(struct worker *w, unsigned commands);
 void worker_serve(struct worker *w, struct worker_plan *plan);
 
-/* Waits for the thread's end and frees everything. */
+/* Waits for the thread's end. */
+void worker_join(struct worker *w);
+
+/* Frees everything, when no worker's thread runs any more. */
 void worker_free(struct worker *w);
 
 /* --- for the parts of a worker, on its own thread --- */

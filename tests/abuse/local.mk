@@ -8,7 +8,8 @@ TESTS += \
 	tests/abuse/test_entries.py \
 	tests/abuse/test_journal.py \
 	tests/abuse/test_limits.py \
-	tests/abuse/test_peers.py
+	tests/abuse/test_peers.py \
+	tests/abuse/test_stop.py
 
 LONG_TESTS = \
 	tests/abuse/long_fairness.py \
@@ -43,6 +44,7 @@ EXTRA_DIST += \
 	tests/abuse/test_journal.py \
 	tests/abuse/test_limits.py \
 	tests/abuse/test_peers.py \
+	tests/abuse/test_stop.py \
 	tests/abuse/witness.py
 
 .PHONY: check-long soak
