@@ -250,13 +250,16 @@ static void detach(struct worker *w, struct connection *c)
     }
 }
 
-/* The usual case: all messages are answered, and the timer, if there has to be one, is armed. */
+/* The usual case: all messages are answered, and the timer, if there has to be one, is armed and not
+ * for a deadline that is over, of a reply that was not taken for instance. */
 static bool nothing_to_settle(const struct connection *c)
 {
     return connection_state(c) == CONNECTION_OPEN && !c->in && !c->out && c->n_held == 0 &&
            !(c->flags & ~(CONNECTION_COUNTED | CONNECTION_ANSWERED)) &&
            !(c->source.ready & (READY_ERR | READY_HUP)) &&
-           (c->settings->idle_ms == TIMER_NEVER || timer_armed(&c->timer));
+           (c->settings->idle_ms == TIMER_NEVER ||
+            (timer_armed(&c->timer) &&
+             c->timer.expires <= after(c->active_ms, c->settings->idle_ms)));
 }
 
 /* The one place that decides what comes next. */

@@ -63,7 +63,8 @@ struct connection {
     struct settings *settings;
     struct buffer *in;  /* .stamp: when its first byte came, ms */
     struct buffer *out; /* .stamp: when the peer last took something, ms; .scanned: see output.c */
-    uint64_t active_ms; /* when the last message was complete; LINGERING: when that began */
+    uint64_t active_ms; /* since when it is idle: its last message was complete, and its last reply
+                           gone; LINGERING: when that began */
     struct session session;
     uint16_t n_held; /* replies that wait for their records: SINK_BATCH_MAX at the most */
     uint16_t flags;

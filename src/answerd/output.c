@@ -158,8 +158,10 @@ void connection_flush(struct worker *w, struct connection *c)
     if (!c->out || sent == 0)
         return;
     buffer_consume(c->out, sent);
-    if (buffer_size(c->out) == 0)
-        connection_drop(w, &c->out);
-    else
+    if (buffer_size(c->out) > 0) {
         note_progress(w, c);
+        return;
+    }
+    connection_drop(w, &c->out);
+    c->active_ms = worker_ms(w);
 }

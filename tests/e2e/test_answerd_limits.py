@@ -210,6 +210,48 @@ class Times(Limits):
             self.assertTrue(0.19 <= time.monotonic() - begun < net.LATE)
         daemon.stop()
 
+    def owed(self, daemon):
+        """A client whose messages are all answered, but whose replies are more than the kernel takes on its behalf.
+
+        Returns it, and how many bytes it is owed.
+        """
+        message, n = struct.pack("!I", 60000) + bytes(60000), 200
+        client = socket.socket()
+        self.addCleanup(client.close)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        client.settimeout(net.TIMEOUT)
+        client.connect(daemon.address())
+        client.sendall(message * n)
+
+        def all_answered():
+            daemon.signal(signal.SIGUSR1)
+            return any(f"messages={n} " in line for line in daemon.stderr.lines)
+
+        net.wait_until(all_answered, interval=0.1, what="all to be answered")
+        return client, n * len(message)
+
+    def test_idle_begins_when_the_last_reply_is_gone(self):
+        daemon = self.daemon("IdleTimeout=4s\nFraming=length\nReply={message}\nOutputLimit=64M", "Workers=1")
+        client, size = self.owed(daemon)
+        time.sleep(2)  # the time is what the test is about
+        begun = time.monotonic()
+        net.recv_exactly(client, size)
+        self.assertEqual(closed(client), ("end", b""))
+        self.assertTrue(3.99 <= time.monotonic() - begun < 4 + net.LATE, time.monotonic() - begun)
+        daemon.stop()
+
+    def test_idle_does_not_wait_for_the_write_timeout(self):
+        """Which had been running until the last reply was gone."""
+        daemon = self.daemon("IdleTimeout=1s\nWriteTimeout=10min\nFraming=length\nReply={message}\nOutputLimit=64M",
+                             "Workers=1")
+        client, size = self.owed(daemon)
+        time.sleep(1.5)  # longer than IdleTimeout=, which does not count meanwhile
+        begun = time.monotonic()
+        net.recv_exactly(client, size)
+        self.assertEqual(closed(client), ("end", b""))
+        self.assertTrue(0.99 <= time.monotonic() - begun < 1 + net.LATE, time.monotonic() - begun)
+        daemon.stop()
+
     def test_message_timeout_is_for_the_whole_message(self):
         """A byte now and then does not help."""
         daemon = self.daemon("MessageTimeout=300ms")
