@@ -9,8 +9,6 @@
 #include "answerd/service.h"
 #include "base/macros.h"
 
-static const char *const default_address = "127.0.0.1:8080";
-
 struct wanting {
     const struct listeners *have;
     struct listeners want;
@@ -145,30 +143,24 @@ static int want_address(struct wanting *w, const char *name, const struct sockad
     return r;
 }
 
-/* All addresses that the text stands for. A host's name may have some that this machine has not:
- * one must do. */
-static int want_text(struct wanting *w, const char *name, const char *text)
+/* A host's name may have addresses that this machine has not: one must do. */
+static int want_all(struct wanting *w, const struct wanted_address *a)
 {
-    _cleanup_free_ struct sockaddr_any *all = NULL;
-    struct address address;
-    const char *error = "out of memory";
-    int n, r, done = 0;
+    int r = a->n, done = 0;
 
-    r = address_parse(text, &address, &error);
-    n = r < 0 ? r : address_resolve(&address, AF_UNSPEC, true, &all, &error);
-    if (n < 0) {
-        tell(w->report, w->userdata, "cannot listen on %s: %s", text, error);
-        return n;
+    if (a->n < 0) {
+        tell(w->report, w->userdata, "cannot listen on %s: %s", a->text, a->error);
+        return a->n;
     }
-    for (int i = 0; i < n; i++) {
-        r = want_address(w, name, &all[i]);
+    for (int i = 0; i < a->n; i++) {
+        r = want_address(w, a->section, &a->all[i]);
         if (r == 0)
             done++;
         else if (r != -EADDRNOTAVAIL && r != -EAFNOSUPPORT)
             break;
     }
     if (r < 0 && (done == 0 || (r != -EADDRNOTAVAIL && r != -EAFNOSUPPORT))) {
-        tell(w->report, w->userdata, "cannot listen on %s: %s", text, strerror(-r));
+        tell(w->report, w->userdata, "cannot listen on %s: %s", a->text, strerror(-r));
         return r;
     }
     return 0;
@@ -197,53 +189,39 @@ static int want_inherited(struct wanting *w, const struct config *config)
     return 0;
 }
 
-static bool inherited(const struct wanting *w, const char *name)
-{
-    for (size_t i = 0; i < w->have->n; i++)
-        if (w->have->items[i]->inherited && strcmp(w->have->items[i]->name, name) == 0)
-            return true;
-    return false;
-}
-
-static int want_configured(struct wanting *w, const struct config *config)
-{
-    for (size_t i = 0; i < config->n_listeners; i++) {
-        const struct config_listener *l = &config->listeners[i];
-
-        if (inherited(w, l->settings->name))
-            continue;
-        for (size_t j = 0; j < l->n_listen; j++) {
-            int r = want_text(w, l->settings->name, l->listen[j]);
-
-            if (r < 0)
-                return r;
-        }
-    }
-    return 0;
-}
-
 int listeners_want(const struct listeners *have, const struct config *config,
-                   const char *const listen[], size_t n_listen, struct listeners *ret,
-                   report_fn report, void *userdata)
+                   const struct wanted *wanted, struct listeners *ret, report_fn report,
+                   void *userdata)
 {
     struct wanting w = { .have = have, .report = report, .userdata = userdata };
     int r;
 
     r = want_inherited(&w, config);
-    if (w.want.n > 0)
-        n_listen = 0;
-    for (size_t i = 0; i < n_listen && r == 0; i++)
-        r = want_text(&w, "default", listen[i]);
-    if (r == 0 && n_listen == 0)
-        r = want_configured(&w, config);
-    if (r == 0 && w.want.n == 0)
-        r = want_text(&w, "default", default_address);
+    for (size_t i = 0; i < wanted->n && r == 0; i++)
+        r = want_all(&w, &wanted->addresses[i]);
     if (r < 0) {
         listeners_revert(have, &w.want);
         return r;
     }
     *ret = w.want;
     return 0;
+}
+
+char **listeners_passed(const struct listeners *ls)
+{
+    char **names = calloc(ls->n + 1, sizeof *names);
+    size_t n = 0;
+
+    for (size_t i = 0; names && i < ls->n; i++) {
+        if (!ls->items[i]->inherited)
+            continue;
+        names[n] = strdup(ls->items[i]->name);
+        if (!names[n++]) {
+            wanted_free_passed(names);
+            return NULL;
+        }
+    }
+    return names;
 }
 
 void listeners_revert(const struct listeners *have, struct listeners *want)

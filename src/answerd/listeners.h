@@ -6,6 +6,7 @@
 #include "answerd/config.h"
 #include "answerd/listener.h"
 #include "answerd/report.h"
+#include "answerd/wanted.h"
 #include "answerd/worker.h"
 
 /*
@@ -21,17 +22,20 @@ struct listeners {
 /* Takes the sockets that systemd passed. 0; or a negative errno after a report. */
 int listeners_adopt(struct listeners *ls, report_fn report, void *userdata);
 
+/* The sections that systemd passed sockets for, for wanted_look_up(): to be freed with
+ * wanted_free_passed(). NULL: out of memory. */
+char **listeners_passed(const struct listeners *ls);
+
 /*
  * What `config` wants, given what there is: *ret holds the passed sockets and those already open
- * that are still wanted, and newly opened ones. `listen`: of --listen, n_listen addresses, which
- * win over the configuration's.
+ * that are still wanted, and newly opened ones for addresses of `wanted`.
  *
  * 0; or a negative errno after a report, with nothing changed: -ESRCH where a passed socket has no
  * section. On success either listeners_commit() or listeners_revert() has to follow.
  */
 int listeners_want(const struct listeners *have, const struct config *config,
-                   const char *const listen[], size_t n_listen, struct listeners *ret,
-                   report_fn report, void *userdata);
+                   const struct wanted *wanted, struct listeners *ret, report_fn report,
+                   void *userdata);
 
 /* `have` becomes `want`; listeners that are not wanted any more are put on the list *retired. */
 void listeners_commit(struct listeners *have, struct listeners *want, struct listener **retired);

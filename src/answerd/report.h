@@ -6,3 +6,6 @@ typedef void (*report_fn)(void *userdata, const char *line);
 
 /* Says it on standard error, which needs no userdata. */
 void report_stderr(void *userdata, const char *line);
+
+/* Keeps the first: userdata is a char[PATH_MAX], empty as long as there is none. */
+void report_first(void *userdata, const char *line);

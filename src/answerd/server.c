@@ -17,6 +17,7 @@
 #include "answerd/limits.h"
 #include "answerd/listeners.h"
 #include "answerd/log.h"
+#include "answerd/reload.h"
 #include "answerd/server.h"
 #include "answerd/service.h"
 #include "answerd/status.h"
@@ -36,8 +37,8 @@
 enum phase { STARTING, RUNNING, CLOSING, DRAINING };
 
 #define TICK_MS 1000
-/* Descriptors that are not connections: standard streams, the main thread's, a configuration file
- * being read and a notification being sent; and for each worker its epoll and eventfd, two recorders
+/* Descriptors that are not connections: standard streams, the main thread's, a reload's with the
+ * configuration file or the questions that it asks DNS, and a notification being sent; and for each worker its epoll and eventfd, two recorders
  * with a timer each, what is shown on standard error, and one entry too large for a datagram. */
 #define RESERVE            16
 #define RESERVE_PER_WORKER 8
@@ -53,7 +54,9 @@ struct server {
     struct shared shared;
     enum phase phase;
     unsigned n_plans; /* sent to each worker */
-    bool reloading;   /* the last plan comes from a reload, and is still being carried out */
+    bool reloading;   /* until the workers have carried out what it changes */
+    bool reload_asked;
+    struct reload *looking; /* its first part, on a thread of its own; NULL: done */
 
     struct loop loop;
     struct source signals, notify;
@@ -173,27 +176,28 @@ static void exchange_listeners(struct server *s, struct listeners *want)
         l->retired = l->retired ?: s->n_plans;
 }
 
-/* Keeps the first thing that is wrong. */
-static void keep_first(void *userdata, const char *line)
+static void reload_ends(struct server *s)
 {
-    char *text = userdata;
-
-    if (!*text)
-        (void)snprintf(text, PATH_MAX, "%s", line);
+    s->reloading = false;
+    service_notify("READY=1");
 }
 
-static int try_reload(struct server *s, char wrong[static PATH_MAX])
+static void reload_refused(struct server *s, const char *wrong)
 {
-    struct config *config, *old = s->config;
+    log_event(EVENT_RELOAD_REFUSED, "reload refused, the configuration stays as it was: %s", wrong);
+    reload_ends(s);
+}
+
+/* All of it or nothing. `config` and `wanted` are taken over. */
+static int commit(struct server *s, struct config *config, struct wanted *wanted,
+                  char wrong[static PATH_MAX])
+{
+    struct config *old = s->config;
     struct listeners want;
     int r;
 
-    r = config_load(s->config_file, &s->options->overrides, s->default_record, &config, keep_first,
-                    wrong);
-    if (r < 0)
-        return r;
-    r = listeners_want(&s->listeners, config, s->options->listen, s->options->n_listen, &want,
-                       keep_first, wrong);
+    r = listeners_want(&s->listeners, config, wanted, &want, report_first, wrong);
+    wanted_free(wanted);
     if (r < 0) {
         config_free(config);
         return r;
@@ -201,7 +205,7 @@ static int try_reload(struct server *s, char wrong[static PATH_MAX])
     s->config = config;
     r = send_plans(s, &want);
     if (r < 0) {
-        keep_first(wrong, "out of memory");
+        report_first(wrong, "out of memory");
         s->config = old;
         listeners_revert(&s->listeners, &want);
         config_free(config);
@@ -215,28 +219,52 @@ static int try_reload(struct server *s, char wrong[static PATH_MAX])
     return 0;
 }
 
+/* What is asked for while one is under way is done after it: the file may have been changed since it
+ * was read. */
 static void reload(struct server *s)
 {
-    char wrong[PATH_MAX] = "";
+    struct reload_what what = {
+        .overrides = s->options->overrides,
+        .default_record = s->default_record,
+        .beside = { .listen = s->options->listen, .n_listen = s->options->n_listen },
+    };
+    int r = -ENOMEM;
 
-    if (s->phase != RUNNING)
+    if (!s->reload_asked || s->reloading || s->phase != RUNNING)
         return;
-    service_notify("RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_us(CLOCK_MONOTONIC));
-    s->config_file = config_file(s->options);
-    if (try_reload(s, wrong) < 0) {
-        log_event(EVENT_RELOAD_REFUSED, "reload refused, the configuration stays as it was: %s",
-                  wrong);
-        service_notify("READY=1");
-        return;
-    }
+    s->reload_asked = false;
     s->reloading = true;
+    service_notify("RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_us(CLOCK_MONOTONIC));
+    what.file = s->config_file = config_file(s->options);
+    what.beside.passed = listeners_passed(&s->listeners);
+    if (what.beside.passed)
+        r = reload_begin(&what, s->notify.fd, &s->looking);
+    if (r < 0)
+        reload_refused(s, strerror(-r));
 }
 
-static void reload_done(struct server *s)
+/* The configuration is read and its addresses are looked up. */
+static void looked_up(struct server *s)
 {
-    s->reloading = false;
+    struct reload *looking = STEAL_PTR(s->looking);
+    char wrong[PATH_MAX] = "";
+    struct wanted wanted;
+    struct config *config = NULL;
+    int r;
+
+    r = reload_take(looking, &config, &wanted, wrong);
+    reload_free(looking);
+    if (r >= 0)
+        r = commit(s, config, &wanted, wrong);
+    if (r < 0)
+        reload_refused(s, wrong);
+}
+
+/* The last plan has been carried out by all workers. */
+static void reloaded(struct server *s)
+{
     log_event(EVENT_RELOADED, "reloaded%s%s", s->config_file ? ": " : "", s->config_file ?: "");
-    service_notify("READY=1");
+    reload_ends(s);
 }
 
 /* The watchdog hears of us only when every worker has answered the last ping. */
@@ -264,6 +292,7 @@ static void stop(struct server *s)
     log_event(EVENT_STOPPING, "stopping: answering what has arrived, %" PRIu64 " connections",
               atomic_load(&s->shared.n_connections));
     service_notify("STOPPING=1\nSTATUS=Answering what has arrived");
+    reload_free(STEAL_PTR(s->looking)); /* which may take its time to end, but holds nothing up */
     /* Out of memory for a plan of nothing: then there is no orderly way. */
     s->stop_now = send_plans(s, &none) < 0;
     if (!s->stop_now)
@@ -282,6 +311,7 @@ static void on_signals(struct server *s)
             stop(s);
             break;
         case SIGHUP:
+            s->reload_asked = true;
             reload(s);
             break;
         case SIGUSR1:
@@ -303,20 +333,22 @@ static void ready(struct server *s)
     service_notify("READY=1\nSTATUS=Listening");
 }
 
-/* Workers have done something. */
+/* Workers have done something, or a reload has. */
 static void progress(struct server *s)
 {
     uint64_t value;
 
     (void)!read(s->notify.fd, &value, sizeof value);
     s->notify.ready = 0;
+    if (s->looking && reload_done(s->looking))
+        looked_up(s);
     if (!crew_plans_done(&s->shared, s->n_plans))
         return;
     free_retired(s, false);
     if (s->phase == STARTING)
         ready(s);
-    if (s->reloading && s->phase == RUNNING)
-        reload_done(s);
+    if (s->reloading && !s->looking && s->phase == RUNNING)
+        reloaded(s);
     if (s->phase == CLOSING) {
         s->phase = DRAINING;
         crew_command(&s->shared, WORKER_DRAIN);
@@ -378,6 +410,7 @@ static int run(struct server *s)
                 on_signals(s);
             else
                 progress(s);
+        reload(s);
         if (s->phase < DRAINING && crew_any_ended(&s->shared))
             return EXIT_SYSTEM; /* the worker has said why */
     }
@@ -458,6 +491,7 @@ static void deinit(struct server *s)
     if (s->shared.workers)
         crew_free(&s->shared);
     free_retired(s, true);
+    reload_free(s->looking);
     listeners_free(&s->listeners);
     config_free(s->config);
     address_limit_deinit(&s->shared.addresses);
@@ -465,6 +499,33 @@ static void deinit(struct server *s)
     s->notify.fd = close_fd(s->notify.fd);
     loop_deinit(&s->loop);
     log_close();
+}
+
+/* What systemd passed, and what the configuration and the command line name. */
+static int open_listeners(struct server *s)
+{
+    struct wanted_beside beside = { .listen = s->options->listen,
+                                    .n_listen = s->options->n_listen };
+    struct wanted wanted;
+    struct listeners want;
+    char **passed;
+    int r;
+
+    r = listeners_adopt(&s->listeners, report_stderr, NULL);
+    if (r < 0)
+        return r;
+    beside.passed = passed = listeners_passed(&s->listeners);
+    r = passed ? wanted_look_up(s->config, &beside, &wanted) : -ENOMEM;
+    wanted_free_passed(passed);
+    if (r < 0) {
+        report_stderr(NULL, "out of memory");
+        return r;
+    }
+    r = listeners_want(&s->listeners, s->config, &wanted, &want, report_stderr, NULL);
+    wanted_free(&wanted);
+    if (r >= 0)
+        listeners_commit(&s->listeners, &want, &s->retired);
+    return r;
 }
 
 int server_run(const struct options *o)
@@ -477,7 +538,6 @@ int server_run(const struct options *o)
         .signals.fd = -1,
         .notify.fd = -1,
     };
-    struct listeners want;
     int r, status;
 
     s.shared.journal_path = getenv("ANSWERD_JOURNAL_SOCKET");
@@ -486,12 +546,7 @@ int server_run(const struct options *o)
     if (r < 0)
         return exit_status(r);
     log_open(s.by_hand, s.shared.journal_path);
-    r = listeners_adopt(&s.listeners, report_stderr, NULL);
-    if (r >= 0)
-        r = listeners_want(&s.listeners, s.config, o->listen, o->n_listen, &want, report_stderr,
-                           NULL);
-    if (r >= 0)
-        listeners_commit(&s.listeners, &want, &s.retired);
+    r = open_listeners(&s);
     status = r == -ESRCH ? EXIT_BAD_CONFIG : EXIT_SYSTEM;
     if (r >= 0) {
         r = open_loop(&s);

@@ -9,6 +9,7 @@ TESTS += \
 	tests/abuse/test_journal.py \
 	tests/abuse/test_limits.py \
 	tests/abuse/test_peers.py \
+	tests/abuse/test_resolver.py \
 	tests/abuse/test_stop.py
 
 LONG_TESTS = \
@@ -21,7 +22,8 @@ LONG_TESTS = \
 # sanitizer.
 abuse_preloads = \
 	tests/abuse/fail-allocation.so \
-	tests/abuse/shift-clock.so
+	tests/abuse/shift-clock.so \
+	tests/abuse/slow-resolver.so
 check_PROGRAMS += $(abuse_preloads)
 abuse_preload_cflags = -std=gnu17 -Wall -Wextra -Wshadow -Wstrict-prototypes -fPIC
 
@@ -32,6 +34,10 @@ tests_abuse_fail_allocation_so_LDFLAGS = -shared
 tests_abuse_shift_clock_so_SOURCES = tests/abuse/shift-clock.c
 tests_abuse_shift_clock_so_CFLAGS = $(abuse_preload_cflags)
 tests_abuse_shift_clock_so_LDFLAGS = -shared
+
+tests_abuse_slow_resolver_so_SOURCES = tests/abuse/slow-resolver.c
+tests_abuse_slow_resolver_so_CFLAGS = $(abuse_preload_cflags)
+tests_abuse_slow_resolver_so_LDFLAGS = -shared
 
 EXTRA_DIST += \
 	$(LONG_TESTS) \
@@ -44,6 +50,7 @@ EXTRA_DIST += \
 	tests/abuse/test_journal.py \
 	tests/abuse/test_limits.py \
 	tests/abuse/test_peers.py \
+	tests/abuse/test_resolver.py \
 	tests/abuse/test_stop.py \
 	tests/abuse/witness.py
 
