@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "ask-bench/histogram.h"
 #include "ask-bench/options.h"
 #include "ask-bench/stats.h"
+#include "base/histogram.h"
 
 /* What happened in about one second. Times are in ns. */
 struct sample {

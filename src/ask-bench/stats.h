@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-#include "ask-bench/histogram.h"
+#include "base/histogram.h"
 
 /*
  * What a worker counts, in memory that it shares with the coordinator: the worker alone writes,

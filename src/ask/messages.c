@@ -73,6 +73,12 @@ static void ask_rounds(struct run *run)
                 return;
 }
 
+/* ms */
+static double percentile(const struct rtt *rtt, double percent)
+{
+    return (double)histogram_percentile(&rtt->times, percent) / 1000;
+}
+
 /* On stderr, since stdout is for what the server said. */
 static void summarize(const struct exchange *e, uint64_t us)
 {
@@ -86,11 +92,10 @@ static void summarize(const struct exchange *e, uint64_t us)
     if (rtt->count == 0)
         return;
     (void)fprintf(stderr, "rtt min/avg/max/mdev = %.3f/%.3f/%.3f/%.3f ms\n",
-                  (double)rtt->min / 1000, rtt->mean / 1000, (double)rtt->max / 1000,
+                  (double)rtt->min / 1000, rtt->mean / 1000, (double)rtt->times.max / 1000,
                   rtt_deviation(rtt) / 1000);
-    (void)fprintf(stderr, "rtt p50/p90/p99/p99.9 = %.3f/%.3f/%.3f/%.3f ms\n",
-                  (double)rtt_percentile(rtt, 50) / 1000, (double)rtt_percentile(rtt, 90) / 1000,
-                  (double)rtt_percentile(rtt, 99) / 1000, (double)rtt_percentile(rtt, 99.9) / 1000);
+    (void)fprintf(stderr, "rtt p50/p90/p99/p99.9 = %.3f/%.3f/%.3f/%.3f ms\n", percentile(rtt, 50),
+                  percentile(rtt, 90), percentile(rtt, 99), percentile(rtt, 99.9));
 }
 
 void ask_messages(struct exchange *e)

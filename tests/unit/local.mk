@@ -11,7 +11,6 @@ unit_tests += tests/unit/test-ask-rtt
 unit_tests += tests/unit/test-bench-assertions
 unit_tests += tests/unit/test-bench-checktcp
 unit_tests += tests/unit/test-bench-format
-unit_tests += tests/unit/test-bench-histogram
 unit_tests += tests/unit/test-bench-message
 unit_tests += tests/unit/test-bench-pacer
 unit_tests += tests/unit/test-bench-sources
@@ -20,6 +19,7 @@ unit_tests += tests/unit/test-config-key
 unit_tests += tests/unit/test-entry
 unit_tests += tests/unit/test-escape
 unit_tests += tests/unit/test-frame
+unit_tests += tests/unit/test-histogram
 unit_tests += tests/unit/test-loop
 unit_tests += tests/unit/test-macros
 unit_tests += tests/unit/test-memory
@@ -69,11 +69,6 @@ tests_unit_test_bench_format_SOURCES = tests/unit/test-bench-format.c
 tests_unit_test_bench_format_CFLAGS = $(unit_cflags)
 tests_unit_test_bench_format_LDADD = $(unit_libs)
 
-tests_unit_test_bench_histogram_SOURCES = tests/unit/test-bench-histogram.c
-tests_unit_test_bench_histogram_SOURCES += tests/unit/random.h
-tests_unit_test_bench_histogram_CFLAGS = $(unit_cflags)
-tests_unit_test_bench_histogram_LDADD = $(unit_libs)
-
 tests_unit_test_bench_message_SOURCES = tests/unit/test-bench-message.c
 tests_unit_test_bench_message_CFLAGS = $(unit_cflags)
 tests_unit_test_bench_message_LDADD = $(unit_libs)
@@ -111,6 +106,11 @@ tests_unit_test_frame_SOURCES = tests/unit/test-frame.c
 tests_unit_test_frame_SOURCES += tests/unit/random.h
 tests_unit_test_frame_CFLAGS = $(unit_cflags)
 tests_unit_test_frame_LDADD = $(unit_libs)
+
+tests_unit_test_histogram_SOURCES = tests/unit/test-histogram.c
+tests_unit_test_histogram_SOURCES += tests/unit/random.h
+tests_unit_test_histogram_CFLAGS = $(unit_cflags)
+tests_unit_test_histogram_LDADD = $(unit_libs)
 
 tests_unit_test_loop_SOURCES = tests/unit/test-loop.c
 tests_unit_test_loop_CFLAGS = $(unit_cflags)

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "ask-bench/histogram.h"
+#include "base/histogram.h"
 #include "base/macros.h"
 
 #define NS_PER_MS      1e6

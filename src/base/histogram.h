@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 /*
- * A histogram of times in nanoseconds, log-linear as HdrHistogram's: three significant digits over
- * the whole range, in constant memory, without allocation.
+ * A histogram of times in one unit, nanoseconds for instance, log-linear as HdrHistogram's: three
+ * significant digits over the whole range, in constant memory, without allocation.
  *
  * Values below 2048 have a bucket each. Above, every doubling is cut into 1024 buckets of equal
  * width, so that a bucket is never wider than 1/1024 of what it holds. All zero is the empty
@@ -17,7 +17,7 @@
  */
 #define HISTOGRAM_SUB_BITS 11
 #define HISTOGRAM_HALF     (1 << (HISTOGRAM_SUB_BITS - 1))
-#define HISTOGRAM_BITS     42 /* to 73 minutes; what is longer counts as that */
+#define HISTOGRAM_BITS     42 /* to 73 minutes of ns; what is longer counts as that */
 #define HISTOGRAM_MAX      ((UINT64_C(1) << HISTOGRAM_BITS) - 1)
 #define HISTOGRAM_LEVELS   (HISTOGRAM_BITS - HISTOGRAM_SUB_BITS + 1)
 #define HISTOGRAM_BUCKETS  ((HISTOGRAM_LEVELS + 1) * HISTOGRAM_HALF)
@@ -27,25 +27,25 @@ struct histogram {
     uint64_t counts[HISTOGRAM_BUCKETS];
 };
 
-static inline unsigned histogram_index(uint64_t ns)
+static inline unsigned histogram_index(uint64_t value)
 {
     unsigned shift;
 
-    if (ns < 2 * HISTOGRAM_HALF)
-        return (unsigned)ns;
-    if (ns > HISTOGRAM_MAX)
-        ns = HISTOGRAM_MAX;
-    shift = 64 - HISTOGRAM_SUB_BITS - (unsigned)__builtin_clzll(ns);
-    return shift * HISTOGRAM_HALF + (unsigned)(ns >> shift);
+    if (value < 2 * HISTOGRAM_HALF)
+        return (unsigned)value;
+    if (value > HISTOGRAM_MAX)
+        value = HISTOGRAM_MAX;
+    shift = 64 - HISTOGRAM_SUB_BITS - (unsigned)__builtin_clzll(value);
+    return shift * HISTOGRAM_HALF + (unsigned)(value >> shift);
 }
 
-static inline void histogram_record(struct histogram *h, uint64_t ns)
+static inline void histogram_record(struct histogram *h, uint64_t value)
 {
-    uint64_t *count = &h->counts[histogram_index(ns)];
+    uint64_t *count = &h->counts[histogram_index(value)];
 
     __atomic_store_n(count, *count + 1, __ATOMIC_RELAXED);
-    if (ns > h->max)
-        __atomic_store_n(&h->max, ns, __ATOMIC_RELAXED);
+    if (value > h->max)
+        __atomic_store_n(&h->max, value, __ATOMIC_RELAXED);
 }
 
 /* The smallest and the largest value that share a bucket. */
@@ -66,10 +66,10 @@ uint64_t histogram_total(const struct histogram *h);
  * bucket, but never more than max. 0 for an empty histogram. */
 uint64_t histogram_percentile(const struct histogram *h, double percentile);
 
-/* ns; 0 for an empty histogram. */
+/* 0 for an empty histogram. */
 double histogram_mean(const struct histogram *h);
 double histogram_deviation(const struct histogram *h);
 
-/* Writes the percentile distribution in HdrHistogram's text form, values in milliseconds, five
- * steps for each halving of the distance to 100 %. 0 or -EIO. */
+/* Writes the percentile distribution in HdrHistogram's text form, values, which are in
+ * nanoseconds, as milliseconds, five steps for each halving of the distance to 100 %. 0 or -EIO. */
 int histogram_write(const struct histogram *h, FILE *f);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ask-bench/histogram.h"
+#include "base/histogram.h"
 #include "base/macros.h"
 #include "random.h"
 #include "runner.h"
@@ -195,8 +195,8 @@ END_TEST
 
 Suite *test_suite(void)
 {
-    Suite *suite = suite_create("bench-histogram");
-    TCase *cases = tcase_create("bench-histogram");
+    Suite *suite = suite_create("histogram");
+    TCase *cases = tcase_create("histogram");
 
     tcase_add_test(cases, every_bucket_holds_its_own_range);
     tcase_add_test(cases, too_large_values_count_as_the_largest);
