@@ -331,6 +331,14 @@ void connection_dispatch(struct worker *w, struct connection *c)
     settle(w, c);
 }
 
+/* Reading may have stopped for what was held, and then no edge is owed. */
+static void read_on(struct worker *w, struct connection *c)
+{
+    if ((c->flags & CONNECTION_PENDING || c->source.ready & READY_INPUT) &&
+        !(c->flags & CONNECTION_PARKED) && connection_wants_input(w, c))
+        loop_queue(&w->loop, &c->source);
+}
+
 void connection_release(struct worker *w, struct connection *c, const uint8_t *bytes, size_t size,
                         unsigned n)
 {
@@ -343,6 +351,7 @@ void connection_release(struct worker *w, struct connection *c, const uint8_t *b
     waited(w, c);
     if (!(c->flags & CONNECTION_REFUSED))
         connection_transmit(w, c, bytes, size);
+    read_on(w, c);
     settle(w, c);
 }
 

@@ -59,6 +59,16 @@ static bool ended_in_order(const struct connection *c)
     return (c->flags & (CONNECTION_EOF | CONNECTION_RESET)) == CONNECTION_EOF;
 }
 
+/* Bytes of replies that the peer will be sent, and that wait. */
+static size_t owed(struct worker *w, const struct connection *c)
+{
+    size_t unsent = buffer_size(c->out);
+
+    if (c->n_held == 0 || c->flags & CONNECTION_GONE)
+        return unsent;
+    return unsent + recorder_held(worker_recorder(w, c->settings), c);
+}
+
 static enum session_status feed(struct worker *w, struct connection *c, const uint8_t *in, size_t n,
                                 size_t *scanned, size_t *ret_used)
 {
@@ -85,7 +95,7 @@ static enum session_status feed(struct worker *w, struct connection *c, const ui
         .peer_name = name,
         .listener = s->name,
         .reply = replies,
-        .reply_limit = before + s->output_limit - MIN(s->output_limit, buffer_size(c->out)),
+        .reply_limit = before + s->output_limit - MIN(s->output_limit, owed(w, c)),
         .message_limit = recorder ? RECORDS_PER_TURN : MESSAGES_PER_TURN,
         .record = recorder ? on_record : NULL,
         .userdata = &feeding,
@@ -274,20 +284,20 @@ void connection_read_rest(struct worker *w, struct connection *c)
         c->flags |= CONNECTION_PENDING;
 }
 
-bool connection_wants_input(const struct connection *c)
+bool connection_wants_input(struct worker *w, const struct connection *c)
 {
     enum connection_state state = connection_state(c);
 
     return (state == CONNECTION_OPEN || state == CONNECTION_LINGERING) &&
            !(c->flags & (CONNECTION_LIMITED | CONNECTION_BROKEN)) &&
-           buffer_size(c->out) < c->settings->output_limit;
+           owed(w, c) < c->settings->output_limit;
 }
 
 void connection_converse(struct worker *w, struct connection *c)
 {
     struct recorder *recorder = worker_recorder(w, c->settings);
 
-    for (unsigned reads = 0; connection_wants_input(c); reads++) {
+    for (unsigned reads = 0; connection_wants_input(w, c); reads++) {
         bool full = recorder && !recorder_ready(recorder);
 
         /* One that has had its share, and has perhaps filled the batch, waits behind all others. */

@@ -9,9 +9,9 @@
  * From what a peer says to its answers: reads, feeds the session, stages records, sends replies.
  */
 
-/* Whether the peer is read from. Reading stops while the peer does not take its replies, or has
- * used up its rate. */
-bool connection_wants_input(const struct connection *c);
+/* Whether the peer is read from. Reading stops while OutputLimit= bytes of replies wait, for the
+ * peer to take them or for their records, and while it has used up its rate. */
+bool connection_wants_input(struct worker *w, const struct connection *c);
 
 /* Reads into `in`, as far as there is memory, all that is left of the stream of a peer that is gone.
  * Messages may wait there then: CONNECTION_PENDING. */

@@ -63,6 +63,20 @@ void recorder_hold(struct recorder *r, struct connection *c, size_t size)
     c->n_held++;
 }
 
+/* All of them were held in one turn, and mostly just now. */
+size_t recorder_held(const struct recorder *r, const struct connection *c)
+{
+    size_t size = 0;
+    unsigned n = c->n_held;
+
+    for (size_t i = r->n_held; n > 0 && i > r->first; i--)
+        if (r->held[i - 1].connection == c) {
+            size += r->held[i - 1].size;
+            n--;
+        }
+    return size;
+}
+
 void recorder_extend(struct recorder *r, struct connection *c, size_t size)
 {
     size_t i = r->n_held, behind = 0;

@@ -73,6 +73,9 @@ void recorder_hold(struct recorder *r, struct connection *c, size_t size);
  * the connection, which has one: others may have staged records since. */
 void recorder_extend(struct recorder *r, struct connection *c, size_t size);
 
+/* Bytes of the replies that are held for this connection. */
+size_t recorder_held(const struct recorder *r, const struct connection *c);
+
 /* Shows a record on standard error as well, if that can be done without waiting. */
 void recorder_show(struct recorder *r, const struct record *record);
 

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Replies that wait for a journal that takes nothing: what else happens to their connection meanwhile."""
 
+import fcntl
 import os
+import signal
 import socket
+import struct
 import tempfile
+import termios
+import threading
 import unittest
 
 import journald
@@ -34,7 +39,9 @@ def read_to_end(client):
         data += part
 
 
-class HeldReplies(unittest.TestCase):
+class Journal(unittest.TestCase):
+    """Whose journal is a socket that nobody reads."""
+
     def setUp(self):
         self.directory = tempfile.TemporaryDirectory(prefix="ad", dir="/tmp")
         self.addCleanup(self.directory.cleanup)
@@ -42,13 +49,22 @@ class HeldReplies(unittest.TestCase):
         self.journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(self.journal.close)
         self.journal.bind(path)
-        self.daemon = Daemon(self, [], config=CONFIG, listeners=2, env={"ANSWERD_JOURNAL_SOCKET": path})
+        self.path = path
+
+    def start(self, config, listeners):
+        self.daemon = Daemon(self, [], config=config, listeners=listeners, env={"ANSWERD_JOURNAL_SOCKET": self.path})
+
+    def read_journal(self):
+        while self.journal.recv(1 << 16):
+            pass
 
     def connect(self, number):
         client = net.connect(self.daemon.addresses[number])
         self.addCleanup(client.close)
         return client
 
+
+class HeldReplies(Journal):
     def fill_journal(self, client):
         """Asks until no reply comes: each message complete, and the next one begun."""
         client.sendall(b"beg")
@@ -59,6 +75,7 @@ class HeldReplies(unittest.TestCase):
         self.daemon.stderr.wait_for(r"the journal has taken nothing")
 
     def test_no_error_overtakes_a_held_reply(self):
+        self.start(CONFIG, 2)
         held, other = self.connect(0), self.connect(1)
         self.fill_journal(held)
         # Its error says that the time allowed is over for the first client too.
@@ -69,6 +86,42 @@ class HeldReplies(unittest.TestCase):
         for _ in range(3):
             self.journal.recv(1 << 16)
         self.assertEqual(read_to_end(held), b"ok\n" + ERROR)
+
+
+class OutputLimit(Journal):
+    LIMIT = 8192
+    # Three of them fit into a read, which is of no more than the limit, and their replies just into the limit.
+    MESSAGE = struct.pack("!I", 2700) + bytes(2700)
+    COUNT = 30
+
+    def taken(self, client, sent):
+        """How many bytes the daemon has read, of so many."""
+        unsent = struct.unpack("i", fcntl.ioctl(client, termios.TIOCOUTQ, bytes(4)))[0]
+        return sent - unsent - net.unread(self.daemon.pid, self.daemon.address(), client)
+
+    def test_replies_that_wait_for_their_records_count(self):
+        self.start(f"[Server]\nWorkers=1\n[Listener default]\nListen=127.0.0.1:0\nRecord=journal\nFraming=length\n"
+                   f"Reply={{message}}\nOutputLimit={self.LIMIT}\n", 1)
+        client = self.connect(0)
+        # The journal is full, but nobody has met with it yet.
+        for _ in range(journald.places()):
+            client.sendall(struct.pack("!I", 1) + b"x")
+            self.assertEqual(net.recv_exactly(client, 5), struct.pack("!I", 1) + b"x")
+        self.daemon.signal(signal.SIGSTOP)
+        client.sendall(self.MESSAGE * self.COUNT)
+        self.daemon.signal(signal.SIGCONT)
+        self.daemon.stderr.wait_for("the journal has taken nothing")
+        taken = self.taken(client, len(self.MESSAGE) * self.COUNT)
+        self.assertGreaterEqual(taken, self.LIMIT)
+        # What reached the limit, and the read that it had room for.
+        self.assertLessEqual(taken, 2 * self.LIMIT)
+        # And it goes on by itself.
+        reader = threading.Thread(target=self.read_journal, daemon=True)
+        reader.start()
+        self.assertEqual(net.recv_exactly(client, len(self.MESSAGE) * self.COUNT), self.MESSAGE * self.COUNT)
+        self.daemon.stop()
+        self.journal.shutdown(socket.SHUT_RD)
+        reader.join()
 
 
 if __name__ == "__main__":
