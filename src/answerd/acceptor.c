@@ -35,15 +35,34 @@ void acceptor_discard(struct acceptor *a)
     free(a);
 }
 
+static void unregister(struct worker *w, struct acceptor *a)
+{
+    if (a->registered)
+        loop_remove(&w->loop, &a->source);
+    loop_unqueue(&w->loop, &a->source);
+    a->registered = false;
+}
+
 static void pause_accepting(struct worker *w, struct acceptor *a)
 {
+    unregister(w, a);
     a->paused = true;
+    atomic_fetch_add(&w->n_paused, 1);
     timer_set(&w->wheel, &a->retry, worker_ms(w) + PAUSE_MS);
+}
+
+static void unpause(struct worker *w, struct acceptor *a)
+{
+    if (!a->paused)
+        return;
+    a->paused = false;
+    atomic_fetch_sub(&w->n_paused, 1);
+    timer_cancel(&a->retry);
 }
 
 void acceptor_begin(struct worker *w, struct acceptor *a)
 {
-    /* A backlog that has filled up before is reported once, as an edge like any other
+    /* A backlog that has filled up before, or in a pause, is reported once, as an edge like any other
      * (epoll(7)). */
     int r = loop_add(&w->loop, &a->source, EPOLLIN | EPOLLEXCLUSIVE);
 
@@ -56,10 +75,8 @@ void acceptor_begin(struct worker *w, struct acceptor *a)
 
 void acceptor_free(struct worker *w, struct acceptor *a)
 {
-    if (a->registered)
-        loop_remove(&w->loop, &a->source);
-    loop_unqueue(&w->loop, &a->source);
-    timer_cancel(&a->retry);
+    unregister(w, a);
+    unpause(w, a);
     acceptor_discard(a);
 }
 
@@ -154,20 +171,34 @@ static void take_in(struct worker *w, struct acceptor *a, int fd, const struct s
     connection_open(w, fd, &peer, settings_ref(a->settings), counted, false);
 }
 
+static bool full(const struct worker *w)
+{
+    return atomic_load(&w->shared->n_connections) >= atomic_load(&w->shared->max_connections);
+}
+
+/* Whether there is a place for another connection; else pauses. */
+static bool has_place(struct worker *w, struct acceptor *a)
+{
+    if (!full(w))
+        return true;
+    log_event(EVENT_CONNECTION_LIMIT,
+              "%" PRIu64 " connections: no more are accepted until one ends (MaxConnections=)",
+              atomic_load(&w->shared->max_connections));
+    pause_accepting(w, a);
+    /* One may have ended before it could see that there is a pause. */
+    if (!full(w))
+        acceptor_resume(w, a);
+    return false;
+}
+
 /* False: not now. */
 static bool accept_one(struct worker *w, struct acceptor *a)
 {
     struct sockaddr_any address = { .size = sizeof address.storage };
-    uint64_t max = atomic_load_explicit(&w->shared->max_connections, memory_order_relaxed);
     int fd, error;
 
-    if (atomic_load_explicit(&w->shared->n_connections, memory_order_relaxed) >= max) {
-        log_event(EVENT_CONNECTION_LIMIT,
-                  "%" PRIu64 " connections: no more are accepted until one ends (MaxConnections=)",
-                  max);
-        pause_accepting(w, a);
+    if (!has_place(w, a))
         return false;
-    }
     fd = accept4(a->source.fd, &address.sa, &address.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
         a->failures = 0;
@@ -203,8 +234,6 @@ static bool accept_one(struct worker *w, struct acceptor *a)
 
 void acceptor_dispatch(struct worker *w, struct acceptor *a)
 {
-    if (a->paused)
-        return;
     for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++)
         if (!accept_one(w, a))
             return;
@@ -215,11 +244,7 @@ void acceptor_resume(struct worker *w, struct acceptor *a)
 {
     if (!a->paused)
         return;
-    a->paused = false;
+    unpause(w, a);
     a->failures = 0;
-    timer_cancel(&a->retry);
-    if (a->registered)
-        loop_queue(&w->loop, &a->source);
-    else
-        acceptor_begin(w, a);
+    acceptor_begin(w, a);
 }

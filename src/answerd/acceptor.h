@@ -17,6 +17,10 @@ struct worker;
  * EPOLLEXCLUSIVE keeps one new connection from waking all of them (epoll_ctl(2)); since it then
  * tends to wake the same one, a worker that has more connections than another hands the new one
  * over.
+ *
+ * One that can accept nothing now, for want of a place or a descriptor, is not in the loop: it would
+ * take the wake-ups that are meant for others. It goes on as soon as a connection ends, on whichever
+ * worker, and looks by itself now and then.
  */
 struct acceptor {
     struct source source; /* first, see worker.c; its descriptor is the listener's own */
@@ -41,7 +45,7 @@ void acceptor_free(struct worker *w, struct acceptor *a);
 /* Accepts until there is nothing more, or the turn's share is done. */
 void acceptor_dispatch(struct worker *w, struct acceptor *a);
 
-/* After a pause. */
+/* Ends a pause, if there is one. */
 void acceptor_resume(struct worker *w, struct acceptor *a);
 
 /* An accepted connection on its way to another worker, which finds this in its loop. */

@@ -44,7 +44,7 @@ static void give_back_place(struct worker *w, struct connection *c)
     if (c->flags & CONNECTION_COUNTED)
         address_limit_release(&w->shared->addresses, &c->peer);
     atomic_fetch_sub_explicit(&w->n_connections, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&w->shared->n_connections, 1, memory_order_relaxed);
+    atomic_fetch_sub(&w->shared->n_connections, 1); /* before others are looked at: has_place() */
     worker_connection_gone(w);
 }
 
@@ -427,7 +427,8 @@ void connection_give_back(struct worker *w, int fd, const struct peer *peer,
         address_limit_release(&w->shared->addresses, peer);
     settings_unref(settings);
     atomic_fetch_sub_explicit(&w->n_connections, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&w->shared->n_connections, 1, memory_order_relaxed);
+    atomic_fetch_sub(&w->shared->n_connections, 1);
+    worker_connection_gone(w);
 }
 
 void connection_open(struct worker *w, int fd, const struct peer *peer, struct settings *settings,

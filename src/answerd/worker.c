@@ -47,10 +47,26 @@ static void free_buried(struct worker *w)
     }
 }
 
-void worker_connection_gone(struct worker *w)
+static void resume_acceptors(struct worker *w)
 {
     for (struct acceptor *a = w->acceptors; a; a = a->next)
         acceptor_resume(w, a);
+}
+
+/* One place is for one worker. */
+void worker_connection_gone(struct worker *w)
+{
+    if (w->stopping) /* and others may be gone */
+        return;
+    if (atomic_load(&w->n_paused) > 0) {
+        resume_acceptors(w);
+        return;
+    }
+    for (unsigned i = 0; i < w->shared->n_workers; i++)
+        if (atomic_load(&w->shared->workers[i]->n_paused) > 0) {
+            worker_command(w->shared->workers[i], WORKER_ACCEPT);
+            return;
+        }
 }
 
 static void notify(struct worker *w)
@@ -135,6 +151,8 @@ static void obey(struct worker *w)
     plan = atomic_exchange(&w->plan, NULL);
     if (plan)
         serve(w, plan);
+    if (commands & WORKER_ACCEPT)
+        resume_acceptors(w);
     if (commands & WORKER_DRAIN && !w->draining) {
         w->draining = true;
         pool_for_each(&w->connections, drain_connection, w);
@@ -389,6 +407,7 @@ void worker_join(struct worker *w)
 
 void worker_free(struct worker *w)
 {
+    w->stopping = true;
     discard_handovers(w);
     pool_for_each(&w->connections, free_connection, w);
     w->graveyard = NULL;

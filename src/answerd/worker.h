@@ -53,9 +53,10 @@ struct counters {
 };
 
 enum worker_command {
-    WORKER_PING = 1 << 0,  /* say that you are alive */
-    WORKER_DRAIN = 1 << 1, /* answer what has arrived, then end */
-    WORKER_STOP = 1 << 2,  /* end at once */
+    WORKER_PING = 1 << 0,   /* say that you are alive */
+    WORKER_DRAIN = 1 << 1,  /* answer what has arrived, then end */
+    WORKER_STOP = 1 << 2,   /* end at once */
+    WORKER_ACCEPT = 1 << 3, /* a place is free */
 };
 
 /* What to accept from, and with which settings: one for each worker, which takes the acceptors and
@@ -94,7 +95,8 @@ struct worker {
     atomic_uint pings_answered;
     atomic_uint plans_done;
     atomic_bool ended;
-    atomic_uint waiting; /* recorders that take nothing */
+    atomic_uint waiting;  /* recorders that take nothing */
+    atomic_uint n_paused; /* acceptors that wait for a place */
     struct counters counters;
 
     uint8_t scratch[READ_SIZE];
@@ -138,5 +140,5 @@ static inline struct recorder *worker_recorder(struct worker *w, const struct se
 /* The connection's memory is freed at the end of the turn. */
 void worker_bury(struct worker *w, struct connection *c);
 
-/* A connection ended: those that wait for a place may come. */
+/* A connection has ended, and is not counted any more: one that waits for a place may come. */
 void worker_connection_gone(struct worker *w);

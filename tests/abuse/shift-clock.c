@@ -11,8 +11,11 @@
 /*
  * To be preloaded: another time of day than the machine's, which no test may set. The file that
  * SHIFT_CLOCK names holds the difference in seconds, a 64-bit number, and may change at any time.
- * The monotonic clocks stay, as they do when the time is set (clock_gettime(2)).
+ * The monotonic clocks stay, as they do when the time is set (clock_gettime(2)), unless a second
+ * number follows: the nanosecond from which they stand still, so that nothing runs out.
  */
+
+#define NS_PER_S 1000000000
 
 static const volatile int64_t *shift;
 
@@ -24,10 +27,19 @@ __attribute__((constructor)) static void map_shift(void)
 
     if (fd < 0)
         return;
-    map = mmap(NULL, sizeof *shift, PROT_READ, MAP_SHARED, fd, 0);
+    map = mmap(NULL, 2 * sizeof *shift, PROT_READ, MAP_SHARED, fd, 0);
     (void)close(fd);
     if (map != MAP_FAILED)
         shift = map;
+}
+
+/* A file that ends after the first number is filled up with zeros (mmap(2)). */
+static void stand_still(struct timespec *t)
+{
+    int64_t end = shift[1], now = (int64_t)t->tv_sec * NS_PER_S + t->tv_nsec;
+
+    if (end > 0 && now > end)
+        *t = (struct timespec){ .tv_sec = end / NS_PER_S, .tv_nsec = end % NS_PER_S };
 }
 
 int clock_gettime(clockid_t id, struct timespec *t)
@@ -40,6 +52,8 @@ int clock_gettime(clockid_t id, struct timespec *t)
     r = real(id, t);
     if (r == 0 && shift && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE))
         t->tv_sec += (time_t)*shift;
+    if (r == 0 && shift && (id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE))
+        stand_still(t);
     return r;
 }
 

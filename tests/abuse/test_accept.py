@@ -5,12 +5,15 @@ import errno
 import os
 import resource
 import shutil
+import struct
+import subprocess
+import tempfile
 import time
 import unittest
 
 import net
 from daemon import Daemon
-from witness import answers, log_lines, strace
+from witness import answers, log_lines, preload, strace
 
 CLIENTS = 200
 DESCRIPTORS = 64
@@ -120,6 +123,73 @@ class AcceptErrors(unittest.TestCase):
             with self.subTest(error=error):
                 lines = self.check(error, "1..2")
                 self.assertTrue([x for x in lines if "accepting pauses" in x], lines)
+
+
+class Paused(unittest.TestCase):
+    """A worker that could not accept: others do, and it goes on when there is reason to, not when some time is over.
+
+    The daemon's clock stands still, so that nothing runs out.
+    """
+
+    PLACES = 16
+
+    def start(self, server):
+        library = preload(self, "shift-clock.so")
+        directory = tempfile.TemporaryDirectory(prefix="ap", dir="/tmp")
+        self.addCleanup(directory.cleanup)
+        path = os.path.join(directory.name, "shift")
+        with open(path, "wb") as file:
+            file.write(struct.pack("qq", 0, 0))
+        self.daemon = Daemon(self, [], config=f"[Server]\nWorkers=2\n{server}\n[Listener default]\nListen=127.0.0.1:0\n",
+                             wrapper=["env", "LD_PRELOAD=" + library, "SHIFT_CLOCK=" + path])
+        with open(path, "r+b") as file:
+            file.write(struct.pack("qq", 0, time.clock_gettime_ns(time.CLOCK_MONOTONIC)))
+
+    def ask(self):
+        """A client that asks, once the daemon has done whatever it does about it: each one wakes a worker that sleeps."""
+        client = self.daemon.connect()
+        self.addCleanup(client.close)
+        client.sendall(b"hello\n")
+        net.wait_until(lambda: net.asleep(self.daemon.pid), what="the workers to sleep", interval=0.001)
+        return client
+
+    def test_a_place_that_becomes_free_on_any_worker_is_taken(self):
+        self.start(f"MaxConnections={self.PLACES}")
+        # So many that each worker has some of them.
+        first = [self.ask() for _ in range(self.PLACES)]
+        for number, client in enumerate(first):
+            self.assertEqual(net.recv_exactly(client, 3), b"ok\n", number)
+        for number, client in enumerate(first):
+            waiting = self.ask()
+            self.assertFalse(served([waiting]))
+            client.close()
+            net.wait_until(lambda: served([waiting]), what=f"place {number} to be taken")
+        self.daemon.stop()
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is needed")
+    def test_the_others_are_woken(self):
+        for name in "worker-0", "worker-1":
+            with self.subTest(name):
+                self.start("")
+                self.fail_in(self.daemon.workers()[name])
+                # Those that it cannot accept wait until another worker is woken, which is with the next to come.
+                for client in [self.ask() for _ in range(10)]:
+                    self.assertEqual(net.recv_exactly(client, 3), b"ok\n")
+                self.daemon.stop()
+
+    def fail_in(self, thread):
+        """This thread alone has no descriptor for what it would accept."""
+        tracer = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-e", "trace=accept4",
+                                   "-e", "inject=accept4:error=EMFILE", "-p", str(thread)],
+                                  stdin=subprocess.DEVNULL)
+        self.addCleanup(tracer.wait)
+        self.addCleanup(tracer.terminate)
+
+        def traced():
+            with open(f"/proc/{self.daemon.pid}/task/{thread}/status", encoding="ascii") as status:
+                return "TracerPid:\t0\n" not in status.read()
+
+        net.wait_until(traced, what="the thread to be traced")
 
 
 if __name__ == "__main__":
