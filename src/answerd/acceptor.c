@@ -17,6 +17,10 @@
 #define PAUSE_MS          100 /* before looking for a free descriptor or place again */
 #define IMBALANCE         4   /* connections that a worker may have above the least loaded one */
 
+/* What ENOSPC means, of epoll_ctl(2). */
+static const char no_watch[] =
+    "the kernel watches no more sockets for this user (fs.epoll.max_user_watches)";
+
 struct acceptor *acceptor_new(struct listener *listener, struct settings *settings)
 {
     struct acceptor *a = calloc(1, sizeof *a);
@@ -69,7 +73,8 @@ void acceptor_begin(struct worker *w, struct acceptor *a)
     a->registered = r == 0;
     if (a->registered)
         return;
-    log_event(EVENT_ACCEPT_FAILED, "%s: accepting waits: %s", a->listener->address, strerror(-r));
+    log_event(EVENT_ACCEPT_FAILED, "%s: accepting waits: %s", a->listener->address,
+              r == -ENOSPC ? no_watch : strerror(-r));
     pause_accepting(w, a);
 }
 
@@ -122,7 +127,10 @@ static bool hand_over(struct worker *to, struct acceptor *a, int fd, const struc
 
 void handover_dispatch(struct worker *w, struct handover *h)
 {
-    connection_open(w, h->source.fd, &h->peer, h->settings, h->counted, true);
+    int r = connection_open(w, h->source.fd, &h->peer, h->settings, h->counted, true);
+
+    if (r < 0)
+        connection_give_up(w, h->source.fd, &h->peer, h->settings, h->counted, r);
     free(h);
 }
 
@@ -148,6 +156,23 @@ static void refuse(struct worker *w, struct acceptor *a, int fd, const struct pe
     (void)close(fd);
 }
 
+/* Makes it a connection of this worker's. Where the kernel watches no more sockets, it can have the
+ * place of the listener's, which waits until there is another. */
+static void keep(struct worker *w, struct acceptor *a, int fd, const struct peer *peer,
+                 bool counted)
+{
+    struct settings *settings = settings_ref(a->settings);
+    int r = connection_open(w, fd, peer, settings, counted, false);
+
+    if (r == -ENOSPC) {
+        log_event(EVENT_ACCEPT_FAILED, "%s: accepting pauses: %s", a->listener->address, no_watch);
+        pause_accepting(w, a);
+        r = connection_open(w, fd, peer, settings, counted, false);
+    }
+    if (r < 0)
+        connection_give_up(w, fd, peer, settings, counted, r);
+}
+
 static void take_in(struct worker *w, struct acceptor *a, int fd, const struct sockaddr *sa)
 {
     struct worker *to;
@@ -168,7 +193,7 @@ static void take_in(struct worker *w, struct acceptor *a, int fd, const struct s
         atomic_fetch_sub_explicit(&to->n_connections, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&w->n_connections, 1, memory_order_relaxed);
     }
-    connection_open(w, fd, &peer, settings_ref(a->settings), counted, false);
+    keep(w, a, fd, &peer, counted);
 }
 
 static bool full(const struct worker *w)
@@ -203,7 +228,7 @@ static bool accept_one(struct worker *w, struct acceptor *a)
     if (fd >= 0) {
         a->failures = 0;
         take_in(w, a, fd, &address.sa);
-        return true;
+        return !a->paused;
     }
     error = errno; /* logging may set another */
     switch (error) {
@@ -234,6 +259,8 @@ static bool accept_one(struct worker *w, struct acceptor *a)
 
 void acceptor_dispatch(struct worker *w, struct acceptor *a)
 {
+    if (a->paused)
+        return;
     for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++)
         if (!accept_one(w, a))
             return;

@@ -427,12 +427,19 @@ void connection_give_back(struct worker *w, int fd, const struct peer *peer,
         address_limit_release(&w->shared->addresses, peer);
     settings_unref(settings);
     atomic_fetch_sub_explicit(&w->n_connections, 1, memory_order_relaxed);
-    atomic_fetch_sub(&w->shared->n_connections, 1);
-    worker_connection_gone(w);
+    atomic_fetch_sub_explicit(&w->shared->n_connections, 1, memory_order_relaxed);
 }
 
-void connection_open(struct worker *w, int fd, const struct peer *peer, struct settings *settings,
-                     bool counted, bool registered)
+void connection_give_up(struct worker *w, int fd, const struct peer *peer,
+                        struct settings *settings, bool counted, int error)
+{
+    log_event(error == -ENOMEM ? EVENT_MEMORY_LIMIT : EVENT_ACCEPT_FAILED,
+              "a connection could not be taken: %s", strerror(-error));
+    connection_give_back(w, fd, peer, settings, counted);
+}
+
+int connection_open(struct worker *w, int fd, const struct peer *peer, struct settings *settings,
+                    bool counted, bool registered)
 {
     struct connection *c = pool_alloc(&w->connections);
     int r = -ENOMEM;
@@ -445,20 +452,19 @@ void connection_open(struct worker *w, int fd, const struct peer *peer, struct s
         c->peer = *peer;
         c->flags = counted ? CONNECTION_COUNTED : 0;
         c->active_ms = worker_ms(w);
-        c->session.number =
-            atomic_fetch_add_explicit(&w->shared->next_connection, 1, memory_order_relaxed) + 1;
         r = registered ? loop_rebind(&w->loop, &c->source, CONNECTION_EVENTS)
                        : loop_add(&w->loop, &c->source, CONNECTION_EVENTS);
     }
     if (r < 0) {
-        log_event(EVENT_MEMORY_LIMIT, "a connection could not be taken: %s", strerror(-r));
         if (c)
             pool_free(&w->connections, c);
-        connection_give_back(w, fd, peer, settings, counted);
-        return;
+        return r;
     }
+    c->session.number =
+        atomic_fetch_add_explicit(&w->shared->next_connection, 1, memory_order_relaxed) + 1;
     count(&w->counters.accepted, 1);
     if (w->draining)
         connection_drain(w, c);
     arm(w, c);
+    return 0;
 }

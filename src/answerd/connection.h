@@ -102,15 +102,17 @@ static inline struct log_connection connection_about(const struct connection *c)
 #define CONNECTION_EVENTS (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP)
 
 /* Takes over an accepted, non-blocking socket, a reference to its settings, and its place in the
- * counts; gives all of them back when it fails. registered: the socket is in this worker's loop
- * already, under another source. */
-void connection_open(struct worker *w, int fd, const struct peer *peer, struct settings *settings,
-                     bool counted, bool registered);
+ * counts. registered: the socket is in this worker's loop already, under another source. 0; or a
+ * negative errno, after which all of them are the caller's still. */
+int connection_open(struct worker *w, int fd, const struct peer *peer, struct settings *settings,
+                    bool counted, bool registered);
 
 /* Closes an accepted socket that is not to become a connection, and gives back what came with
- * it. */
+ * it. connection_give_up() also says that it could not become one, and why. */
 void connection_give_back(struct worker *w, int fd, const struct peer *peer,
                           struct settings *settings, bool counted);
+void connection_give_up(struct worker *w, int fd, const struct peer *peer,
+                        struct settings *settings, bool counted, int error);
 
 /* The loop has news, or the connection was on the ready list for another reason. */
 void connection_dispatch(struct worker *w, struct connection *c);

@@ -22,6 +22,7 @@ LONG_TESTS = \
 # sanitizer.
 abuse_preloads = \
 	tests/abuse/fail-allocation.so \
+	tests/abuse/few-watches.so \
 	tests/abuse/shift-clock.so \
 	tests/abuse/slow-resolver.so
 check_PROGRAMS += $(abuse_preloads)
@@ -30,6 +31,10 @@ abuse_preload_cflags = -std=gnu17 -Wall -Wextra -Wshadow -Wstrict-prototypes -fP
 tests_abuse_fail_allocation_so_SOURCES = tests/abuse/fail-allocation.c
 tests_abuse_fail_allocation_so_CFLAGS = $(abuse_preload_cflags)
 tests_abuse_fail_allocation_so_LDFLAGS = -shared
+
+tests_abuse_few_watches_so_SOURCES = tests/abuse/few-watches.c
+tests_abuse_few_watches_so_CFLAGS = $(abuse_preload_cflags)
+tests_abuse_few_watches_so_LDFLAGS = -shared
 
 tests_abuse_shift_clock_so_SOURCES = tests/abuse/shift-clock.c
 tests_abuse_shift_clock_so_CFLAGS = $(abuse_preload_cflags)

@@ -4,6 +4,7 @@
 import errno
 import os
 import resource
+import select
 import shutil
 import struct
 import subprocess
@@ -37,6 +38,14 @@ def served(clients):
     return done
 
 
+def expect_idle(test, daemon):
+    """Less than 5 % of a processor over three seconds, which have to go by to be measured."""
+    begun, used = time.monotonic(), net.cpu_seconds(daemon.pid)
+    net.wait_until(lambda: time.monotonic() - begun >= 3, what="time to go by", interval=0.1)
+    share = (net.cpu_seconds(daemon.pid) - used) / (time.monotonic() - begun)
+    test.assertLess(share, 0.05)
+
+
 class OutOfDescriptors(unittest.TestCase):
     def crowd(self, daemon):
         clients = [daemon.connect() for _ in range(CLIENTS)]
@@ -44,13 +53,6 @@ class OutOfDescriptors(unittest.TestCase):
             self.addCleanup(client.close)
             client.sendall(b"hello\n")
         return clients
-
-    def expect_idle(self, daemon):
-        """Less than 5 % of a processor over three seconds, which have to go by to be measured."""
-        begun, used = time.monotonic(), net.cpu_seconds(daemon.pid)
-        net.wait_until(lambda: time.monotonic() - begun >= 3, what="time to go by", interval=0.1)
-        share = (net.cpu_seconds(daemon.pid) - used) / (time.monotonic() - begun)
-        self.assertLess(share, 0.05)
 
     def test_clients_above_the_limit_wait(self):
         daemon = Daemon(self, ["--listen=127.0.0.1:0", "--workers=1"],
@@ -67,7 +69,7 @@ class OutOfDescriptors(unittest.TestCase):
 
         net.wait_until(settled, interval=0.2)
         self.assertLess(len(first), DESCRIPTORS)
-        self.expect_idle(daemon)
+        expect_idle(self, daemon)
         # It says so, and no more than once a second.
         said = log_lines(daemon, "no more are accepted")
         self.assertTrue(0 < len(said) <= time.monotonic() - begun + 1, said)
@@ -88,7 +90,7 @@ class OutOfDescriptors(unittest.TestCase):
         resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (held, limits[1]))
         waiting = self.crowd(daemon)
         daemon.stderr.wait_for("accepting pauses: " + os.strerror(errno.EMFILE))
-        self.expect_idle(daemon)
+        expect_idle(self, daemon)
         self.assertFalse(served(waiting))
         resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, limits)
         begun = time.monotonic()
@@ -123,6 +125,36 @@ class AcceptErrors(unittest.TestCase):
             with self.subTest(error=error):
                 lines = self.check(error, "1..2")
                 self.assertTrue([x for x in lines if "accepting pauses" in x], lines)
+
+
+class OutOfWatches(unittest.TestCase):
+    """The kernel watches no more sockets for this user (epoll(7), max_user_watches)."""
+
+    def test_clients_wait(self):
+        library = preload(self, "few-watches.so")
+        # The main thread's two and the worker's one, the listener's, and six for clients.
+        daemon = Daemon(self, ["--listen=127.0.0.1:0", "--workers=1"],
+                        wrapper=["env", "LD_PRELOAD=" + library, "FEW_WATCHES=10"])
+        waiting = []
+        for _ in range(20):
+            waiting.append(daemon.connect())
+            self.addCleanup(waiting[-1].close)
+            waiting[-1].sendall(b"hello\n")
+        daemon.stderr.wait_for(r"accepting pauses: .*fs\.epoll\.max_user_watches")
+        expect_idle(self, daemon)
+        first = served(waiting)
+        # The listener's place may be taken too, while it cannot accept.
+        self.assertTrue(6 <= len(first) <= 7, len(first))
+        waiting = [c for c in waiting if c not in first]
+        # Nobody is cut off, and nobody is taken in who cannot be served.
+        self.assertEqual(select.select(waiting, [], [], 0)[0], [])
+        self.assertFalse(log_lines(daemon, "could not be taken"))
+        while waiting:
+            first.pop(0).close()
+            more = net.wait_until(lambda: served(waiting), what="a place that became free to be taken")
+            waiting = [c for c in waiting if c not in more]
+            first += more
+        daemon.stop()
 
 
 class Paused(unittest.TestCase):
