@@ -210,13 +210,15 @@ static void run_timer(struct worker *w, struct timer *t)
     connection_timeout(w, CONTAINER_OF(t, struct connection, timer));
 }
 
-/* In ms, as epoll_wait(2) wants it. */
+/* In ms, as epoll_wait(2) wants it. By the clock as it is now: the turn may have taken its time, which
+ * would be waited for again. */
 static int timeout(const struct worker *w)
 {
-    uint64_t next = timer_wheel_next(&w->wheel), now = worker_ms(w);
+    uint64_t next = timer_wheel_next(&w->wheel), now;
 
     if (next == TIMER_NEVER)
         return -1;
+    now = clock_us(CLOCK_MONOTONIC_COARSE) / 1000;
     return next <= now ? 0 : (int)MIN(next - now, UINT64_C(60000));
 }
 

@@ -10,7 +10,8 @@ TESTS += \
 	tests/abuse/test_limits.py \
 	tests/abuse/test_peers.py \
 	tests/abuse/test_resolver.py \
-	tests/abuse/test_stop.py
+	tests/abuse/test_stop.py \
+	tests/abuse/test_timeouts.py
 
 LONG_TESTS = \
 	tests/abuse/long_fairness.py \
@@ -57,6 +58,7 @@ EXTRA_DIST += \
 	tests/abuse/test_peers.py \
 	tests/abuse/test_resolver.py \
 	tests/abuse/test_stop.py \
+	tests/abuse/test_timeouts.py \
 	tests/abuse/witness.py
 
 .PHONY: check-long soak
