@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Folders above include and link folders below, never the other way: base, then protocol, journal and net, then programs.
+# Folders above include and link folders below, never the other way: base, then protocol and net, record, serve, then programs.
 
 include src/base/local.mk
 include src/protocol/local.mk
-include src/journal/local.mk
 include src/net/local.mk
+include src/record/local.mk
+include src/serve/local.mk
 include src/answerd/local.mk
 include src/ask/local.mk
 include src/ask-bench/local.mk
@@ -12,7 +13,8 @@ include src/ask-bench/local.mk
 # In the order that the linker wants: each before what it uses.
 answerd_libs = \
 	src/libanswerd.a \
-	src/libjournal.a \
+	src/libserve.a \
+	src/librecord.a \
 	src/libprotocol.a \
 	src/libnet.a \
 	src/libbase.a \

@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Files above include files below, never the other way."""
+"""Files above include and call files below, never the other way: between folders, and within one."""
 
 import os
 import re
+import shutil
+import subprocess
 import unittest
 from pathlib import Path
 
+BUILD = Path(os.environ.get("top_builddir", "build"))
 SRC = Path(os.environ.get("top_srcdir", Path(__file__).resolve().parent.parent)) / "src"
 
 # What each folder of src/ may include, besides its own files.
 LAYERS = {
     "base": set(),
     "protocol": {"base"},
-    "journal": {"base"},
     "net": {"base"},
-    "answerd": {"base", "protocol", "journal", "net"},
+    "record": {"base", "net"},
+    "serve": {"base", "protocol", "net", "record"},
+    "answerd": {"base", "protocol", "net", "record", "serve"},
     "ask": {"base", "protocol", "net"},
     "ask-bench": {"base", "protocol", "net"},
 }
@@ -42,6 +46,63 @@ def complaints(name, folder, text):
     return found
 
 
+def includes(folder):
+    """Which files of a folder include which others of it, .c and .h of one name being one."""
+    edges = {}
+    for path in sources(folder):
+        for _, included in INCLUDE.findall(path.read_text(encoding="utf-8")):
+            below, _, name = included.partition("/")
+            if below == folder:
+                edges.setdefault(path.stem, set()).add(Path(name).stem)
+    return edges
+
+
+def symbols(folder):
+    """What each object of a folder's library defines and what it needs, by the name of its source."""
+    library = BUILD / "src" / f"lib{folder.replace('-', '')}.a"
+    text = subprocess.run(["nm", "-A", str(library)], check=True, capture_output=True, text=True).stdout
+    defined, needed = {}, {}
+    for line in text.splitlines():
+        match = re.match(r"[^:]*:([^:]+)\.o:[0-9a-f ]* ([A-Za-z]) (\S+)$", line)
+        if match:
+            source = re.sub(r"^lib\w+_a-", "", match[1])
+            if match[2] == "U":
+                needed.setdefault(source, set()).add(match[3])
+            elif match[2].isupper():
+                defined[match[3]] = source
+    return defined, needed
+
+
+def calls(folder):
+    """Which files of a folder need functions or data of which others of it."""
+    defined, needed = symbols(folder)
+    return {source: {defined[name] for name in names if name in defined} for source, names in needed.items()}
+
+
+def circle(*graphs):
+    """Files that depend on each other, in the order in which they do; [] where there is no such circle."""
+    edges = {}
+    for graph in graphs:
+        for source, targets in graph.items():
+            edges.setdefault(source, set()).update(targets - {source})
+    done, path = set(), []
+
+    def visit(source):
+        if source in path:
+            return path[path.index(source):] + [source]
+        if source in done:
+            return []
+        path.append(source)
+        for target in sorted(edges.get(source, ())):
+            found = visit(target)
+            if found:
+                return found
+        done.add(path.pop())
+        return []
+
+    return next((found for found in map(visit, sorted(edges)) if found), [])
+
+
 class Layers(unittest.TestCase):
     def test_every_folder_has_its_layer(self):
         self.assertEqual({path.name for path in SRC.iterdir() if path.is_dir()}, set(LAYERS))
@@ -53,10 +114,30 @@ class Layers(unittest.TestCase):
                 found += complaints(path.relative_to(SRC), folder, path.read_text(encoding="utf-8"))
         self.assertEqual(found, [])
 
+    def test_no_circle_of_includes_within_a_folder(self):
+        for folder in LAYERS:
+            with self.subTest(folder=folder):
+                self.assertEqual(circle(includes(folder)), [])
+
+    @unittest.skipUnless(shutil.which("nm"), "nm is not installed")
+    def test_no_circle_of_includes_and_calls_within_a_folder(self):
+        for folder in LAYERS:
+            with self.subTest(folder=folder):
+                self.assertEqual(circle(includes(folder), calls(folder)), [])
+
+    def test_circles_are_seen(self):
+        self.assertEqual(circle({"a": {"b"}, "b": {"a", "b"}}), ["a", "b", "a"])
+        self.assertEqual(circle({"a": {"b"}}, {"b": {"c"}, "c": {"a"}}), ["a", "b", "c", "a"])
+        self.assertEqual(circle({"a": {"b", "c"}, "b": {"c"}, "c": {"c"}}), [])
+
+    @unittest.skipUnless(shutil.which("nm"), "nm is not installed")
+    def test_calls_are_seen(self):
+        self.assertIn("loop", calls("net")["transport"])
+
     def test_climbing_is_seen(self):
         for folder, text in (
             ("base", '#include "net/local.mk"\n'),
-            ("protocol", '# include "journal/local.mk"\n'),
+            ("protocol", '# include "record/local.mk"\n'),
             ("net", '\n  #include "protocol/local.mk"\n'),
             ("ask", '#include "answerd/local.mk"\n'),
             ("answerd", '#include "macros.h"\n'),

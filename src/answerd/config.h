@@ -4,8 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "answerd/report.h"
-#include "answerd/settings.h"
+#include "serve/settings.h"
 
 /*
  * The whole configuration: the file, and what the command line puts over it. Built whole or not at
@@ -28,23 +27,11 @@ struct config {
     size_t n_listeners;
 };
 
-/* What the command line says, NULL where it says nothing. It wins over every section of the
- * file. */
-struct config_overrides {
-    const char *framing, *reply, *workers, *record;
-};
-
-/*
- * Reads the file (NULL: none) and applies the overrides. Where they and the file say nothing of
- * recording, default_record counts.
- *
- * 0; -EINVAL after at least one report, "FILE:LINE: what" where it stands in the file; -ENOMEM, or
- * what opening or reading the file said, also reported.
- */
-int config_load(const char *file, const struct config_overrides *overrides,
-                enum record_mode default_record, struct config **ret, report_fn report,
-                void *userdata);
-void config_free(struct config *c);
-
 /* The listener of that name, or NULL. */
-const struct config_listener *config_find(const struct config *c, const char *name);
+struct config_listener *config_find(const struct config *c, const char *name);
+
+/* A new one, with the defaults; or NULL, out of memory. */
+struct config_listener *config_add(struct config *c, const char *name, enum record_mode record);
+
+/* NULL is fine. */
+void config_free(struct config *c);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -6,8 +8,17 @@
 #include <unistd.h>
 
 #include "answerd/limits.h"
+#include "base/descriptors.h"
 #include "base/macros.h"
 #include "base/parse.h"
+#include "record/event-log.h"
+
+/* Descriptors that are not connections: standard streams; the main thread's; a reload's, with the
+ * configuration file or the questions that it asks DNS; a notification being sent. And for each worker
+ * its epoll and eventfd, two sinks, what is shown on standard error, and one entry too large for a
+ * datagram. */
+#define RESERVE            16
+#define RESERVE_PER_WORKER 6
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 
@@ -53,4 +64,26 @@ uint64_t limits_memory(void)
     uint64_t machine = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : UINT64_MAX;
 
     return MIN(machine, cgroup_memory());
+}
+
+int limits_set(struct shared *shared, const struct config *config, unsigned n_workers,
+               size_t n_listeners)
+{
+    uint64_t descriptors = descriptors_raise_limit(),
+             memory = config->memory_limit ?: limits_memory() / 4;
+    uint64_t reserve = RESERVE + RESERVE_PER_WORKER * n_workers + n_listeners;
+    uint64_t possible = descriptors > reserve ? descriptors - reserve : 0,
+             max = config->max_connections ?: possible;
+
+    if (possible == 0)
+        return -EMFILE;
+    if (max != UINT64_MAX && max > possible)
+        event_log(EVENT_NOTICE,
+                  "MaxConnections=%" PRIu64 " is more than the limit of %" PRIu64
+                  " descriptors allows: %" PRIu64 " it is",
+                  max, descriptors, possible);
+    atomic_store(&shared->max_connections, MIN(max, possible));
+    atomic_store(&shared->addresses.max, config->max_connections_per_address);
+    atomic_store(&shared->memory_limit, (size_t)MIN(memory / n_workers, (uint64_t)SIZE_MAX / 2));
+    return 0;
 }

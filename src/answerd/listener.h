@@ -16,7 +16,6 @@ struct listener {
     bool shared;                    /* another listener has the same socket, and its file */
     struct sockaddr_any asked;      /* what it was opened for */
     char address[ADDRESS_TEXT_MAX]; /* where it listens in fact */
-    unsigned retired; /* after so many plans no worker knows it any more; 0: it is in use */
 };
 
 /* Takes over a socket that was inherited, and makes it non-blocking. 0 and the listener; or a

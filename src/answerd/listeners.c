@@ -264,7 +264,8 @@ struct worker_plan *listeners_plan(const struct listeners *ls, const struct conf
 
     for (; plan && plan->n < ls->n; plan->n++) {
         struct listener *l = ls->items[plan->n];
-        struct acceptor *a = acceptor_new(l, config_find(config, l->name)->settings);
+        struct acceptor *a =
+            acceptor_new(l->fd, l->address, config_find(config, l->name)->settings);
 
         if (!a) {
             worker_plan_free(plan);

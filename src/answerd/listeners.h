@@ -7,7 +7,7 @@
 #include "answerd/listener.h"
 #include "answerd/report.h"
 #include "answerd/wanted.h"
-#include "answerd/worker.h"
+#include "serve/worker.h"
 
 /*
  * All listening sockets: those that systemd passed, else those of --listen, else those of Listen=,

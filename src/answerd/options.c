@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "answerd/config.h"
+#include "answerd/config-file.h"
 #include "answerd/options.h"
 #include "base/print.h"
 #include "net/address.h"
@@ -74,15 +74,6 @@ static int add_listen(struct options *o, const char *text)
     return 0;
 }
 
-static int show(const char *text)
-{
-    int r = print_text(text);
-
-    if (r < 0)
-        (void)fprintf(stderr, "answerd: standard output: %s\n", strerror(-r));
-    return r;
-}
-
 /* 1, 0 or negative as options_parse(). */
 static int take_option(struct options *o, int option)
 {
@@ -111,9 +102,9 @@ static int take_option(struct options *o, int option)
         o->check = true;
         return 1;
     case 'h':
-        return show(help);
+        return print_text(help);
     case 'V':
-        return show("answerd " PACKAGE_VERSION "\n");
+        return print_text("answerd " PACKAGE_VERSION "\n");
     default:
         return -EINVAL; /* getopt_long(3) has said what is wrong */
     }

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "answerd/config.h"
+#include "answerd/config-file.h"
 
 /* The command line. All strings are borrowed from argv. */
 struct options {

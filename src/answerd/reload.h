@@ -4,7 +4,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#include "answerd/config.h"
+#include "answerd/config-file.h"
 #include "answerd/wanted.h"
 
 /*

@@ -2,28 +2,24 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "answerd/crew.h"
 #include "answerd/limits.h"
 #include "answerd/listeners.h"
-#include "answerd/log.h"
 #include "answerd/reload.h"
 #include "answerd/server.h"
 #include "answerd/service.h"
 #include "answerd/status.h"
-#include "answerd/worker.h"
-#include "base/descriptors.h"
 #include "base/macros.h"
+#include "record/event-log.h"
+#include "serve/crew.h"
 
 /*
  * The main thread: signals, reload, what systemd is told, the order of start and stop. It never
@@ -37,12 +33,6 @@
 enum phase { STARTING, RUNNING, CLOSING, DRAINING };
 
 #define TICK_MS 1000
-/* Descriptors that are not connections: standard streams, the main thread's, a reload's with the
- * configuration file or the questions that it asks DNS, and a notification being sent; and for each worker its epoll and eventfd, two recorders
- * with a timer each, what is shown on standard error, and one entry too large for a datagram. */
-#define RESERVE            16
-#define RESERVE_PER_WORKER 8
-
 struct server {
     const struct options *options;
     const char *config_file; /* NULL: none */
@@ -52,6 +42,7 @@ struct server {
     struct listeners listeners;
     struct listener *retired; /* to be freed when all workers have forgotten them */
     struct shared shared;
+    struct crew crew;
     enum phase phase;
     unsigned n_plans; /* sent to each worker */
     bool reloading;   /* until the workers have carried out what it changes */
@@ -113,33 +104,10 @@ static unsigned n_cpus(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }
 
-/* Sets what workers may use up. -EMFILE where not one connection could be held. */
-static int set_limits(struct server *s)
-{
-    unsigned n_workers = s->shared.n_workers;
-    uint64_t descriptors = descriptors_raise_limit(),
-             memory = s->config->memory_limit ?: limits_memory() / 4;
-    uint64_t reserve = RESERVE + RESERVE_PER_WORKER * n_workers + s->listeners.n;
-    uint64_t possible = descriptors > reserve ? descriptors - reserve : 0,
-             max = s->config->max_connections ?: possible;
-
-    if (possible == 0)
-        return -EMFILE;
-    if (max != UINT64_MAX && max > possible)
-        log_event(EVENT_NOTICE,
-                  "MaxConnections=%" PRIu64 " is more than the limit of %" PRIu64
-                  " descriptors allows: %" PRIu64 " it is",
-                  max, descriptors, possible);
-    atomic_store(&s->shared.max_connections, MIN(max, possible));
-    atomic_store(&s->shared.addresses.max, s->config->max_connections_per_address);
-    atomic_store(&s->shared.memory_limit, (size_t)MIN(memory / n_workers, (uint64_t)SIZE_MAX / 2));
-    return 0;
-}
-
 /* Tells every worker what to accept from; all or, out of memory, none. */
 static int send_plans(struct server *s, const struct listeners *ls)
 {
-    unsigned n = s->shared.n_workers, done = 0;
+    unsigned n = s->crew.n, done = 0;
     _cleanup_free_ struct worker_plan **plans = calloc(n, sizeof *plans);
 
     while (plans && done < n && (plans[done] = listeners_plan(ls, s->config)))
@@ -150,30 +118,19 @@ static int send_plans(struct server *s, const struct listeners *ls)
         return -ENOMEM;
     }
     for (unsigned i = 0; i < n; i++)
-        worker_serve(s->shared.workers[i], plans[i]);
+        worker_serve(s->crew.workers[i], plans[i]);
     s->n_plans++;
     return 0;
 }
 
-static void free_retired(struct server *s, bool all)
+static void free_retired(struct server *s)
 {
-    for (struct listener **p = &s->retired, *l; (l = *p);) {
-        if (!all && !crew_plans_done(&s->shared, l->retired)) {
-            p = &l->next;
-            continue;
-        }
-        *p = l->next;
+    while (s->retired) {
+        struct listener *l = s->retired;
+
+        s->retired = l->next;
         listener_free(l);
     }
-}
-
-/* After send_plans(): those that are not wanted are closed when all workers have carried them
- * out. */
-static void exchange_listeners(struct server *s, struct listeners *want)
-{
-    listeners_commit(&s->listeners, want, &s->retired);
-    for (struct listener *l = s->retired; l; l = l->next)
-        l->retired = l->retired ?: s->n_plans;
 }
 
 static void reload_ends(struct server *s)
@@ -184,7 +141,7 @@ static void reload_ends(struct server *s)
 
 static void reload_refused(struct server *s, const char *wrong)
 {
-    log_event(EVENT_RELOAD_REFUSED, "reload refused, the configuration stays as it was: %s", wrong);
+    event_log(EVENT_RELOAD_REFUSED, "reload refused, the configuration stays as it was: %s", wrong);
     reload_ends(s);
 }
 
@@ -211,10 +168,10 @@ static int commit(struct server *s, struct config *config, struct wanted *wanted
         config_free(config);
         return r;
     }
-    exchange_listeners(s, &want);
-    (void)set_limits(s);
-    if ((config->workers ?: n_cpus()) != s->shared.n_workers)
-        log_event(EVENT_NOTICE, "Workers= takes effect at the next start");
+    listeners_commit(&s->listeners, &want, &s->retired);
+    (void)limits_set(&s->shared, s->config, s->crew.n, s->listeners.n);
+    if ((config->workers ?: n_cpus()) != s->crew.n)
+        event_log(EVENT_NOTICE, "Workers= takes effect at the next start");
     config_free(old);
     return 0;
 }
@@ -263,20 +220,18 @@ static void looked_up(struct server *s)
 /* The last plan has been carried out by all workers. */
 static void reloaded(struct server *s)
 {
-    log_event(EVENT_RELOADED, "reloaded%s%s", s->config_file ? ": " : "", s->config_file ?: "");
+    event_log(EVENT_RELOADED, "reloaded%s%s", s->config_file ? ": " : "", s->config_file ?: "");
     reload_ends(s);
 }
 
 /* The watchdog hears of us only when every worker has answered the last ping. */
 static void feed_watchdog(struct server *s)
 {
-    for (unsigned i = 0; i < s->shared.n_workers; i++)
-        if (atomic_load(&s->shared.workers[i]->pings_answered) < s->n_pings &&
-            !atomic_load(&s->shared.workers[i]->ended))
-            return;
+    if (!crew_pings_answered(&s->crew, s->n_pings))
+        return;
     service_notify("WATCHDOG=1");
     s->n_pings++;
-    crew_command(&s->shared, WORKER_PING);
+    crew_command(&s->crew, COMMAND_PING);
 }
 
 static void stop(struct server *s)
@@ -289,14 +244,14 @@ static void stop(struct server *s)
     }
     s->drain_until_ms =
         s->config->drain_ms == TIMER_NEVER ? TIMER_NEVER : now_ms() + s->config->drain_ms;
-    log_event(EVENT_STOPPING, "stopping: answering what has arrived, %" PRIu64 " connections",
+    event_log(EVENT_STOPPING, "stopping: answering what has arrived, %" PRIu64 " connections",
               atomic_load(&s->shared.n_connections));
     service_notify("STOPPING=1\nSTATUS=Answering what has arrived");
     reload_free(STEAL_PTR(s->looking)); /* which may take its time to end, but holds nothing up */
     /* Out of memory for a plan of nothing: then there is no orderly way. */
     s->stop_now = send_plans(s, &none) < 0;
     if (!s->stop_now)
-        exchange_listeners(s, &none);
+        listeners_commit(&s->listeners, &none, &s->retired);
     s->phase = CLOSING;
 }
 
@@ -328,13 +283,13 @@ static void ready(struct server *s)
         if (s->by_hand)
             (void)fprintf(stderr, "listening on %s\n", s->listeners.items[i]->address);
         else
-            log_event(EVENT_READY, "listening on %s (%s)", s->listeners.items[i]->address,
+            event_log(EVENT_READY, "listening on %s (%s)", s->listeners.items[i]->address,
                       s->listeners.items[i]->name);
     service_notify("READY=1\nSTATUS=Listening");
 }
 
-/* Workers have done something, or a reload has. */
-static void progress(struct server *s)
+/* Workers have carried out a command, or ended; or a reload has looked up what it wants. */
+static void on_notify(struct server *s)
 {
     uint64_t value;
 
@@ -342,26 +297,26 @@ static void progress(struct server *s)
     s->notify.ready = 0;
     if (s->looking && reload_done(s->looking))
         looked_up(s);
-    if (!crew_plans_done(&s->shared, s->n_plans))
+    if (!crew_plans_done(&s->crew, s->n_plans))
         return;
-    free_retired(s, false);
+    free_retired(s);
     if (s->phase == STARTING)
         ready(s);
     if (s->reloading && !s->looking && s->phase == RUNNING)
         reloaded(s);
     if (s->phase == CLOSING) {
         s->phase = DRAINING;
-        crew_command(&s->shared, WORKER_DRAIN);
+        crew_command(&s->crew, COMMAND_DRAIN);
     }
 }
 
-static int next_timeout(const struct server *s)
+static uint64_t next_timeout_us(const struct server *s)
 {
     uint64_t now = now_ms(), next = MIN(s->tick_next_ms, s->watchdog_next_ms);
 
     if (s->phase >= CLOSING)
         next = MIN(next, s->drain_until_ms);
-    return next == TIMER_NEVER ? -1 : next <= now ? 0 : (int)MIN(next - now, UINT64_C(60000));
+    return next == TIMER_NEVER ? LOOP_FOREVER : next <= now ? 0 : (next - now) * 1000;
 }
 
 static void run_timers(struct server *s)
@@ -386,19 +341,19 @@ static void stopped(struct server *s)
 {
     uint64_t cut_off = atomic_load(&s->shared.n_connections);
 
-    crew_command(&s->shared, WORKER_STOP);
-    while (!crew_all_ended(&s->shared) && loop_wait(&s->loop, -1) == 0)
+    crew_command(&s->crew, COMMAND_STOP);
+    while (!crew_all_ended(&s->crew) && loop_wait(&s->loop, LOOP_FOREVER) == 0)
         while (loop_next(&s->loop))
             ;
-    log_event(EVENT_STOPPED, "stopped after %" PRIu64 " messages; %" PRIu64 " connections cut off",
+    event_log(EVENT_STOPPED, "stopped after %" PRIu64 " messages; %" PRIu64 " connections cut off",
               status_messages(&s->shared), cut_off);
 }
 
 static int run(struct server *s)
 {
-    while (!s->stop_now && !(s->phase == DRAINING && crew_all_ended(&s->shared))) {
+    while (!s->stop_now && !(s->phase == DRAINING && crew_all_ended(&s->crew))) {
         struct source *source;
-        int r = loop_wait(&s->loop, next_timeout(s));
+        int r = loop_wait(&s->loop, next_timeout_us(s));
 
         if (r < 0) {
             (void)fprintf(stderr, "answerd: epoll_wait: %s\n", strerror(-r));
@@ -409,9 +364,9 @@ static int run(struct server *s)
             if (source == &s->signals)
                 on_signals(s);
             else
-                progress(s);
+                on_notify(s);
         reload(s);
-        if (s->phase < DRAINING && crew_any_ended(&s->shared))
+        if (s->phase < DRAINING && crew_any_ended(&s->crew))
             return EXIT_SYSTEM; /* the worker has said why */
     }
     stopped(s);
@@ -442,45 +397,23 @@ static int open_loop(struct server *s)
     return r < 0 ? r : loop_add(&s->loop, &s->notify, EPOLLIN);
 }
 
-static int make_run_id(struct server *s)
-{
-    uint64_t random;
-
-    if (getrandom(&random, sizeof random, 0) != sizeof random)
-        return -errno;
-    (void)snprintf(s->shared.run_id, sizeof s->shared.run_id, "%016" PRIx64, random);
-    return 0;
-}
-
-/* Has free(3) join small pieces at once, which it otherwise leaves lying apart, and give the end of
- * a heap back to the system; malloc_trim(3), which the workers call, gives back what lies within,
- * but not the end (mallopt(3)). */
-static void keep_heaps_small(void)
-{
-    (void)mallopt(M_MXFAST, 0);
-    (void)mallopt(M_TRIM_THRESHOLD, 32 * 1024);
-    (void)mallopt(M_TOP_PAD, 32 * 1024);
-}
-
 /* Everything but configuration and listeners. */
 static int start(struct server *s)
 {
     int r;
 
-    keep_heaps_small();
+    budget_begin();
     s->watchdog_ms = service_watchdog_ms() / 4;
     s->watchdog_next_ms = s->watchdog_ms ? now_ms() : TIMER_NEVER;
     s->tick_next_ms = getenv("NOTIFY_SOCKET") ? now_ms() + TICK_MS : TIMER_NEVER;
     s->shared.show = s->by_hand && isatty(STDERR_FILENO);
     address_limit_init(&s->shared.addresses, UINT64_MAX);
-    r = make_run_id(s);
+    r = crew_start(&s->crew, &s->shared, s->config->workers ?: n_cpus());
     if (r >= 0)
-        r = crew_start(&s->shared, s->config->workers ?: n_cpus());
-    if (r >= 0)
-        r = set_limits(s);
+        r = limits_set(&s->shared, s->config, s->crew.n, s->listeners.n);
     if (r >= 0 && !s->by_hand)
-        log_event(EVENT_STARTED, PACKAGE_STRING ": %u workers, room for %" PRIu64 " connections",
-                  s->shared.n_workers, atomic_load(&s->shared.max_connections));
+        event_log(EVENT_STARTED, PACKAGE_STRING ": %u workers, room for %" PRIu64 " connections",
+                  s->crew.n, atomic_load(&s->shared.max_connections));
     if (r >= 0)
         r = send_plans(s, &s->listeners);
     return r;
@@ -488,9 +421,8 @@ static int start(struct server *s)
 
 static void deinit(struct server *s)
 {
-    if (s->shared.workers)
-        crew_free(&s->shared);
-    free_retired(s, true);
+    crew_stop(&s->crew, &s->shared);
+    free_retired(s);
     reload_free(s->looking);
     listeners_free(&s->listeners);
     config_free(s->config);
@@ -498,7 +430,7 @@ static void deinit(struct server *s)
     s->signals.fd = close_fd(s->signals.fd);
     s->notify.fd = close_fd(s->notify.fd);
     loop_deinit(&s->loop);
-    log_close();
+    event_log_close();
 }
 
 /* What systemd passed, and what the configuration and the command line name. */
@@ -545,7 +477,7 @@ int server_run(const struct options *o)
     r = config_load(s.config_file, &o->overrides, s.default_record, &s.config, report_stderr, NULL);
     if (r < 0)
         return exit_status(r);
-    log_open(s.by_hand, s.shared.journal_path);
+    event_log_open(s.by_hand, s.shared.journal_path);
     r = open_listeners(&s);
     status = r == -ESRCH ? EXIT_BAD_CONFIG : EXIT_SYSTEM;
     if (r >= 0) {

@@ -3,18 +3,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "answerd/log.h"
 #include "answerd/service.h"
 #include "answerd/status.h"
-#include "answerd/worker.h"
 #include "base/macros.h"
+#include "record/event-log.h"
+#include "serve/context.h"
 
 static uint64_t sum(const struct shared *s, size_t offset)
 {
     uint64_t total = 0;
 
-    for (unsigned i = 0; i < s->n_workers; i++)
-        total += counter_get((const counter *)((const char *)&s->workers[i]->counters + offset));
+    for (unsigned i = 0; i < s->n_contexts; i++)
+        total += counter_get((const counter *)((const char *)&s->contexts[i]->counters + offset));
     return total;
 }
 
@@ -24,14 +24,14 @@ static unsigned waiting(const struct shared *s)
 {
     unsigned n = 0;
 
-    for (unsigned i = 0; i < s->n_workers; i++)
-        n += atomic_load(&s->workers[i]->waiting);
+    for (unsigned i = 0; i < s->n_contexts; i++)
+        n += atomic_load(&s->contexts[i]->waiting);
     return n;
 }
 
 void status_log_counters(const struct shared *s)
 {
-    log_event(EVENT_COUNTERS,
+    event_log(EVENT_COUNTERS,
               "connections=%" PRIu64 " accepted=%" PRIu64 " refused=%" PRIu64 " messages=%" PRIu64
               " bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " timeouts=%" PRIu64
               " protocol_errors=%" PRIu64 " shed=%" PRIu64 " discarded=%" PRIu64,

@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-#include "answerd/shared.h"
+#include "serve/shared.h"
 
 /* What is told about the workers' counters. */
 struct status {

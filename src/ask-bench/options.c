@@ -106,15 +106,6 @@ static int _printf_(1, 2) complain(const char *format, ...)
     return -EINVAL;
 }
 
-static int show(const char *text)
-{
-    int r = print_text(text);
-
-    if (r < 0)
-        (void)fprintf(stderr, "ask-bench: standard output: %s\n", strerror(-r));
-    return r;
-}
-
 static int number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *ret)
 {
     uint64_t value;
@@ -344,7 +335,7 @@ int options_parse(struct options *o, int argc, char *argv[])
     };
     while ((option = getopt_long(argc, argv, "c:d:n:p:s:m:f:r:t:w:hV", long_options, NULL)) >= 0) {
         if (option == 'h' || option == 'V')
-            return show(option == 'h' ? usage : "ask-bench " PACKAGE_VERSION "\n");
+            return print_text(option == 'h' ? usage : "ask-bench " PACKAGE_VERSION "\n");
         sized |= option == 's';
         r = take(o, option, optarg);
         if (r < 0)

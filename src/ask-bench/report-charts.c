@@ -3,7 +3,7 @@
 
 #include "ask-bench/chart.h"
 #include "ask-bench/format.h"
-#include "ask-bench/report-html.h"
+#include "ask-bench/report-charts.h"
 #include "base/macros.h"
 
 #define TICKS_MAX   16

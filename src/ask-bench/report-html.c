@@ -5,7 +5,9 @@
 
 #include "ask-bench/format.h"
 #include "ask-bench/machine.h"
-#include "ask-bench/report-html.h"
+#include "ask-bench/report-charts.h"
+#include "ask-bench/report-style.h"
+#include "ask-bench/result.h"
 #include "base/macros.h"
 #include "base/parse.h"
 

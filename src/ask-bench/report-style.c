@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ask-bench/report-html.h"
+#include "ask-bench/report-style.h"
 
 /* The fonts are the reader's own, so that the page needs nothing from anywhere. */
 const char report_style[] =

@@ -374,7 +374,7 @@ static void arm(struct worker *w)
 }
 
 /* For how long the loop may wait, in ms. */
-static int timeout(struct worker *w)
+static uint64_t timeout_us(struct worker *w)
 {
     struct crowd *crowd = &w->crowd;
     uint64_t now = crowd->now_ns, ms = timer_wheel_next(&crowd->wheel), wait = INT_MAX;
@@ -387,7 +387,7 @@ static int timeout(struct worker *w)
     if (w->end_ns != UINT64_MAX)
         wait = MIN(wait, w->end_ns > now ? DIV_ROUND_UP(w->end_ns - now, UINT64_C(1000000))
                                          : UINT64_C(0));
-    return (int)MIN(wait, (uint64_t)INT_MAX);
+    return MIN(wait, (uint64_t)INT_MAX) * 1000;
 }
 
 static void expire_timers(struct worker *w)
@@ -406,7 +406,7 @@ static int turn(struct worker *w)
     struct source *s;
     int r;
 
-    r = loop_wait(&crowd->loop, timeout(w));
+    r = loop_wait(&crowd->loop, timeout_us(w));
     if (r < 0)
         return r;
     crowd->turn_ns = crowd_now(crowd);

@@ -3,6 +3,7 @@
 
 noinst_LIBRARIES += src/libask.a
 src_libask_a_SOURCES =
+src_libask_a_SOURCES += src/ask/answer.h
 src_libask_a_SOURCES += src/ask/editor.h
 src_libask_a_SOURCES += src/ask/exchange.c
 src_libask_a_SOURCES += src/ask/exchange.h
@@ -17,6 +18,7 @@ src_libask_a_SOURCES += src/ask/prompt.c
 src_libask_a_SOURCES += src/ask/render.c
 src_libask_a_SOURCES += src/ask/render.h
 src_libask_a_SOURCES += src/ask/render-json.c
+src_libask_a_SOURCES += src/ask/render-json.h
 src_libask_a_SOURCES += src/ask/replies.c
 src_libask_a_SOURCES += src/ask/replies.h
 src_libask_a_SOURCES += src/ask/rtt.c

@@ -22,12 +22,7 @@ static bool keep_numbers(void)
 
 static int say(const char *text)
 {
-    int r = print_text(text);
-
-    if (r == 0)
-        return STATUS_OK;
-    (void)fprintf(stderr, "ask: standard output: %s\n", strerror(-r));
-    return STATUS_SYSTEM;
+    return print_text(text) < 0 ? STATUS_SYSTEM : STATUS_OK;
 }
 
 static int ask(const struct options *o)

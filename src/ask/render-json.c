@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 
-#include "ask/render.h"
+#include "ask/render-json.h"
 
 #ifdef HAVE_JANSSON
 

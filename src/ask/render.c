@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ask/render-json.h"
 #include "ask/render.h"
 #include "base/escape.h"
 #include "base/macros.h"

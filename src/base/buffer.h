@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -55,6 +56,7 @@ int buffer_reserve(struct buffer **b, size_t room);
 /* Says that `n` bytes, at most buffer_room(), were written at buffer_tail(). */
 static inline void buffer_commit(struct buffer *b, size_t n)
 {
+    assert(n <= buffer_room(b));
     b->end += n;
 }
 
@@ -73,6 +75,7 @@ static inline int buffer_append(struct buffer **b, const void *bytes, size_t n)
 /* Drops n bytes, at most buffer_size(), from the front. */
 static inline void buffer_consume(struct buffer *b, size_t n)
 {
+    assert(n <= buffer_size(b));
     b->start += n;
     b->scanned = b->scanned > n ? b->scanned - n : 0;
 }
@@ -81,6 +84,7 @@ static inline void buffer_consume(struct buffer *b, size_t n)
  * taken back. */
 static inline void buffer_truncate(struct buffer *b, size_t size)
 {
+    assert(size <= buffer_size(b));
     if (b)
         b->end = b->start + size;
 }

@@ -14,6 +14,7 @@ src_libbase_a_SOURCES += src/base/escape.c
 src_libbase_a_SOURCES += src/base/escape.h
 src_libbase_a_SOURCES += src/base/histogram.c
 src_libbase_a_SOURCES += src/base/histogram.h
+src_libbase_a_SOURCES += src/base/link.h
 src_libbase_a_SOURCES += src/base/parse.c
 src_libbase_a_SOURCES += src/base/parse.h
 src_libbase_a_SOURCES += src/base/pool.c

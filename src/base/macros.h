@@ -15,7 +15,9 @@
 #define _cleanup_(f)            __attribute__((__cleanup__(f)))
 #define _printf_(format, first) __attribute__((__format__(__printf__, format, first)))
 #define _unused_                __attribute__((__unused__))
-#define _likely_(x)             __builtin_expect(!!(x), 1)
+#define _cold_                  __attribute__((__cold__, __noinline__))
+#define _noinline_              __attribute__((__noinline__))
+#define _inline_                inline __attribute__((__always_inline__))
 #define _unlikely_(x)           __builtin_expect(!!(x), 0)
 
 /* The number of elements of an array; a pointer does not compile. */

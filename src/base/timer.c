@@ -2,7 +2,15 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "base/timer.h"
+
+#define EXPIRES_MAX ((UINT64_C(1) << TIMER_EXPIRES_BITS) - 1)
+
+static struct timer *timer_of(struct link *l)
+{
+    return CONTAINER_OF(l, struct timer, link);
+}
 
 void timer_wheel_init(struct timer_wheel *w, uint64_t now)
 {
@@ -10,26 +18,18 @@ void timer_wheel_init(struct timer_wheel *w, uint64_t now)
     w->now = now;
 }
 
-static void link_timer(struct timer **head, struct timer *t)
-{
-    t->next = *head;
-    if (t->next)
-        t->next->pprev = &t->next;
-    t->pprev = head;
-    *head = t;
-}
-
 static void insert(struct timer_wheel *w, struct timer *t)
 {
-    if (t->expires <= w->now) {
-        link_timer(&w->due, t);
+    uint64_t expires = t->expires;
+    unsigned level, slot;
+
+    if (expires <= w->now) {
+        link_insert(&w->due, &t->link);
         return;
     }
-
-    unsigned level = (63 - __builtin_clzll(t->expires ^ w->now)) / TIMER_LEVEL_BITS;
-    unsigned slot = (t->expires >> (level * TIMER_LEVEL_BITS)) & (TIMER_SLOTS - 1);
-
-    link_timer(&w->slots[level][slot], t);
+    level = (63 - (unsigned)__builtin_clzll(expires ^ w->now)) / TIMER_LEVEL_BITS;
+    slot = (expires >> (level * TIMER_LEVEL_BITS)) & (TIMER_SLOTS - 1);
+    link_insert(&w->slots[level][slot], &t->link);
     w->occupied[level] |= UINT64_C(1) << slot;
 }
 
@@ -37,21 +37,16 @@ void timer_cancel(struct timer *t)
 {
     /* The slot's bit in `occupied` stays: a visit to an empty slot is cheaper than finding out
      * here. */
-    if (!t->pprev)
-        return;
-    *t->pprev = t->next;
-    if (t->next)
-        t->next->pprev = t->pprev;
-    t->next = NULL;
-    t->pprev = NULL;
+    link_remove(&t->link);
 }
 
 void timer_set(struct timer_wheel *w, struct timer *t, uint64_t expires)
 {
     timer_cancel(t);
-    t->expires = expires;
-    if (expires != TIMER_NEVER)
-        insert(w, t);
+    if (expires == TIMER_NEVER)
+        return;
+    t->expires = MIN(expires, EXPIRES_MAX);
+    insert(w, t);
 }
 
 /* The nearest occupied slot. All slots that lie in the past have been emptied, so within a level
@@ -87,13 +82,12 @@ uint64_t timer_wheel_next(const struct timer_wheel *w)
 /* Empties a slot whose time has begun: its timers are due, or move to a lower level. */
 static void cascade(struct timer_wheel *w, unsigned level, unsigned slot)
 {
-    struct timer *t = w->slots[level][slot], *next;
+    struct link *l;
 
-    w->slots[level][slot] = NULL;
     w->occupied[level] &= ~(UINT64_C(1) << slot);
-    for (; t; t = next) {
-        next = t->next;
-        insert(w, t);
+    while ((l = w->slots[level][slot])) {
+        link_remove(l);
+        insert(w, timer_of(l));
     }
 }
 
@@ -101,16 +95,16 @@ struct timer *timer_wheel_advance(struct timer_wheel *w, uint64_t now)
 {
     unsigned level, slot;
     uint64_t start;
-    struct timer *t;
+    struct link *l;
 
     while (!w->due && nearest(w, &level, &slot, &start) && start <= now) {
         w->now = start;
         cascade(w, level, slot);
     }
-    t = w->due;
-    if (t)
-        timer_cancel(t);
+    l = w->due;
+    if (l)
+        link_remove(l);
     else if (now > w->now)
         w->now = now;
-    return t;
+    return l ? timer_of(l) : NULL;
 }

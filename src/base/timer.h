@@ -4,12 +4,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/link.h"
+
 /*
  * A hierarchical timer wheel: arming, re-arming and cancelling are O(1), whatever the number of
  * timers.
  *
  * Times are milliseconds of any monotonic clock; the wheel never reads one. Level n has 64 slots of
- * 64^n ms, so that eleven levels cover all of 64 bits. A timer sits in the level of the highest bit
+ * 64^n ms, so that ten levels cover 60 bits, which is more than an expiry has. A timer sits in the level of the highest bit
  * in which its expiry differs from the wheel's present; when the present reaches its slot, it moves
  * down, and is exact in the lowest level.
  */
@@ -18,26 +20,29 @@
 
 #define TIMER_LEVEL_BITS 6
 #define TIMER_SLOTS      (1 << TIMER_LEVEL_BITS)
-#define TIMER_LEVELS     11
+#define TIMER_LEVELS     10
+
+#define TIMER_EXPIRES_BITS 56 /* enough for two million years */
 
 /* Embedded in its owner; all zero is a timer that is not armed. */
 struct timer {
-    struct timer *next, **pprev;
-    uint64_t expires; /* ms */
+    struct link link;
+    uint64_t expires : TIMER_EXPIRES_BITS; /* ms */
+    uint64_t kind : 8;                     /* the owner's: which struct this is part of */
 };
 
 struct timer_wheel {
     uint64_t now;
     uint64_t occupied[TIMER_LEVELS]; /* a bit for each slot that holds timers */
-    struct timer *slots[TIMER_LEVELS][TIMER_SLOTS];
-    struct timer *due;
+    struct link *slots[TIMER_LEVELS][TIMER_SLOTS];
+    struct link *due;
 };
 
 void timer_wheel_init(struct timer_wheel *w, uint64_t now);
 
 static inline bool timer_armed(const struct timer *t)
 {
-    return t->pprev;
+    return link_linked(&t->link);
 }
 
 /* Arms or re-arms. What is already past expires with the next advance; TIMER_NEVER only cancels. */

@@ -11,3 +11,5 @@ src_libnet_a_SOURCES += src/net/peer.c
 src_libnet_a_SOURCES += src/net/peer.h
 src_libnet_a_SOURCES += src/net/socket.c
 src_libnet_a_SOURCES += src/net/socket.h
+src_libnet_a_SOURCES += src/net/transport.c
+src_libnet_a_SOURCES += src/net/transport.h

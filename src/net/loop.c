@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <assert.h>
 #include <errno.h>
+#include <limits.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/macros.h"
 #include "net/loop.h"
 
 _Static_assert(EPOLLRDHUP >> 8 == READY_RDHUP, "RDHUP folds into the byte");
 _Static_assert((READY_IN | READY_PRI | READY_OUT | READY_ERR | READY_HUP) == 0x1f,
                "below RDHUP's bit");
-
-#define CACHE_LINE 64
 
 int loop_init(struct loop *l)
 {
@@ -37,7 +39,7 @@ int loop_add(struct loop *l, struct source *s, uint32_t events)
     return control(l, EPOLL_CTL_ADD, s, events);
 }
 
-int loop_rebind(struct loop *l, struct source *s, uint32_t events)
+int loop_modify(struct loop *l, struct source *s, uint32_t events)
 {
     return control(l, EPOLL_CTL_MOD, s, events);
 }
@@ -58,18 +60,45 @@ void loop_queue(struct loop *l, struct source *s)
     l->tail = &s->next;
 }
 
-void loop_queue_first(struct loop *l, struct source *first, struct source **tail)
+static int wait_ms(struct loop *l, uint64_t timeout_us)
 {
-    *tail = l->head;
-    if (!l->head)
-        l->tail = tail;
-    l->head = first;
+    uint64_t ms = DIV_ROUND_UP(timeout_us, UINT64_C(1000));
+
+    return epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS,
+                      timeout_us == LOOP_FOREVER ? -1 : (int)MIN(ms, (uint64_t)INT_MAX));
 }
 
-int loop_wait(struct loop *l, int timeout_ms)
+/* epoll_wait(2) counts in milliseconds, which is too coarse for some. */
+static int wait_us(struct loop *l, uint64_t timeout_us)
 {
-    int n = epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS, l->head ? 0 : timeout_ms);
+#ifdef HAVE_EPOLL_PWAIT2
+    struct timespec timeout = { .tv_sec = (time_t)(timeout_us / 1000000),
+                                .tv_nsec = (long)(timeout_us % 1000000 * 1000) };
+    int n = epoll_pwait2(l->epoll_fd, l->events, LOOP_EVENTS, &timeout, NULL);
 
+    if (n >= 0 || errno != ENOSYS)
+        return n;
+#endif
+    return wait_ms(l, timeout_us);
+}
+
+static void begin_turn(struct loop *l)
+{
+    assert(!l->turn);
+    l->turn = l->head;
+    l->head = NULL;
+    l->tail = &l->head;
+}
+
+int loop_wait(struct loop *l, uint64_t timeout_us)
+{
+    bool whole = timeout_us % 1000 == 0 || timeout_us == LOOP_FOREVER;
+    int n;
+
+    if (l->head)
+        n = wait_ms(l, 0);
+    else
+        n = whole ? wait_ms(l, timeout_us) : wait_us(l, timeout_us);
     if (n < 0 && errno != EINTR)
         return -errno;
     for (int i = 0; i < n; i++) {
@@ -79,10 +108,14 @@ int loop_wait(struct loop *l, int timeout_ms)
         s->ready |= (uint8_t)((events & 0x1f) | (events >> 8 & READY_RDHUP));
         loop_queue(l, s);
     }
-    l->turn = l->head;
-    l->head = NULL;
-    l->tail = &l->head;
+    begin_turn(l);
     return 0;
+}
+
+bool loop_again(struct loop *l)
+{
+    begin_turn(l);
+    return l->turn;
 }
 
 struct source *loop_next(struct loop *l)
@@ -92,11 +125,6 @@ struct source *loop_next(struct loop *l)
     if (!s)
         return NULL;
     l->turn = s->next;
-    /* The one after this is looked at as soon as a system call or two are made, and what it is part
-     * of reaches beyond a line of the processor's cache. */
-    __builtin_prefetch(l->turn, 1);
-    /* As a number, since there may be none. */
-    __builtin_prefetch((const void *)((uintptr_t)l->turn + CACHE_LINE), 1);
     s->next = NULL;
     s->queued = false;
     return s;

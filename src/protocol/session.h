@@ -20,11 +20,36 @@
 #define RUN_ID_MAX    16 /* of run_id, characters: more are left out */
 #define RECORD_ID_MAX 64 /* RUN-CONNECTION-SEQ, with its NUL */
 
-struct session {
-    uint64_t seq;       /* of the last message */
-    uint64_t number;    /* of the connection, for records and IDs */
-    uint64_t earned_ns; /* rate limit: the time up to which this peer has used up its share */
+enum session_status {
+    SESSION_HUNGRY,  /* all complete messages are answered; more bytes are needed */
+    SESSION_STOPPED, /* a limit was reached, or a record refused: call again with the rest */
+    SESSION_LIMITED, /* the rate limit: call again with the rest when the clock says
+                        session_resume_us() */
+    SESSION_ENDED,   /* eof, and everything is answered */
+    SESSION_FAILED,  /* the peer broke the framing: session_append_error() tells it how. No more
+                        input is to be fed */
+    SESSION_NOMEM,   /* no memory for a reply: the message was not taken */
 };
+
+struct session {
+    uint64_t seq;         /* of the last message */
+    uint64_t number : 56; /* of the connection, for records and IDs */
+    uint64_t status : 8;  /* enum session_status, of the last session_feed() */
+    uint64_t earned_ns;   /* rate limit: the time up to which this peer has used up its share */
+};
+
+/* Whether what was fed and not used up may hold whole messages. */
+static inline bool session_is_pending(const struct session *s)
+{
+    return s->status == SESSION_STOPPED || s->status == SESSION_LIMITED;
+}
+
+/* Bytes were put behind those that were not used up, and have yet to be fed. */
+static inline void session_postpone(struct session *s)
+{
+    if (s->status == SESSION_HUNGRY)
+        s->status = SESSION_STOPPED;
+}
 
 /* What a listener asks of its sessions. Immutable. */
 struct session_rules {
@@ -56,17 +81,6 @@ struct session_feed {
     size_t message_limit;     /* stop after so many messages */
     session_record_fn record; /* NULL: messages are not written down */
     void *userdata;
-};
-
-enum session_status {
-    SESSION_HUNGRY,  /* all complete messages are answered; more bytes are needed */
-    SESSION_STOPPED, /* a limit was reached, or a record refused: call again with the rest */
-    SESSION_LIMITED, /* the rate limit: call again with the rest when the clock says
-                        session_resume_us() */
-    SESSION_ENDED,   /* eof, and everything is answered */
-    SESSION_FAILED,  /* the peer broke the framing; the last reply says how. No more input is to be
-                        fed */
-    SESSION_NOMEM,   /* no memory for a reply: the message was not taken */
 };
 
 /*

@@ -212,8 +212,9 @@ class UnderLoad(Base):
                 if number % 500 == 0:
                     self.ask(client, b"%d" % (number // 500 + 1))
             self.ask(client, b"11")
+        # A reload that is told of may be one of the storm's.
         self.assertTrue(daemon.reload(config("end")).startswith("reloaded"))
-        self.assertEqual(net.exchange(daemon.address(), b"x\n"), b"end\n")
+        net.wait_until(lambda: net.exchange(daemon.address(), b"x\n") == b"end\n", what="the last reload")
         net.wait_until(lambda: net.fd_count(daemon.pid) == before, what="descriptors as before")
         daemon.stop()
 

@@ -7,7 +7,7 @@
 
 #include <sys/mman.h>
 
-#include "answerd/config.h"
+#include "answerd/config-file.h"
 #include "net/address.h"
 #include "target.h"
 

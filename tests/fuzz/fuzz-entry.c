@@ -6,7 +6,7 @@
  */
 
 #include "base/escape.h"
-#include "journal/entry.h"
+#include "record/entry.h"
 #include "target.h"
 #include "unit/decoder.h"
 

@@ -79,7 +79,8 @@ fuzz_cflags = $(AM_CFLAGS) $(FUZZER_CFLAGS)
 fuzz_libs = \
 	src/libanswerd.a \
 	src/libask.a \
-	src/libjournal.a \
+	src/libserve.a \
+	src/librecord.a \
 	src/libprotocol.a \
 	src/libnet.a \
 	src/libbase.a \

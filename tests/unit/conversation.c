@@ -123,6 +123,9 @@ static enum session_status feed_once(struct conversation *c, bool eof)
     c->refused = false;
     status = session_feed(&c->session, &c->feed, c->pending, c->n_pending, eof, &c->scanned, &used,
                           &c->outcome->error);
+    if (status == SESSION_FAILED)
+        EXPECT(session_append_error(c->feed.rules, frame_error_text(c->outcome->error),
+                                    c->feed.reply) == 0);
     EXPECT(used <= c->n_pending);
     EXPECT(status != SESSION_NOMEM);
     EXPECT(c->messages <= c->feed.message_limit);

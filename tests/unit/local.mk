@@ -2,12 +2,14 @@
 # One file of Check cases per module, each a program of its own; runner.c has their main().
 
 unit_tests =
+unit_tests += tests/unit/test-acceptor
 unit_tests += tests/unit/test-address
 unit_tests += tests/unit/test-ask-options
 unit_tests += tests/unit/test-ask-pending
 unit_tests += tests/unit/test-ask-render
 unit_tests += tests/unit/test-ask-replies
 unit_tests += tests/unit/test-ask-rtt
+unit_tests += tests/unit/test-batch
 unit_tests += tests/unit/test-bench-assertions
 unit_tests += tests/unit/test-bench-checktcp
 unit_tests += tests/unit/test-bench-format
@@ -16,22 +18,43 @@ unit_tests += tests/unit/test-bench-pacer
 unit_tests += tests/unit/test-bench-sources
 unit_tests += tests/unit/test-buffer
 unit_tests += tests/unit/test-config-key
+unit_tests += tests/unit/test-connection
+unit_tests += tests/unit/test-connection-deadlines
+unit_tests += tests/unit/test-connection-ends
+unit_tests += tests/unit/test-connection-resets
+unit_tests += tests/unit/test-crew
 unit_tests += tests/unit/test-entry
 unit_tests += tests/unit/test-escape
+unit_tests += tests/unit/test-event-log
 unit_tests += tests/unit/test-frame
 unit_tests += tests/unit/test-histogram
+unit_tests += tests/unit/test-input
+unit_tests += tests/unit/test-link
 unit_tests += tests/unit/test-loop
 unit_tests += tests/unit/test-macros
 unit_tests += tests/unit/test-memory
+unit_tests += tests/unit/test-output
 unit_tests += tests/unit/test-parse
 unit_tests += tests/unit/test-peer
 unit_tests += tests/unit/test-pool
+unit_tests += tests/unit/test-recorder
 unit_tests += tests/unit/test-session
-unit_tests += tests/unit/test-sink
+unit_tests += tests/unit/test-sink-journal
+unit_tests += tests/unit/test-sink-stderr
+unit_tests += tests/unit/test-slot
 unit_tests += tests/unit/test-socket
 unit_tests += tests/unit/test-system-calls
 unit_tests += tests/unit/test-template
 unit_tests += tests/unit/test-timer
+unit_tests += tests/unit/test-transport
+unit_tests += tests/unit/test-waiting
+unit_tests += tests/unit/test-worker
+
+tests_unit_test_acceptor_SOURCES = tests/unit/test-acceptor.c
+tests_unit_test_acceptor_SOURCES += $(stand)
+tests_unit_test_acceptor_CFLAGS = $(unit_cflags)
+tests_unit_test_acceptor_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_acceptor_LDADD = $(stand_libs)
 
 tests_unit_test_address_SOURCES = tests/unit/test-address.c
 tests_unit_test_address_CFLAGS = $(unit_cflags)
@@ -56,6 +79,10 @@ tests_unit_test_ask_replies_LDADD = $(unit_libs)
 tests_unit_test_ask_rtt_SOURCES = tests/unit/test-ask-rtt.c
 tests_unit_test_ask_rtt_CFLAGS = $(unit_cflags)
 tests_unit_test_ask_rtt_LDADD = $(unit_libs)
+
+tests_unit_test_batch_SOURCES = tests/unit/test-batch.c
+tests_unit_test_batch_CFLAGS = $(unit_cflags)
+tests_unit_test_batch_LDADD = $(unit_libs)
 
 tests_unit_test_bench_assertions_SOURCES = tests/unit/test-bench-assertions.c
 tests_unit_test_bench_assertions_CFLAGS = $(unit_cflags)
@@ -90,6 +117,36 @@ tests_unit_test_config_key_SOURCES = tests/unit/test-config-key.c
 tests_unit_test_config_key_CFLAGS = $(unit_cflags)
 tests_unit_test_config_key_LDADD = $(unit_libs)
 
+tests_unit_test_connection_SOURCES = tests/unit/test-connection.c
+tests_unit_test_connection_SOURCES += $(stand)
+tests_unit_test_connection_CFLAGS = $(unit_cflags)
+tests_unit_test_connection_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_connection_LDADD = $(stand_libs)
+
+tests_unit_test_connection_deadlines_SOURCES = tests/unit/test-connection-deadlines.c
+tests_unit_test_connection_deadlines_SOURCES += $(stand)
+tests_unit_test_connection_deadlines_CFLAGS = $(unit_cflags)
+tests_unit_test_connection_deadlines_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_connection_deadlines_LDADD = $(stand_libs)
+
+tests_unit_test_connection_ends_SOURCES = tests/unit/test-connection-ends.c
+tests_unit_test_connection_ends_SOURCES += $(stand)
+tests_unit_test_connection_ends_CFLAGS = $(unit_cflags)
+tests_unit_test_connection_ends_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_connection_ends_LDADD = $(stand_libs)
+
+tests_unit_test_connection_resets_SOURCES = tests/unit/test-connection-resets.c
+tests_unit_test_connection_resets_SOURCES += $(stand)
+tests_unit_test_connection_resets_CFLAGS = $(unit_cflags)
+tests_unit_test_connection_resets_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_connection_resets_LDADD = $(stand_libs)
+
+tests_unit_test_crew_SOURCES = tests/unit/test-crew.c
+tests_unit_test_crew_SOURCES += $(stand)
+tests_unit_test_crew_CFLAGS = $(unit_cflags)
+tests_unit_test_crew_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_crew_LDADD = $(stand_libs)
+
 tests_unit_test_entry_SOURCES = tests/unit/test-entry.c
 tests_unit_test_entry_SOURCES += tests/unit/decoder.c
 tests_unit_test_entry_SOURCES += tests/unit/decoder.h
@@ -102,11 +159,27 @@ tests_unit_test_escape_SOURCES += tests/unit/random.h
 tests_unit_test_escape_CFLAGS = $(unit_cflags)
 tests_unit_test_escape_LDADD = $(unit_libs)
 
+tests_unit_test_event_log_SOURCES = tests/unit/test-event-log.c
+tests_unit_test_event_log_SOURCES += tests/unit/decoder.c
+tests_unit_test_event_log_SOURCES += tests/unit/decoder.h
+tests_unit_test_event_log_CFLAGS = $(unit_cflags)
+tests_unit_test_event_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
+tests_unit_test_event_log_LDADD = $(unit_libs)
+
 tests_unit_test_frame_SOURCES = tests/unit/test-frame.c
 tests_unit_test_frame_SOURCES += tests/unit/random.h
 tests_unit_test_frame_CFLAGS = $(unit_cflags)
 tests_unit_test_frame_LDADD = $(unit_libs)
 
+tests_unit_test_input_SOURCES = tests/unit/test-input.c
+tests_unit_test_input_SOURCES += $(stand)
+tests_unit_test_input_CFLAGS = $(unit_cflags)
+tests_unit_test_input_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_input_LDADD = $(stand_libs)
+
+tests_unit_test_link_SOURCES = tests/unit/test-link.c
+tests_unit_test_link_CFLAGS = $(unit_cflags)
+tests_unit_test_link_LDADD = $(unit_libs)
 tests_unit_test_histogram_SOURCES = tests/unit/test-histogram.c
 tests_unit_test_histogram_SOURCES += tests/unit/random.h
 tests_unit_test_histogram_CFLAGS = $(unit_cflags)
@@ -125,6 +198,12 @@ tests_unit_test_memory_CFLAGS = $(unit_cflags)
 tests_unit_test_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray
 tests_unit_test_memory_LDADD = $(unit_libs)
 
+tests_unit_test_output_SOURCES = tests/unit/test-output.c
+tests_unit_test_output_SOURCES += $(stand)
+tests_unit_test_output_CFLAGS = $(unit_cflags)
+tests_unit_test_output_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_output_LDADD = $(stand_libs)
+
 tests_unit_test_parse_SOURCES = tests/unit/test-parse.c
 tests_unit_test_parse_SOURCES += tests/unit/random.h
 tests_unit_test_parse_CFLAGS = $(unit_cflags)
@@ -139,6 +218,12 @@ tests_unit_test_pool_SOURCES += tests/unit/random.h
 tests_unit_test_pool_CFLAGS = $(unit_cflags)
 tests_unit_test_pool_LDADD = $(unit_libs)
 
+tests_unit_test_recorder_SOURCES = tests/unit/test-recorder.c
+tests_unit_test_recorder_SOURCES += $(stand)
+tests_unit_test_recorder_CFLAGS = $(unit_cflags)
+tests_unit_test_recorder_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_recorder_LDADD = $(stand_libs)
+
 tests_unit_test_session_SOURCES = tests/unit/test-session.c
 tests_unit_test_session_SOURCES += tests/unit/conversation.c
 tests_unit_test_session_SOURCES += tests/unit/conversation.h
@@ -146,11 +231,19 @@ tests_unit_test_session_SOURCES += tests/unit/random.h
 tests_unit_test_session_CFLAGS = $(unit_cflags)
 tests_unit_test_session_LDADD = $(unit_libs)
 
-tests_unit_test_sink_SOURCES = tests/unit/test-sink.c
-tests_unit_test_sink_SOURCES += tests/unit/decoder.c
-tests_unit_test_sink_SOURCES += tests/unit/decoder.h
-tests_unit_test_sink_CFLAGS = $(unit_cflags)
-tests_unit_test_sink_LDADD = $(unit_libs)
+tests_unit_test_sink_journal_SOURCES = tests/unit/test-sink-journal.c
+tests_unit_test_sink_journal_SOURCES += tests/unit/decoder.c
+tests_unit_test_sink_journal_SOURCES += tests/unit/decoder.h
+tests_unit_test_sink_journal_CFLAGS = $(unit_cflags)
+tests_unit_test_sink_journal_LDADD = $(unit_libs)
+
+tests_unit_test_sink_stderr_SOURCES = tests/unit/test-sink-stderr.c
+tests_unit_test_sink_stderr_CFLAGS = $(unit_cflags)
+tests_unit_test_sink_stderr_LDADD = $(unit_libs)
+
+tests_unit_test_slot_SOURCES = tests/unit/test-slot.c
+tests_unit_test_slot_CFLAGS = $(unit_cflags)
+tests_unit_test_slot_LDADD = $(unit_libs)
 
 tests_unit_test_socket_SOURCES = tests/unit/test-socket.c
 tests_unit_test_socket_CFLAGS = $(unit_cflags)
@@ -173,13 +266,55 @@ tests_unit_test_timer_SOURCES += tests/unit/random.h
 tests_unit_test_timer_CFLAGS = $(unit_cflags)
 tests_unit_test_timer_LDADD = $(unit_libs)
 
+# Workers on a test stand.
+stand = \
+	tests/unit/hooks.c \
+	tests/unit/hooks.h \
+	tests/unit/sink-fake.c \
+	tests/unit/sink-fake.h \
+	tests/unit/stand.c \
+	tests/unit/stand.h
+# Without what the programs besides answerd are made of: they have workers, too.
+stand_libs = \
+	tests/unit/librunner.a \
+	src/libserve.a \
+	src/librecord.a \
+	src/libprotocol.a \
+	src/libnet.a \
+	src/libbase.a \
+	$(CHECK_LIBS)
+hooks_ldflags = \
+	$(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray \
+	-Wl,--wrap=accept4,--wrap=clock_gettime,--wrap=epoll_ctl,--wrap=epoll_pwait2,--wrap=epoll_wait \
+	-Wl,--wrap=event_log,--wrap=event_log_about
+
+tests_unit_test_transport_SOURCES = tests/unit/test-transport.c
+tests_unit_test_transport_SOURCES += $(stand)
+tests_unit_test_transport_CFLAGS = $(unit_cflags)
+tests_unit_test_transport_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_transport_LDADD = $(stand_libs)
+
+tests_unit_test_waiting_SOURCES = tests/unit/test-waiting.c
+tests_unit_test_waiting_SOURCES += $(stand)
+tests_unit_test_waiting_CFLAGS = $(unit_cflags)
+tests_unit_test_waiting_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_waiting_LDADD = $(stand_libs)
+
+tests_unit_test_worker_SOURCES = tests/unit/test-worker.c
+tests_unit_test_worker_SOURCES += $(stand)
+tests_unit_test_worker_CFLAGS = $(unit_cflags)
+tests_unit_test_worker_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_worker_LDADD = $(stand_libs)
+
 unit_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
 unit_libs = \
 	tests/unit/librunner.a \
 	src/libanswerd.a \
 	src/libask.a \
 	src/libaskbench.a \
-	src/libjournal.a \
+	src/libserve.a \
+	src/librecord.a \
 	src/libprotocol.a \
 	src/libnet.a \
 	src/libbase.a \

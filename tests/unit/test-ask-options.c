@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ask/options.h"
+#include "ask/render-json.h"
 #include "base/macros.h"
 #include "base/parse.h"
 #include "runner.h"

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "ask/render-json.h"
 #include "ask/render.h"
 #include "base/macros.h"
 #include "runner.h"

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "answerd/config-key.h"
-#include "answerd/settings.h"
 #include "base/macros.h"
 #include "runner.h"
+#include "serve/settings.h"
 
 static int read_rate(const char *value, uint64_t *cost_ns, const char **ret_expected)
 {

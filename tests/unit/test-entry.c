@@ -6,8 +6,8 @@
 
 #include "base/macros.h"
 #include "decoder.h"
-#include "journal/entry.h"
 #include "random.h"
+#include "record/entry.h"
 #include "runner.h"
 
 #define BYTES(text) (const uint8_t *)(text), sizeof(text) - 1

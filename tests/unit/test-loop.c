@@ -9,6 +9,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/macros.h"
 #include "net/loop.h"
 #include "runner.h"
@@ -56,13 +57,13 @@ START_TEST(an_edge_comes_once_and_its_bit_stays)
     struct source s = source_new(&peer);
 
     ck_assert_int_eq(loop_add(&loop, &s, ALL), 0);
-    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     ck_assert_ptr_eq(loop_next(&loop), &s);
     ck_assert_ptr_null(loop_next(&loop));
     ck_assert_int_eq(s.ready, READY_OUT); /* at once, for a new socket */
 
     send_byte(peer);
-    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     ck_assert_ptr_eq(loop_next(&loop), &s);
     ck_assert_int_eq(s.ready, READY_IN | READY_OUT);
 
@@ -75,7 +76,7 @@ START_TEST(an_edge_comes_once_and_its_bit_stays)
     receive_byte(s.fd);
     s.ready &= (uint8_t)~READY_IN;
     send_byte(peer);
-    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     ck_assert_ptr_eq(loop_next(&loop), &s);
     ck_assert_int_ne(s.ready & READY_IN, 0);
     close(peer);
@@ -99,7 +100,7 @@ START_TEST(room_is_an_edge_after_eagain)
     s.ready = 0;
     while (recv(peer, bytes, sizeof bytes, 0) > 0)
         ;
-    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     ck_assert_ptr_eq(loop_next(&loop), &s);
     ck_assert_int_eq(s.ready, READY_OUT);
     close(peer);
@@ -114,11 +115,11 @@ START_TEST(ends_of_the_stream)
 
     ck_assert_int_eq(loop_add(&loop, &s, ALL), 0);
     ck_assert_int_eq(shutdown(peer, SHUT_WR), 0);
-    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     ck_assert_ptr_eq(loop_next(&loop), &s);
     ck_assert_int_eq(s.ready, READY_IN | READY_OUT | READY_RDHUP);
     close(peer);
-    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     ck_assert_ptr_eq(loop_next(&loop), &s);
     ck_assert_int_eq(s.ready, READY_IN | READY_OUT | READY_RDHUP | READY_HUP);
     close(s.fd);
@@ -146,7 +147,7 @@ START_TEST(queued_sources_come_in_order)
         loop_queue(&loop, &s[i]);
     loop_queue(&loop, &s[0]); /* is there already */
     /* Does not wait while something is to be done. */
-    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     for (int i = 0; i < 4; i++) {
         ck_assert_ptr_eq(loop_next(&loop), &s[i]);
         /* What goes on is for the next turn: a turn ends. */
@@ -154,7 +155,7 @@ START_TEST(queued_sources_come_in_order)
             loop_queue(&loop, &s[i]);
     }
     ck_assert_ptr_null(loop_next(&loop));
-    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     ck_assert_ptr_eq(loop_next(&loop), &s[1]);
     ck_assert_ptr_eq(loop_next(&loop), &s[3]);
     ck_assert_ptr_null(loop_next(&loop));
@@ -170,7 +171,7 @@ START_TEST(those_queued_come_before_those_with_news)
 
     ck_assert_int_eq(loop_add(&loop, &s, ALL), 0);
     loop_queue(&loop, &queued);
-    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     ck_assert_ptr_eq(loop_next(&loop), &queued);
     ck_assert_ptr_eq(loop_next(&loop), &s);
     ck_assert_ptr_null(loop_next(&loop));
@@ -178,7 +179,7 @@ START_TEST(those_queued_come_before_those_with_news)
     /* News of one that is queued does not queue it twice. */
     loop_queue(&loop, &s);
     send_byte(peer);
-    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     ck_assert_ptr_eq(loop_next(&loop), &s);
     ck_assert_int_ne(s.ready & READY_IN, 0);
     ck_assert_ptr_null(loop_next(&loop));
@@ -187,30 +188,58 @@ START_TEST(those_queued_come_before_those_with_news)
 }
 END_TEST
 
-START_TEST(a_chain_comes_before_what_is_queued)
+/* Those that became ready within the turn have another one without a look at the kernel. */
+START_TEST(again_without_the_kernel)
 {
-    struct source chain[2] = { { .queued = true }, { .queued = true } }, s[2] = { 0 };
+    int peer;
+    struct source queued = { 0 }, s = source_new(&peer);
 
-    /* Before nothing at all, after which the end of the list must be the chain's. */
-    chain[0].next = &chain[1];
-    loop_queue_first(&loop, &chain[0], &chain[1].next);
-    loop_queue(&loop, &s[0]);
-    ck_assert_int_eq(loop_wait(&loop, 0), 0);
-    ck_assert_ptr_eq(loop_next(&loop), &chain[0]);
-    ck_assert_ptr_eq(loop_next(&loop), &chain[1]);
-    ck_assert_ptr_eq(loop_next(&loop), &s[0]);
+    ck_assert(!loop_again(&loop));
     ck_assert_ptr_null(loop_next(&loop));
+    ck_assert_int_eq(loop_add(&loop, &s, ALL), 0);
+    loop_queue(&loop, &queued);
+    ck_assert(loop_again(&loop));
+    ck_assert_ptr_eq(loop_next(&loop), &queued);
+    loop_queue(&loop, &queued);
+    ck_assert_ptr_null(loop_next(&loop));
+    ck_assert(loop_again(&loop));
+    ck_assert_ptr_eq(loop_next(&loop), &queued);
+    ck_assert_ptr_null(loop_next(&loop));
+    ck_assert(!loop_again(&loop));
+    ck_assert_int_eq(loop_wait(&loop, 0), 0);
+    ck_assert_ptr_eq(loop_next(&loop), &s);
+    ck_assert_ptr_null(loop_next(&loop));
+    close(peer);
+    close(s.fd);
+}
+END_TEST
 
-    /* Before others, of which the last stays the last. */
-    loop_queue(&loop, &s[0]);
-    chain[0].queued = true;
-    loop_queue_first(&loop, &chain[0], &chain[0].next);
-    loop_queue(&loop, &s[1]);
-    ck_assert_int_eq(loop_wait(&loop, 0), 0);
-    ck_assert_ptr_eq(loop_next(&loop), &chain[0]);
-    ck_assert_ptr_eq(loop_next(&loop), &s[0]);
-    ck_assert_ptr_eq(loop_next(&loop), &s[1]);
+static uint64_t waited_us(uint64_t timeout_us)
+{
+    uint64_t begin = clock_us(CLOCK_MONOTONIC);
+
+    ck_assert_int_eq(loop_wait(&loop, timeout_us), 0);
     ck_assert_ptr_null(loop_next(&loop));
+    return clock_us(CLOCK_MONOTONIC) - begin;
+}
+
+/* Never shorter than asked, and what is below a millisecond is not rounded up to it where the kernel
+ * can tell them apart. */
+START_TEST(waits_for_so_long)
+{
+    uint64_t shortest = UINT64_MAX;
+
+    ck_assert_uint_ge(waited_us(3000), 3000);
+    ck_assert_uint_ge(waited_us(2500), 2500);
+    for (int i = 0; i < 50; i++) {
+        uint64_t us = waited_us(100);
+
+        ck_assert_uint_ge(us, 100);
+        shortest = MIN(shortest, us);
+    }
+#ifdef HAVE_EPOLL_PWAIT2
+    ck_assert_uint_lt(shortest, 1000);
+#endif
 }
 END_TEST
 
@@ -225,7 +254,7 @@ START_TEST(unqueueing_keeps_the_others)
         loop_unqueue(&loop, &s[removed]);
         ck_assert(!s[removed].queued);
         loop_queue(&loop, &last);
-        ck_assert_int_eq(loop_wait(&loop, -1), 0);
+        ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
         for (int i = 0; i < 3; i++)
             if (i != removed)
                 ck_assert_ptr_eq(loop_next(&loop), &s[i]);
@@ -244,7 +273,7 @@ START_TEST(unqueueing_the_only_one)
     ck_assert_int_eq(loop_wait(&loop, 0), 0);
     ck_assert_ptr_null(loop_next(&loop));
     loop_queue(&loop, &other);
-    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     ck_assert_ptr_eq(loop_next(&loop), &other);
 }
 END_TEST
@@ -256,7 +285,7 @@ START_TEST(unqueued_within_the_turn)
 
         for (int i = 0; i < 4; i++)
             loop_queue(&loop, &s[i]);
-        ck_assert_int_eq(loop_wait(&loop, -1), 0);
+        ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
         ck_assert_ptr_eq(loop_next(&loop), &s[0]);
         loop_queue(&loop, &s[0]);
         loop_unqueue(&loop, &s[removed]);
@@ -264,7 +293,7 @@ START_TEST(unqueued_within_the_turn)
             if (i != removed)
                 ck_assert_ptr_eq(loop_next(&loop), &s[i]);
         ck_assert_ptr_null(loop_next(&loop));
-        ck_assert_int_eq(loop_wait(&loop, -1), 0);
+        ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
         ck_assert_ptr_eq(loop_next(&loop), &s[0]);
         ck_assert_ptr_null(loop_next(&loop));
     }
@@ -272,23 +301,46 @@ START_TEST(unqueued_within_the_turn)
 END_TEST
 
 /* What was ready before is told again, to the new source. */
-START_TEST(rebound_to_another_source)
+START_TEST(modified_for_another_source)
 {
     int peer;
     struct source first = source_new(&peer), second = { .fd = first.fd };
 
-    ck_assert_int_eq(loop_rebind(&loop, &first, ALL), -ENOENT);
+    ck_assert_int_eq(loop_modify(&loop, &first, ALL), -ENOENT);
     ck_assert_int_eq(loop_add(&loop, &first, ALL), 0);
     send_byte(peer);
-    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     ck_assert_ptr_eq(loop_next(&loop), &first);
-    ck_assert_int_eq(loop_rebind(&loop, &second, ALL), 0);
-    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_int_eq(loop_modify(&loop, &second, ALL), 0);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     ck_assert_ptr_eq(loop_next(&loop), &second);
     ck_assert_int_eq(second.ready, READY_IN | READY_OUT);
     ck_assert_ptr_null(loop_next(&loop));
     close(peer);
     close(first.fd);
+}
+END_TEST
+
+/* Room that is there already is an edge for one who asks for it now. */
+START_TEST(modified_for_other_events)
+{
+    int peer;
+    struct source s = source_new(&peer);
+
+    ck_assert_int_eq(loop_add(&loop, &s, EPOLLIN), 0);
+    ck_assert_int_eq(loop_wait(&loop, 0), 0);
+    ck_assert_ptr_null(loop_next(&loop));
+    ck_assert_int_eq(loop_modify(&loop, &s, ALL), 0);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
+    ck_assert_ptr_eq(loop_next(&loop), &s);
+    ck_assert_int_eq(s.ready, READY_OUT);
+    ck_assert_int_eq(loop_modify(&loop, &s, EPOLLIN), 0);
+    send_byte(s.fd);
+    receive_byte(peer); /* with EPOLLOUT this would wake us: unix(7), unix_write_space() */
+    ck_assert_int_eq(loop_wait(&loop, 0), 0);
+    ck_assert_ptr_null(loop_next(&loop));
+    close(peer);
+    close(s.fd);
 }
 END_TEST
 
@@ -305,7 +357,7 @@ START_TEST(closed_within_the_batch)
         ck_assert_int_eq(loop_add(&loop, &s[i], ALL), 0);
         send_byte(peers[i]);
     }
-    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     for (struct source *now; (now = loop_next(&loop)); seen++) {
         struct source *other = &s[now == &s[0]];
 
@@ -321,7 +373,7 @@ START_TEST(closed_within_the_batch)
             loop_unqueue(&loop, &s[i]);
     for (int i = 0; i < 2; i++)
         (void)send(peers[i], "x", 1, MSG_NOSIGNAL);
-    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     ck_assert_int_eq(loop_next(&loop)->state, OPEN);
     ck_assert_ptr_null(loop_next(&loop));
 }
@@ -357,7 +409,7 @@ START_TEST(more_than_one_batch)
         ck_assert_int_eq(loop_add(&loop, &s[i], EPOLLIN), 0);
     }
     for (int turn = 0; turn < 2; turn++) {
-        ck_assert_int_eq(loop_wait(&loop, -1), 0);
+        ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
         for (struct source *now; (now = loop_next(&loop)); seen++) {
             ck_assert_int_eq(now->ready, READY_IN);
             ck_assert_int_eq(now->state++, 0);
@@ -381,7 +433,7 @@ START_TEST(a_signal_ends_the_wait)
 
     ck_assert_int_eq(sigaction(SIGALRM, &action, NULL), 0);
     ck_assert_int_eq(setitimer(ITIMER_REAL, &often, NULL), 0);
-    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     ck_assert_ptr_null(loop_next(&loop));
     ck_assert_int_eq(setitimer(ITIMER_REAL, &never, NULL), 0);
 }
@@ -401,7 +453,7 @@ START_TEST(handed_over_by_another_thread)
     void *result;
 
     ck_assert_int_eq(pthread_create(&thread, NULL, hand_over, &s), 0);
-    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     ck_assert_ptr_eq(loop_next(&loop), &s);
     ck_assert_int_eq(s.ready, READY_OUT);
     ck_assert_int_eq(pthread_join(thread, &result), 0);
@@ -424,11 +476,13 @@ Suite *test_suite(void)
     tcase_add_test(cases, what_cannot_be_watched);
     tcase_add_test(cases, queued_sources_come_in_order);
     tcase_add_test(cases, those_queued_come_before_those_with_news);
-    tcase_add_test(cases, a_chain_comes_before_what_is_queued);
+    tcase_add_test(cases, again_without_the_kernel);
+    tcase_add_test(cases, waits_for_so_long);
     tcase_add_test(cases, unqueueing_keeps_the_others);
     tcase_add_test(cases, unqueueing_the_only_one);
     tcase_add_test(cases, unqueued_within_the_turn);
-    tcase_add_test(cases, rebound_to_another_source);
+    tcase_add_test(cases, modified_for_another_source);
+    tcase_add_test(cases, modified_for_other_events);
     tcase_add_test(cases, closed_within_the_batch);
     tcase_add_test(cases, removed_while_a_duplicate_lives);
     tcase_add_test(cases, more_than_one_batch);

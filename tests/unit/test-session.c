@@ -374,7 +374,7 @@ START_TEST(chunks_are_answered_one_by_one)
     buffer_clear(d->reply);
     ck_assert_int_eq(direct_feed(d, "123456789", false), SESSION_FAILED);
     ck_assert_int_eq(d->error, FRAME_TOO_LONG);
-    ck_assert_mem_eq(buffer_head(d->reply), "error: message too long", 23);
+    ck_assert_uint_eq(buffer_size(d->reply), 0);
     direct_free(d);
 }
 END_TEST

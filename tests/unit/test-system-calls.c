@@ -17,43 +17,31 @@
 #include <unistd.h>
 
 #include "base/macros.h"
-#include "journal/sink.h"
-#include "journal/stderr.h"
 #include "net/loop.h"
 #include "net/socket.h"
+#include "record/sink.h"
+#include "record/stderr.h"
 #include "runner.h"
 
-static struct fault {
-    const char *name; /* NULL: none, or it has happened */
-    unsigned countdown;
-    int error;
-} faults[2];
+static const char *failing; /* NULL: none, or it has happened */
+static unsigned countdown;
+static int failure;
 
 /* The n-th call of that name from now on fails with that errno. */
 static void fail_at(const char *name, unsigned n, int error)
 {
-    struct fault *f = faults[0].name ? &faults[1] : &faults[0];
-
-    ck_assert_ptr_null(f->name);
-    *f = (struct fault){ name, n, error };
-}
-
-/* Whether all that was to happen has. */
-static bool failed(void)
-{
-    return !faults[0].name && !faults[1].name;
+    failing = name;
+    countdown = n;
+    failure = error;
 }
 
 static bool fails(const char *name)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
-        if (!faults[i].name || strcmp(name, faults[i].name) != 0 || --faults[i].countdown > 0)
-            continue;
-        faults[i].name = NULL;
-        errno = faults[i].error;
-        return true;
-    }
-    return false;
+    if (!failing || strcmp(name, failing) != 0 || --countdown > 0)
+        return false;
+    failing = NULL;
+    errno = failure;
+    return true;
 }
 
 #define WRAP(type, name, parameters, arguments)                                                    \
@@ -88,7 +76,7 @@ int __wrap_getaddrinfo(const char *node, const char *service, const struct addri
                        struct addrinfo **ret)
 {
     if (fails("getaddrinfo"))
-        return errno == ENOMEM ? EAI_MEMORY : EAI_SYSTEM;
+        return failure == ENOMEM ? EAI_MEMORY : EAI_SYSTEM;
     return __real_getaddrinfo(node, service, hints, ret);
 }
 
@@ -139,7 +127,7 @@ static void check_listen(const struct sockaddr_any *address, const char *name, u
     (void)close(lowest);
     fail_at(name, n, error);
     ck_assert_int_eq(socket_listen(address, 1), -error);
-    ck_assert(failed());
+    ck_assert_ptr_null(failing);
     ck_assert_int_eq(dup(STDIN_FILENO), lowest);
     (void)close(lowest);
 }
@@ -203,9 +191,9 @@ START_TEST(loops)
     loop_deinit(&loop);
     ck_assert_int_eq(loop_init(&loop), 0);
     fail_at("epoll_wait", 1, EINTR);
-    ck_assert_int_eq(loop_wait(&loop, -1), 0);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     fail_at("epoll_wait", 1, EBADF);
-    ck_assert_int_eq(loop_wait(&loop, -1), -EBADF);
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), -EBADF);
     loop_deinit(&loop);
 }
 END_TEST
@@ -232,13 +220,16 @@ START_TEST(addresses)
 }
 END_TEST
 
-static void journal_start(struct sink *sink)
+static struct sink *journal_start(void)
 {
+    struct sink *sink = sink_journal_new(path);
+
+    ck_assert_ptr_nonnull(sink);
     journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     ck_assert_int_ge(journal, 0);
     ck_assert_int_eq(bind(journal, &unix_address.sa, unix_address.size), 0);
-    sink_init_journal(sink, path);
     ck_assert_int_eq(sink_open(sink), 0);
+    return sink;
 }
 
 static void stage(struct sink *sink, size_t size)
@@ -259,14 +250,17 @@ static void stage(struct sink *sink, size_t size)
 
 /* With that call failing so, the sink is in that state and has kept what was staged; it goes from
  * there. */
-static void check_flush(struct sink *sink, size_t n, const char *name, int error,
-                        enum sink_state state)
+static void check_submit(struct sink *sink, size_t n, const char *name, int error,
+                         enum sink_state state)
 {
+    int refused;
+
     fail_at(name, 1, error);
-    ck_assert_uint_eq(sink_flush(sink), 0);
-    ck_assert(failed());
+    ck_assert_uint_eq(sink_submit(sink, &refused), 0);
+    ck_assert(!refused);
+    ck_assert_ptr_null(failing);
     ck_assert_int_eq(sink->state, state);
-    ck_assert_uint_eq(sink_waiting(sink), n);
+    ck_assert_uint_eq(sink->n_waiting, n);
     if (state == SINK_AWAY) {
         ck_assert_int_lt(sink->fd, 0);
         ck_assert_int_eq(sink_open(sink), 0);
@@ -277,132 +271,100 @@ START_TEST(entries)
 {
     static const int strained[] = { ENOBUFS, ENOMEM, EMFILE, ENFILE, ETOOMANYREFS, ENOSPC };
     static const int away[] = { ECONNREFUSED, ENOTCONN, EPERM };
-    struct sink sink;
+    struct sink *sink = journal_start();
+    int refused;
 
-    journal_start(&sink);
-    stage(&sink, 1);
-    stage(&sink, 1);
-    check_flush(&sink, 2, "sendmmsg", EAGAIN, SINK_BLOCKED);
+    stage(sink, 1);
+    stage(sink, 1);
+    check_submit(sink, 2, "sendmmsg", EAGAIN, SINK_BUSY);
     for (size_t i = 0; i < ARRAY_SIZE(strained); i++)
-        check_flush(&sink, 2, "sendmmsg", strained[i], SINK_STRAINED);
+        check_submit(sink, 2, "sendmmsg", strained[i], SINK_STRAINED);
     for (size_t i = 0; i < ARRAY_SIZE(away); i++)
-        check_flush(&sink, 2, "sendmmsg", away[i], SINK_AWAY);
+        check_submit(sink, 2, "sendmmsg", away[i], SINK_AWAY);
     fail_at("sendmmsg", 1, EINTR);
-    ck_assert_uint_eq(sink_flush(&sink), 2);
-    ck_assert_int_eq(sink.state, SINK_READY);
-    sink_deinit(&sink);
+    ck_assert_uint_eq(sink_submit(sink, &refused), 2);
+    ck_assert_int_eq(sink->state, SINK_READY);
+    sink_free(sink);
     (void)close(journal);
 }
 END_TEST
 
+/* An error that speaks of the moment leaves the record where it is. */
 START_TEST(large_entries)
 {
+    struct sink *sink = journal_start();
+    int refused;
     uint8_t byte;
-    struct sink sink;
 
-    journal_start(&sink);
-    stage(&sink, 32 << 20);
-    check_flush(&sink, 1, "memfd_create", EMFILE, SINK_STRAINED);
-    check_flush(&sink, 1, "write", ENOSPC, SINK_STRAINED);
-    check_flush(&sink, 1, "sendmsg", EAGAIN, SINK_BLOCKED);
-    check_flush(&sink, 1, "sendmsg", ETOOMANYREFS, SINK_STRAINED);
+    stage(sink, 32 << 20);
+    check_submit(sink, 1, "memfd_create", EMFILE, SINK_STRAINED);
+    check_submit(sink, 1, "write", ENOSPC, SINK_STRAINED);
+    check_submit(sink, 1, "fcntl", EBUSY, SINK_AWAY);
+    check_submit(sink, 1, "sendmsg", EAGAIN, SINK_BUSY);
+    check_submit(sink, 1, "sendmsg", ETOOMANYREFS, SINK_STRAINED);
     ck_assert_int_lt(recv(journal, &byte, 1, 0), 0);
     fail_at("write", 1, EINTR);
-    ck_assert_uint_eq(sink_flush(&sink), 1);
+    ck_assert_uint_eq(sink_submit(sink, &refused), 1);
     ck_assert_int_eq(recv(journal, &byte, 1, 0), 0); /* the file comes beside an empty datagram */
-    sink_deinit(&sink);
+    sink_free(sink);
     (void)close(journal);
 }
 END_TEST
 
-/* Where no file can be made, trying again would be for ever. Those before and after go. */
-START_TEST(an_entry_that_cannot_be_made)
+/* One that says that there will never be a file takes the record, and no other, out of the way. */
+START_TEST(impossible_entries)
 {
-    static const char *const calls[] = { "memfd_create", "write", "fcntl" };
-    uint8_t byte;
-    struct sink sink;
+    static const int final[] = { EPERM, EACCES, ENOSYS, EINVAL, EFBIG };
 
-    journal_start(&sink);
-    for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
-        stage(&sink, 1);
-        stage(&sink, 32 << 20);
-        fail_at(calls[i], 1, EPERM);
-        ck_assert_uint_eq(sink_flush(&sink), 1);
-        ck_assert_int_eq(sink.state, SINK_REFUSED);
-        ck_assert_int_eq(sink.refusal, -EPERM);
-        ck_assert_uint_eq(sink_waiting(&sink), 1);
-        sink_drop(&sink);
-        ck_assert_int_eq(sink.state, SINK_READY);
-        ck_assert_uint_eq(sink_waiting(&sink), 0);
-        stage(&sink, 1);
-        ck_assert_uint_eq(sink_flush(&sink), 1);
-        ck_assert_int_eq(recv(journal, &byte, 1, 0), 1);
-        ck_assert_int_eq(recv(journal, &byte, 1, 0), 1);
+    for (size_t i = 0; i < ARRAY_SIZE(final); i++) {
+        struct sink *sink = journal_start();
+        int refused;
+        uint8_t byte;
+
+        stage(sink, 1);
+        stage(sink, 32 << 20);
+        fail_at(i % 2 == 0 ? "memfd_create" : "write", 1, final[i]);
+        ck_assert_uint_eq(sink_submit(sink, &refused), 1);
+        ck_assert(refused);
+        ck_assert_ptr_null(failing);
+        ck_assert_uint_eq(sink->n_waiting, 0);
+        ck_assert_int_eq(sink->state, SINK_READY);
+        stage(sink, 1);
+        ck_assert_uint_eq(sink_submit(sink, &refused), 1);
+        ck_assert(!refused);
+        for (int n = 0; n < 2; n++)
+            ck_assert_int_eq(recv(journal, &byte, 1, 0), 1);
         ck_assert_int_lt(recv(journal, &byte, 1, 0), 0);
+        sink_free(sink);
+        (void)close(journal);
+        (void)unlink(path);
     }
-    sink_deinit(&sink);
-    (void)close(journal);
-}
-END_TEST
-
-/* What one entry was to be sent as must not go in another's place. */
-START_TEST(a_file_belongs_to_its_entry)
-{
-    static uint8_t bytes[1 << 18];
-    union {
-        struct cmsghdr header;
-        uint8_t space[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct msghdr message = { .msg_control = &control, .msg_controllen = sizeof control };
-    struct sink sink;
-    struct stat st;
-    int fd;
-
-    journal_start(&sink);
-    stage(&sink, 70000);
-    /* Neither as a datagram nor as a file, but as a datagram when it is tried again. */
-    fail_at("sendmmsg", 1, ENOBUFS);
-    check_flush(&sink, 1, "sendmsg", EAGAIN, SINK_BLOCKED);
-    ck_assert_uint_eq(sink_flush(&sink), 1);
-    ck_assert_int_ge(recv(journal, bytes, sizeof bytes, 0), 70000);
-
-    stage(&sink, 80000);
-    fail_at("sendmmsg", 1, ENOBUFS);
-    ck_assert_uint_eq(sink_flush(&sink), 1);
-    ck_assert_int_eq(recvmsg(journal, &message, MSG_CMSG_CLOEXEC), 0);
-    ck_assert_ptr_nonnull(CMSG_FIRSTHDR(&message));
-    memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
-    ck_assert_int_eq(fstat(fd, &st), 0);
-    ck_assert_int_ge(st.st_size, 80000);
-    (void)close(fd);
-    ck_assert_int_lt(sink.large_fd, 0);
-    sink_deinit(&sink);
-    (void)close(journal);
 }
 END_TEST
 
 START_TEST(no_journal)
 {
     char too_long[200];
-    struct sink sink;
+    struct sink *sink;
     int r;
 
     /* Whether this machine has a journal of its own or not. */
-    sink_init_journal(&sink, NULL);
-    r = sink_open(&sink);
+    sink = sink_journal_new(NULL);
+    r = sink_open(sink);
     ck_assert(r == 0 || r == -ENOENT || r == -ECONNREFUSED || r == -EACCES);
-    ck_assert_int_eq(sink.state, r < 0 ? SINK_AWAY : SINK_READY);
-    sink_deinit(&sink);
+    ck_assert_int_eq(sink->state, r < 0 ? SINK_AWAY : SINK_READY);
+    sink_free(sink);
 
     memset(too_long, 'a', sizeof too_long - 1);
     too_long[sizeof too_long - 1] = '\0';
-    sink_init_journal(&sink, too_long);
-    ck_assert_int_eq(sink_open(&sink), -ENAMETOOLONG);
-    sink_init_journal(&sink, path);
+    sink = sink_journal_new(too_long);
+    ck_assert_int_eq(sink_open(sink), -ENAMETOOLONG);
+    sink_free(sink);
+    sink = sink_journal_new(path);
     fail_at("socket", 1, EMFILE);
-    ck_assert_int_eq(sink_open(&sink), -EMFILE);
-    ck_assert_int_eq(sink.state, SINK_AWAY);
-    sink_deinit(&sink);
+    ck_assert_int_eq(sink_open(sink), -EMFILE);
+    ck_assert_int_eq(sink->state, SINK_AWAY);
+    sink_free(sink);
 }
 END_TEST
 
@@ -450,8 +412,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, addresses);
     tcase_add_test(cases, entries);
     tcase_add_test(cases, large_entries);
-    tcase_add_test(cases, an_entry_that_cannot_be_made);
-    tcase_add_test(cases, a_file_belongs_to_its_entry);
+    tcase_add_test(cases, impossible_entries);
     tcase_add_test(cases, no_journal);
     tcase_add_test(cases, no_standard_error);
     suite_add_tcase(suite, cases);

@@ -10,6 +10,9 @@
 
 #define N_TIMERS 200
 
+/* What is later than this expires then: nobody will see it. */
+#define FARTHEST ((UINT64_C(1) << TIMER_EXPIRES_BITS) - 1)
+
 /* The wheel beside a plain array of what each timer is set to. */
 struct model {
     struct timer_wheel wheel;
@@ -61,9 +64,10 @@ static uint64_t some_time(struct model *m)
 static void set_some(struct model *m)
 {
     size_t i = random_below(&m->random, N_TIMERS);
+    uint64_t expires = some_time(m);
 
-    m->expires[i] = some_time(m);
-    timer_set(&m->wheel, &m->timers[i], m->expires[i]);
+    m->expires[i] = expires == TIMER_NEVER ? TIMER_NEVER : MIN(expires, FARTHEST);
+    timer_set(&m->wheel, &m->timers[i], expires);
 }
 
 static void cancel_some(struct model *m)
@@ -143,6 +147,9 @@ START_TEST(agrees_with_a_plain_array)
                                   4095,
                                   UINT64_C(1) << 36,
                                   (UINT64_C(1) << 42) - 1,
+                                  (UINT64_C(1) << 54) - 1,
+                                  FARTHEST - 1000000,
+                                  FARTHEST,
                                   INT64_MAX,
                                   UINT64_MAX - 1000000,
                                   1700000000000 };
@@ -211,8 +218,8 @@ START_TEST(few_wakeups_for_one_timer)
     uint64_t random = 3;
 
     for (int i = 0; i < 10000; i++) {
-        uint64_t now = random_magnitude(&random, 62),
-                 expires = now + 1 + random_magnitude(&random, 62);
+        uint64_t now = random_magnitude(&random, 54),
+                 expires = now + 1 + random_magnitude(&random, 54);
         struct timer_wheel wheel;
         struct timer t = { 0 }, *expired = NULL;
         int wakeups = 0;
@@ -227,6 +234,21 @@ START_TEST(few_wakeups_for_one_timer)
         if (expired != &t || now != expires || wakeups > TIMER_LEVELS)
             ck_abort_msg("%d wake-ups, expired at another time than asked", wakeups);
     }
+}
+END_TEST
+
+START_TEST(a_timer_keeps_its_kind)
+{
+    struct timer_wheel wheel;
+    struct timer t = { .kind = 7 };
+
+    timer_wheel_init(&wheel, 0);
+    timer_set(&wheel, &t, TIMER_NEVER - 1);
+    ck_assert_uint_eq(t.kind, 7);
+    ck_assert_uint_eq(t.expires, FARTHEST);
+    timer_set(&wheel, &t, 1);
+    ck_assert_ptr_eq(timer_wheel_advance(&wheel, 1), &t);
+    ck_assert_uint_eq(t.kind, 7);
 }
 END_TEST
 
@@ -260,6 +282,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, never_only_cancels);
     tcase_add_test(cases, past_expires_at_once);
     tcase_add_test(cases, few_wakeups_for_one_timer);
+    tcase_add_test(cases, a_timer_keeps_its_kind);
     tcase_add_test(cases, expire_in_order_across_advances);
     suite_add_tcase(suite, cases);
     return suite;

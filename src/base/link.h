@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * A place in a list, embedded in what is listed. It knows who points to it, so that it leaves its
+ * list in O(1) without knowing which list that is. All zero is in no list.
+ */
+struct link {
+    struct link *next, **pprev;
+};
+
+static inline bool link_linked(const struct link *l)
+{
+    return l->pprev;
+}
+
+/* Puts l, which is in no list, where `at` points: at a list's head, or behind another link. */
+static inline void link_insert(struct link **at, struct link *l)
+{
+    l->next = *at;
+    if (l->next)
+        l->next->pprev = &l->next;
+    l->pprev = at;
+    *at = l;
+}
+
+/* Nothing where it is in no list. */
+static inline void link_remove(struct link *l)
+{
+    if (!l->pprev)
+        return;
+    *l->pprev = l->next;
+    if (l->next)
+        l->next->pprev = l->pprev;
+    *l = (struct link){ NULL, NULL };
+}
+
+/* First in, first out. */
+struct link_queue {
+    struct link *first, **tail;
+};
+
+static inline void link_queue_init(struct link_queue *q)
+{
+    *q = (struct link_queue){ .tail = &q->first };
+}
+
+static inline void link_queue_append(struct link_queue *q, struct link *l)
+{
+    link_insert(q->tail, l);
+    q->tail = &l->next;
+}
+
+/* Takes out l, which is in this queue. */
+static inline void link_queue_remove(struct link_queue *q, struct link *l)
+{
+    if (!l->next)
+        q->tail = l->pprev;
+    link_remove(l);
+}

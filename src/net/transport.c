@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <assert.h>
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/sockios.h>
+
+#include "base/macros.h"
+#include "net/socket.h"
+#include "net/transport.h"
+
+#define EVENTS_IN (EPOLLIN | EPOLLPRI | EPOLLRDHUP)
+
+void transport_init(struct transport *t, int fd, uint8_t kind, const struct peer *peer)
+{
+    *t = (struct transport){
+        .source = { .fd = fd, .kind = kind, .ready = READY_OUT },
+        .peer = *peer,
+    };
+}
+
+/* See net/loop.h for why a UNIX stream is not always registered for EPOLLOUT. */
+static uint32_t events(const struct transport *t)
+{
+    return t->peer.is_unix && !(t->flags & TRANSPORT_OUT_WAITS) ? EVENTS_IN : EVENTS_IN | EPOLLOUT;
+}
+
+int transport_register(struct transport *t, struct loop *l, bool registered)
+{
+    return registered ? loop_modify(l, &t->source, events(t)) : loop_add(l, &t->source, events(t));
+}
+
+/* Whether a read that returned less than it asked for has emptied the socket, so that EAGAIN need
+ * not be seen. True for TCP alone, and only while there is no end of stream, error or urgent mark
+ * for recv() to stop at. On AF_UNIX recv() also stops where credentials or descriptors were
+ * attached (unix(7)). */
+static bool short_read_drains(const struct transport *t)
+{
+    return !t->peer.is_unix &&
+           !(t->source.ready & (READY_PRI | READY_RDHUP | READY_HUP | READY_ERR));
+}
+
+/* EPIPE alone leaves the incoming direction as it is: the peer reads no more, or its end of stream
+ * came before its reset (tcp(7), tcp_reset()). After any other error the connection cannot go on, and
+ * a TCP stream is cut. A UNIX peer that closes with unread input resets, too, but what it sent is
+ * complete (unix(7)). */
+static void note_error(struct transport *t, int error)
+{
+    t->flags |= TRANSPORT_OUT_ENDED;
+    if (error == EPIPE)
+        return;
+    t->flags |= TRANSPORT_OUT_FAILED;
+    if (error == ECONNRESET && !t->peer.is_unix)
+        t->flags |= TRANSPORT_IN_CUT;
+}
+
+ssize_t transport_recv(struct transport *t, void *bytes, size_t n)
+{
+    ssize_t r;
+
+    assert(n > 0);
+    do
+        r = socket_recv(t->source.fd, bytes, n);
+    while (r < 0 && errno == EINTR);
+    if (r > 0) {
+        if ((size_t)r < n && short_read_drains(t))
+            t->source.ready &= (uint8_t)~READY_IN;
+        return r;
+    }
+    if (r < 0 && errno == EAGAIN) {
+        t->source.ready &= READY_OUT;
+        return -EAGAIN;
+    }
+    if (r < 0)
+        note_error(t, errno);
+    if (r < 0 && !t->peer.is_unix)
+        t->flags |= TRANSPORT_IN_CUT;
+    t->flags |= TRANSPORT_IN_ENDED;
+    return 0;
+}
+
+size_t transport_unread(const struct transport *t)
+{
+    int n;
+
+    if (t->source.fd < 0 || t->flags & TRANSPORT_IN_ENDED || ioctl(t->source.fd, FIONREAD, &n) < 0)
+        return 0;
+    return (size_t)n;
+}
+
+/* At an urgent mark the kernel counts nothing (tcp(7), SIOCINQ). */
+bool transport_has_bytes(struct transport *t)
+{
+    if (t->source.ready & READY_PRI || transport_unread(t) > 0)
+        return true;
+    t->source.ready &= (uint8_t)~READY_IN;
+    return false;
+}
+
+void transport_recheck(struct transport *t)
+{
+    t->source.ready |= READY_IN;
+}
+
+/* What cannot be registered for EPOLLOUT would wait for ever. */
+static void await_room(struct transport *t, struct loop *l)
+{
+    t->source.ready &= (uint8_t)~READY_OUT;
+    if (!t->peer.is_unix || t->flags & TRANSPORT_OUT_WAITS)
+        return;
+    t->flags |= TRANSPORT_OUT_WAITS;
+    if (loop_modify(l, &t->source, events(t)) < 0)
+        t->flags |= TRANSPORT_OUT_ENDED | TRANSPORT_OUT_FAILED;
+}
+
+static void await_room_no_more(struct transport *t, struct loop *l)
+{
+    t->flags &= (uint8_t)~TRANSPORT_OUT_WAITS;
+    /* If that fails, it is woken more often than it need be. */
+    (void)loop_modify(l, &t->source, events(t));
+}
+
+static bool can_send(const struct transport *t)
+{
+    return t->source.ready & READY_OUT && !(t->flags & TRANSPORT_OUT_ENDED);
+}
+
+/* Only EAGAIN ends readiness: after a short write alone no edge would be owed. */
+static void send_failed(struct transport *t, struct loop *l, int error)
+{
+    if (error == EAGAIN)
+        await_room(t, l);
+    else if (error != EINTR)
+        note_error(t, error);
+}
+
+size_t transport_send_on(struct transport *t, struct loop *l, const void *bytes, size_t n,
+                         ssize_t r)
+{
+    size_t sent = 0;
+
+    for (;;) {
+        if (r < 0)
+            send_failed(t, l, errno);
+        else if (r > 0)
+            t->flags &= (uint8_t)~TRANSPORT_OUT_UNUSED;
+        sent += r > 0 ? (size_t)r : 0;
+        if (sent == n || !can_send(t))
+            break;
+        r = socket_send(t->source.fd, (const uint8_t *)bytes + sent, n - sent);
+    }
+    if (t->flags & TRANSPORT_OUT_WAITS && sent == n)
+        await_room_no_more(t, l);
+    return sent;
+}
+
+void transport_abandon_output(struct transport *t)
+{
+    t->flags |= TRANSPORT_OUT_ENDED;
+}
+
+void transport_shutdown(struct transport *t)
+{
+    t->flags |= TRANSPORT_OUT_ENDED;
+    /* Fails where the peer is gone: it will see no end of stream then. */
+    (void)shutdown(t->source.fd, SHUT_WR);
+}
+
+size_t transport_in_flight(const struct transport *t)
+{
+    int n;
+
+    return t->source.fd < 0 || ioctl(t->source.fd, SIOCOUTQ, &n) < 0 ? 0 : (size_t)n;
+}
+
+void transport_close(struct transport *t, bool reset)
+{
+    if (t->source.fd < 0)
+        return;
+    if (reset)
+        (void)setsockopt(t->source.fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 },
+                         sizeof(struct linger));
+    t->source.fd = close_fd(t->source.fd);
+    t->source.ready = 0;
+    t->flags |= TRANSPORT_IN_ENDED | TRANSPORT_OUT_ENDED;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+
+/*
+ * Encoded records on their way to a sink, oldest first. They enter at the end, and leave at the
+ * front when the sink has them.
+ */
+
+#define BATCH_RECORDS 512           /* at most: journald's queue has as many places */
+#define BATCH_BYTES   (256 * 1024U) /* beyond so many bytes there is no room for more */
+
+struct batch {
+    struct buffer *bytes;
+    uint64_t start;               /* where the first byte stands among all that ever entered */
+    uint64_t first, end;          /* numbers of the records, counted from 0: first up to end - 1 */
+    uint64_t ends[BATCH_RECORDS]; /* by number % BATCH_RECORDS: where it ends, as `start` counts */
+    uint64_t usual;               /* bytes of a record, as they were of late */
+};
+
+void batch_free(struct batch *b);
+
+static inline size_t batch_records(const struct batch *b)
+{
+    return (size_t)(b->end - b->first);
+}
+
+/* For how many more records there is room, if they are as large as usual. */
+size_t batch_room(const struct batch *b);
+
+/* To add a record: append its bytes to b->bytes, and then either keep or drop them. */
+void batch_keep(struct batch *b);
+void batch_drop(struct batch *b);
+
+/* Record number n, of first to end - 1: its bytes, valid until a record is added. */
+const uint8_t *batch_record(const struct batch *b, uint64_t n, size_t *ret_size);
+
+/* The oldest n records leave. */
+void batch_leave(struct batch *b, size_t n);
+
+/* n bytes of the oldest record leave: fewer than it has. */
+void batch_leave_bytes(struct batch *b, size_t n);

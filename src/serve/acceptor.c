@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "net/address.h"
+#include "record/event-log.h"
+#include "serve/acceptor.h"
+
+#define ACCEPTS_PER_TURN  64
+#define FAILURES_IN_A_ROW 16
+#define PAUSE_MS          100 /* before looking for a free descriptor or place again */
+#define IMBALANCE         4   /* connections that a worker may have above the least loaded one */
+
+/* epoll(7). */
+static const char no_watch[] = "fs.epoll.max_user_watches is reached";
+
+struct acceptor *acceptor_new(int fd, const char *address, struct settings *settings)
+{
+    struct acceptor *a = calloc(1, sizeof *a);
+
+    if (!a)
+        return NULL;
+    a->source = (struct source){ .fd = fd, .kind = SOURCE_ACCEPTOR };
+    a->retry.kind = TIMER_ACCEPTOR;
+    a->address = address;
+    a->settings = settings_ref(settings);
+    return a;
+}
+
+void acceptor_discard(struct acceptor *a)
+{
+    settings_unref(a->settings);
+    free(a);
+}
+
+void acceptor_change(struct acceptor *a, struct settings *settings)
+{
+    settings_unref(a->settings);
+    a->settings = settings_ref(settings);
+}
+
+static bool is_full(const struct context *x)
+{
+    return atomic_load(&x->shared->n_connections) >= atomic_load(&x->shared->max_connections);
+}
+
+static void retry_later(struct context *x, struct acceptor *a)
+{
+    context_arm(x, &a->retry, context_ms(x) + PAUSE_MS);
+}
+
+/* Until the timer runs out, or a connection ends, on whatever worker. One that ended before that was
+ * asked for is not waited for. */
+static void pause_accepting(struct context *x, struct acceptor *a, bool for_place)
+{
+    loop_remove(&x->loop, &a->source);
+    a->registered = false;
+    a->source.ready = 0;
+    retry_later(x, a);
+    atomic_store(&x->accepting_pauses, true);
+    if (for_place && !is_full(x))
+        acceptor_resume(x, a);
+}
+
+void acceptor_begin(struct context *x, struct acceptor *a)
+{
+    /* A backlog that has filled up before is reported once, as an edge like any other
+     * (epoll(7)). */
+    int r = loop_add(&x->loop, &a->source, EPOLLIN | EPOLLEXCLUSIVE);
+
+    a->registered = r == 0;
+    if (a->registered)
+        return;
+    event_log(EVENT_ACCEPT_FAILED, "%s: accepting waits: %s", a->address,
+              r == -ENOSPC ? no_watch : strerror(-r));
+    retry_later(x, a);
+}
+
+void acceptor_free(struct context *x, struct acceptor *a)
+{
+    if (a->registered)
+        loop_remove(&x->loop, &a->source);
+    loop_unqueue(&x->loop, &a->source);
+    timer_cancel(&a->retry);
+    acceptor_discard(a);
+}
+
+void acceptor_resume(struct context *x, struct acceptor *a)
+{
+    if (a->registered)
+        return;
+    a->failures = 0;
+    timer_cancel(&a->retry);
+    acceptor_begin(x, a);
+}
+
+/* Of all workers the one with the fewest connections, unless this one has hardly more. */
+static struct context *choose(struct context *x)
+{
+    uint64_t own = atomic_load_explicit(&x->n_connections, memory_order_relaxed), least = own;
+    struct context *chosen = x;
+
+    for (unsigned i = 0; i < x->shared->n_contexts; i++) {
+        struct context *other = x->shared->contexts[i];
+        uint64_t n = atomic_load_explicit(&other->n_connections, memory_order_relaxed);
+
+        if (n + IMBALANCE < own && n < least) {
+            least = n;
+            chosen = other;
+        }
+    }
+    return chosen;
+}
+
+/* Lets the other worker's loop report the socket: it is writable at once, so that no further call
+ * wakes the worker. */
+static bool hand_over(struct context *to, const struct arrival *arrival)
+{
+    struct handover *h = calloc(1, sizeof *h);
+
+    if (!h)
+        return false;
+    h->source = (struct source){ .fd = arrival->fd, .kind = SOURCE_HANDOVER };
+    h->arrival = *arrival;
+    if (loop_add(&to->loop, &h->source, EPOLLIN | EPOLLOUT) == 0)
+        return true;
+    free(h);
+    return false;
+}
+
+static void turn_away(struct context *x, const struct arrival *arrival, int error)
+{
+    event_log(EVENT_MEMORY_LIMIT, "a connection could not be taken: %s", strerror(-error));
+    connection_turn_away(x, arrival);
+}
+
+void handover_dispatch(struct context *x, struct handover *h)
+{
+    int r = connection_open(x, &h->arrival, true);
+
+    if (r < 0)
+        turn_away(x, &h->arrival, r);
+    free(h);
+}
+
+/* Where the kernel watches no more sockets, the connection can have the listener's place, which
+ * waits until there is another. */
+static void open_here(struct context *x, struct acceptor *a, const struct arrival *arrival)
+{
+    int r = connection_open(x, arrival, false);
+
+    if (r == -ENOSPC) {
+        event_log(EVENT_ACCEPT_FAILED, "%s: accepting pauses: %s", a->address, no_watch);
+        pause_accepting(x, a, false);
+        r = connection_open(x, arrival, false);
+    }
+    if (r < 0)
+        turn_away(x, arrival, r);
+}
+
+void handover_discard(struct context *x, struct handover *h)
+{
+    connection_turn_away(x, &h->arrival);
+    free(h);
+}
+
+/* Says why and closes; the peer is not listened to. The few bytes fit into any new socket's
+ * buffer. */
+static void refuse(struct context *x, const struct acceptor *a, int fd, const struct peer *peer)
+{
+    struct event_about who = { .peer = peer, .listener = a->settings->name };
+
+    count(&x->counters.refused, 1);
+    event_log_about(EVENT_ADDRESS_LIMIT, &who, "refused: MaxConnectionsPerAddress= reached");
+    if (session_append_error(&a->settings->rules, "too many connections from your address",
+                             &x->reply) == 0)
+        (void)send(fd, buffer_head(x->reply), buffer_size(x->reply), MSG_NOSIGNAL | MSG_DONTWAIT);
+    buffer_clear(x->reply);
+    (void)close(fd);
+}
+
+static void take_in(struct context *x, struct acceptor *a, int fd, const struct sockaddr *sa)
+{
+    struct arrival arrival = { .fd = fd };
+    struct context *to;
+
+    peer_init(&arrival.peer, fd, sa);
+    if (!address_limit_claim(&x->shared->addresses, &arrival.peer, &arrival.counted)) {
+        refuse(x, a, fd, &arrival.peer);
+        return;
+    }
+    arrival.settings = settings_ref(a->settings);
+    to = choose(x);
+    atomic_fetch_add_explicit(&x->shared->n_connections, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&to->n_connections, 1, memory_order_relaxed);
+    if (to != x) {
+        if (hand_over(to, &arrival))
+            return;
+        atomic_fetch_sub_explicit(&to->n_connections, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&x->n_connections, 1, memory_order_relaxed);
+    }
+    open_here(x, a, &arrival);
+}
+
+/* False where nothing more is accepted now; then it pauses, or the backlog is empty. */
+static bool after_failure(struct context *x, struct acceptor *a, int error)
+{
+    switch (error) {
+    case EAGAIN:
+        a->source.ready = 0;
+        return false;
+    case EINTR:
+        return true;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        event_log(EVENT_ACCEPT_FAILED, "%s: accepting pauses: %s", a->address, strerror(error));
+        pause_accepting(x, a, false);
+        return false;
+    default:
+        /* What happened to a connection while it waited is not the listener's end (accept(2),
+         * "Error handling"). What happens again and again is not of one connection. */
+        event_log(EVENT_ACCEPT_FAILED, "%s: a connection could not be accepted: %s", a->address,
+                  strerror(error));
+        if (++a->failures < FAILURES_IN_A_ROW)
+            return true;
+        pause_accepting(x, a, false);
+        return false;
+    }
+}
+
+/* False: not now. */
+static bool accept_one(struct context *x, struct acceptor *a)
+{
+    struct sockaddr_any address = { .size = sizeof address.storage };
+    int fd;
+
+    if (is_full(x)) {
+        event_log(EVENT_CONNECTION_LIMIT,
+                  "%" PRIu64 " connections: no more are accepted until one ends (MaxConnections=)",
+                  atomic_load(&x->shared->max_connections));
+        pause_accepting(x, a, true);
+        return false;
+    }
+    fd = accept4(a->source.fd, &address.sa, &address.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return after_failure(x, a, errno);
+    a->failures = 0;
+    take_in(x, a, fd, &address.sa);
+    return a->registered;
+}
+
+void acceptor_dispatch(struct context *x, struct acceptor *a)
+{
+    if (!a->registered)
+        return;
+    for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++)
+        if (!accept_one(x, a))
+            return;
+    loop_queue(&x->loop, &a->source);
+}

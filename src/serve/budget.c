@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <assert.h>
+#include <errno.h>
+#include <malloc.h>
+
+#include "base/macros.h"
+#include "serve/budget.h"
+
+#define TRIM_ABOVE ((size_t)256 * 1024)
+
+/* free(3) is to give the end of a heap back to the system. malloc_trim(3) gives back what lies within,
+ * but not the end (mallopt(3)). */
+void budget_begin(void)
+{
+    (void)mallopt(M_TRIM_THRESHOLD, 32 * 1024);
+    (void)mallopt(M_TOP_PAD, 32 * 1024);
+}
+
+static size_t limit(const struct budget *b)
+{
+    return atomic_load_explicit(b->limit, memory_order_relaxed);
+}
+
+size_t budget_room_for_gone(const struct budget *b)
+{
+    size_t half = limit(b) / 2;
+
+    return half - MIN(half, b->used);
+}
+
+int budget_append(struct budget *b, struct buffer **buffer, const void *bytes, size_t n,
+                  uint64_t now_ms)
+{
+    size_t before = *buffer ? (*buffer)->capacity : 0;
+
+    if (b->used + n > limit(b) || buffer_append(buffer, bytes, n) < 0)
+        return -ENOMEM;
+    if (before == 0)
+        (*buffer)->stamp = now_ms;
+    b->used += (*buffer)->capacity - before;
+    b->peak = MAX(b->peak, b->used);
+    return 0;
+}
+
+void budget_free(struct budget *b, struct buffer **buffer)
+{
+    assert(!*buffer || b->used >= (*buffer)->capacity);
+    if (*buffer)
+        b->used -= (*buffer)->capacity;
+    buffer_free(buffer);
+}
+
+bool budget_is_slack(const struct budget *b)
+{
+    return b->peak > TRIM_ABOVE && b->used < b->peak / 4;
+}
+
+/* Freed buffers stay with malloc(3) for as long as anything in use lies behind them in its heap. */
+void budget_trim(struct budget *b)
+{
+    (void)malloc_trim(0);
+    b->peak = b->used;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <assert.h>
+#include <errno.h>
+
+#include "base/macros.h"
+#include "record/event-log.h"
+#include "serve/connection.h"
+
+#define RECHECK_MS 50 /* until the peer's kernel has all of it, which gives no event */
+
+struct exchange connection_exchange(struct context *x, struct connection *c)
+{
+    return (struct exchange){
+        .context = x,
+        .settings = c->settings,
+        .transport = &c->transport,
+        .output = &c->output,
+        .recorder = context_recorder(x, c->settings),
+    };
+}
+
+struct event_about connection_about(const struct connection *c)
+{
+    return (struct event_about){
+        .peer = &c->transport.peer,
+        .listener = c->settings->name,
+        .number = c->input.session.number,
+    };
+}
+
+void connection_enter(const struct context *x, struct connection *c, enum connection_state state)
+{
+    enum connection_state from = connection_state(c);
+
+    assert(from < state);
+    if (x->trace)
+        x->trace(c, from, state);
+    c->transport.source.state = state;
+}
+
+static void give_up_place(struct context *x, const struct peer *peer, bool counted)
+{
+    assert(atomic_load_explicit(&x->n_connections, memory_order_relaxed) > 0);
+    if (counted)
+        address_limit_release(&x->shared->addresses, peer);
+    atomic_fetch_sub_explicit(&x->n_connections, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&x->shared->n_connections, 1, memory_order_relaxed);
+    context_place_is_free(x);
+}
+
+static void give_up_socket(struct context *x, struct connection *c, bool reset)
+{
+    transport_close(&c->transport, reset);
+    if (!(c->transport.owner & CONNECTION_PLACED))
+        return;
+    c->transport.owner &= (uint8_t)~CONNECTION_PLACED;
+    give_up_place(x, &c->transport.peer, c->transport.owner & CONNECTION_COUNTED);
+}
+
+void connection_depart(struct context *x, struct connection *c)
+{
+    give_up_socket(x, c, false);
+}
+
+void connection_wait(struct context *x, struct connection *c)
+{
+    assert(!(c->transport.owner & CONNECTION_WAITING));
+    timer_cancel(&c->timer);
+    c->transport.owner |= CONNECTION_WAITING;
+    c->waiter = (struct waiter){ 0 };
+    recorder_wait(context_recorder(x, c->settings), &c->waiter);
+}
+
+static void forget_waiting(struct connection *c)
+{
+    c->transport.owner &= (uint8_t)~CONNECTION_WAITING;
+    c->timer = (struct timer){ .kind = TIMER_CONNECTION };
+}
+
+void connection_wait_no_more(struct context *x, struct connection *c)
+{
+    recorder_leave(context_recorder(x, c->settings), &c->waiter);
+    forget_waiting(c);
+}
+
+/* Only the time that it waited does not count against the peer: under load it waits again and
+ * again, and one that has not finished a message must not begin anew each time. */
+void connection_waited(struct context *x, struct connection *c)
+{
+    uint64_t waited = context_ms(x) - c->waiter.since_ms;
+
+    assert(c->transport.owner & CONNECTION_WAITING);
+    forget_waiting(c);
+    c->active_ms = MIN(context_ms(x), c->active_ms + waited);
+    input_excuse(&c->input, x, waited);
+    output_excuse(&c->output, x, waited);
+}
+
+void connection_bury(struct context *x, struct connection *c)
+{
+    if (c->transport.source.queued)
+        return;
+    c->transport.source.next = x->buried;
+    x->buried = &c->transport.source;
+}
+
+void connection_end(struct context *x, struct connection *c, bool reset)
+{
+    struct exchange e = connection_exchange(x, c);
+
+    connection_enter(x, c, CONNECTION_CLOSED);
+    if (c->transport.owner & CONNECTION_WAITING)
+        connection_wait_no_more(x, c);
+    timer_cancel(&c->timer);
+    input_end(&c->input, &e);
+    output_abandon(&c->output, x);
+    give_up_socket(x, c, reset);
+    assert(x->n_live > 0);
+    x->n_live--;
+    connection_bury(x, c);
+}
+
+_cold_ void connection_shed(struct context *x, struct connection *c)
+{
+    struct event_about who = connection_about(c);
+
+    count(&x->counters.shed, 1);
+    event_log_about(EVENT_MEMORY_LIMIT, &who,
+                    "cut off: no memory for its buffers; MemoryLimit= says how much there is");
+    connection_end(x, c, true);
+}
+
+_cold_ void connection_refuse(struct context *x, struct connection *c, const char *reason)
+{
+    struct exchange e = connection_exchange(x, c);
+
+    if (c->transport.owner & CONNECTION_WAITING)
+        connection_wait_no_more(x, c);
+    c->transport.owner |= CONNECTION_DISCARDS;
+    input_drop(&c->input, &e, reason);
+    /* Without memory for it, the connection ends without a word. */
+    if (session_append_error(&c->settings->rules, reason, &x->reply) == 0)
+        (void)output_send(&c->output, x, &c->transport, buffer_head(x->reply),
+                          buffer_size(x->reply));
+    buffer_clear(x->reply);
+    if (connection_state(c) == CONNECTION_OPEN)
+        connection_enter(x, c, CONNECTION_FINISHING);
+}
+
+static uint64_t linger_deadline(const struct context *x, const struct connection *c)
+{
+    uint64_t last = c->active_ms + CONNECTION_LINGER_MS, d;
+
+    if (connection_is_gone(c))
+        return connection_is_limited(c) ? connection_resume_ms(c) : TIMER_NEVER;
+    if (c->transport.owner & CONNECTION_DISCARDS)
+        return last;
+    d = c->active_ms + CONNECTION_GRACE_MS;
+    if (d <= context_ms(x))
+        d = context_ms(x) + RECHECK_MS;
+    if (connection_is_limited(c))
+        d = MIN(d, connection_resume_ms(c));
+    return MIN(d, last);
+}
+
+uint64_t connection_deadline(const struct context *x, const struct connection *c)
+{
+    const struct settings *s = c->settings;
+    uint64_t d = TIMER_NEVER;
+
+    if (output_holds(&c->output))
+        return TIMER_NEVER;
+    if (connection_state(c) == CONNECTION_LINGERING)
+        return linger_deadline(x, c);
+    if (c->output.backlog)
+        d = span_after(output_progress_ms(&c->output), s->write_ms);
+    if (connection_state(c) != CONNECTION_OPEN)
+        return d;
+    if (connection_is_limited(c))
+        return MIN(d, connection_resume_ms(c));
+    if (input_is_unfinished(&c->input))
+        d = MIN(d, span_after(c->input.bytes->stamp, s->message_ms));
+    if (!c->output.backlog && !input_is_pending(&c->input))
+        d = MIN(d, span_after(c->active_ms, s->idle_ms));
+    return d;
+}
+
+void connection_arm(struct context *x, struct connection *c)
+{
+    uint64_t d = connection_deadline(x, c);
+
+    if (d != TIMER_NEVER && (!timer_armed(&c->timer) || d < c->timer.expires))
+        context_arm(x, &c->timer, d);
+}
+
+static void drain(void *item, void *userdata)
+{
+    struct connection *c = item;
+    struct context *x = userdata;
+
+    if (connection_state(c) == CONNECTION_CLOSED)
+        return;
+    c->transport.owner |= CONNECTION_DRAINING;
+    transport_mark(&c->transport);
+    transport_recheck(&c->transport); /* only EAGAIN proves that nothing has arrived */
+    loop_queue(&x->loop, &c->transport.source);
+}
+
+void connection_drain_all(struct context *x)
+{
+    pool_for_each(&x->connections, drain, x);
+}
+
+void connection_turn_away(struct context *x, const struct arrival *arrival)
+{
+    (void)close_fd(arrival->fd);
+    give_up_place(x, &arrival->peer, arrival->counted);
+    settings_unref(arrival->settings);
+}
+
+int connection_open(struct context *x, const struct arrival *arrival, bool registered)
+{
+    struct connection *c = pool_alloc(&x->connections);
+    int r = -ENOMEM;
+
+    if (c) {
+        transport_init(&c->transport, arrival->fd, SOURCE_CONNECTION, &arrival->peer);
+        r = transport_register(&c->transport, &x->loop, registered);
+    }
+    if (r < 0) {
+        if (c)
+            pool_free(&x->connections, c);
+        return r;
+    }
+    c->settings = arrival->settings;
+    c->transport.owner = CONNECTION_PLACED | (arrival->counted ? CONNECTION_COUNTED : 0);
+    c->timer.kind = TIMER_CONNECTION;
+    c->active_ms = context_ms(x);
+    c->input.session.number =
+        atomic_fetch_add_explicit(&x->shared->next_connection, 1, memory_order_relaxed) + 1;
+    /* Another worker may have accepted it, whose listeners are not known here. */
+    if (context_recorder(x, c->settings))
+        recorder_need(context_recorder(x, c->settings));
+    x->n_live++;
+    count(&x->counters.accepted, 1);
+    if (x->draining)
+        drain(c, x);
+    connection_arm(x, c);
+    return 0;
+}
+
+void connection_free_buried(struct context *x)
+{
+    while (x->buried) {
+        struct connection *c = CONTAINER_OF(x->buried, struct connection, transport.source);
+
+        assert(connection_state(c) == CONNECTION_CLOSED && !c->transport.source.queued);
+        assert(!c->input.bytes && !c->output.backlog && !link_linked(&c->timer.link));
+        x->buried = c->transport.source.next;
+        settings_unref(c->settings);
+        pool_free(&x->connections, c);
+    }
+}
+
+static void close_one(void *item, void *userdata)
+{
+    struct connection *c = item;
+    struct context *x = userdata;
+
+    if (connection_state(c) != CONNECTION_CLOSED)
+        connection_end(x, c, false);
+}
+
+/* What is still on the ready list is freed all the same. */
+static void free_one(void *item, void *userdata)
+{
+    struct connection *c = item;
+    struct context *x = userdata;
+
+    settings_unref(c->settings);
+    pool_free(&x->connections, c);
+}
+
+void connection_close_all(struct context *x)
+{
+    pool_for_each(&x->connections, close_one, x);
+    pool_for_each(&x->connections, free_one, x);
+    x->buried = NULL;
+}

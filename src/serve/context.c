@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "serve/context.h"
+
+int context_init(struct context *x, struct shared *shared)
+{
+    int r;
+
+    x->shared = shared;
+    x->budget.limit = &shared->memory_limit;
+    x->command = (struct source){ .fd = -1, .kind = SOURCE_COMMAND };
+    context_read_clock(x);
+    timer_wheel_init(&x->wheel, context_ms(x));
+    r = loop_init(&x->loop);
+    if (r < 0)
+        return r;
+    x->command.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return x->command.fd < 0 ? -errno : loop_add(&x->loop, &x->command, EPOLLIN);
+}
+
+void context_deinit(struct context *x)
+{
+    x->command.fd = close_fd(x->command.fd);
+    loop_deinit(&x->loop);
+    buffer_free(&x->reply);
+}
+
+void context_read_clock(struct context *x)
+{
+    x->now = moment_now();
+    x->now_ms = x->now.mono_us / 1000;
+}
+
+/* Fails only when the counter is full, and then the reader is woken anyway (eventfd(2)). */
+static void wake(int fd)
+{
+    (void)!write(fd, &(uint64_t){ 1 }, sizeof(uint64_t));
+}
+
+void context_command(struct context *x, unsigned commands)
+{
+    atomic_fetch_or(&x->commands, commands);
+    wake(x->command.fd);
+}
+
+unsigned context_take_commands(struct context *x)
+{
+    uint64_t value;
+
+    /* First the wake-up is taken back, then the commands are looked at: one that comes in between
+     * wakes us again. */
+    (void)!read(x->command.fd, &value, sizeof value);
+    x->command.ready = 0;
+    return atomic_exchange(&x->commands, 0);
+}
+
+void context_notify(const struct context *x)
+{
+    wake(x->shared->notify_fd);
+}
+
+void context_place_is_free(struct context *x)
+{
+    struct shared *s = x->shared;
+
+    for (unsigned i = 0; i < s->n_contexts; i++)
+        if (atomic_load_explicit(&s->contexts[i]->accepting_pauses, memory_order_relaxed) &&
+            atomic_exchange(&s->contexts[i]->accepting_pauses, false))
+            context_command(s->contexts[i], COMMAND_RESUME);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/pool.h"
+#include "base/timer.h"
+#include "net/loop.h"
+#include "net/peer.h"
+#include "serve/budget.h"
+#include "serve/counters.h"
+#include "serve/settings.h"
+#include "serve/shared.h"
+
+/*
+ * What the parts of one worker share: its loop, clock, timers, memory and scratch space. It belongs
+ * to the worker's thread, but for what is marked.
+ */
+
+struct connection;
+struct display;
+struct recorder;
+
+struct peer_names {
+    char address[PEER_TEXT_MAX], port[PEER_TEXT_MAX], both[PEER_TEXT_MAX];
+};
+
+/* What a source is part of: source.kind. */
+enum source_kind {
+    SOURCE_CONNECTION,
+    SOURCE_ACCEPTOR,
+    SOURCE_HANDOVER,
+    SOURCE_RECORDER,
+    SOURCE_COMMAND
+};
+
+/* What a timer is part of: timer.kind. */
+enum timer_kind { TIMER_CONNECTION, TIMER_ACCEPTOR, TIMER_TRIM };
+
+enum command {
+    COMMAND_PING = 1 << 0,   /* say that you are alive */
+    COMMAND_DRAIN = 1 << 1,  /* answer what has arrived, then end */
+    COMMAND_STOP = 1 << 2,   /* end at once */
+    COMMAND_SERVE = 1 << 3,  /* there is a new plan */
+    COMMAND_RESUME = 1 << 4, /* a place is free: accept again */
+};
+
+struct context {
+    struct shared *shared;
+    struct loop loop;
+    struct timer_wheel wheel; /* ms, on the clock of now.mono_us */
+    struct moment now;
+    uint64_t now_ms; /* the same as .mono_us, as timers count */
+    struct budget budget;
+    struct pool connections;
+    size_t n_live;         /* connections that have not ended; some have given up their place */
+    struct source *buried; /* connections that have, to be freed at the end of the turn */
+    void (*trace)(const struct connection *c, int from, int to); /* each change of state; NULL */
+    struct recorder *recorders[RECORD_MODES]; /* by enum record_mode; NULL: nothing is recorded */
+    struct display *display;                  /* NULL: nobody looks */
+    struct buffer *reply;                     /* scratch: the replies of one read */
+    struct peer_names names;                  /* scratch: how records call a peer */
+    bool draining;
+
+    /* For other threads, too. */
+    struct source command;               /* an eventfd: there are commands */
+    atomic_uint commands;                /* enum command */
+    atomic_uint_least64_t n_connections; /* how loaded this worker is */
+    atomic_bool accepting_pauses;        /* wants COMMAND_RESUME */
+    atomic_uint waiting;                 /* recorders that take nothing */
+    struct counters counters;
+
+    uint8_t scratch[READ_SIZE]; /* for one recv() */
+};
+
+/* 0 or a negative errno. shared: outlives the context. */
+int context_init(struct context *x, struct shared *shared);
+void context_deinit(struct context *x);
+
+static inline uint64_t context_ms(const struct context *x)
+{
+    return x->now_ms;
+}
+
+/* Reads the clocks, which is done once a turn. */
+void context_read_clock(struct context *x);
+
+static inline void context_arm(struct context *x, struct timer *t, uint64_t ms)
+{
+    timer_set(&x->wheel, t, ms);
+}
+
+/* The recorder that settings ask for, or NULL where messages are not recorded. */
+static inline struct recorder *context_recorder(const struct context *x,
+                                                const struct settings *settings)
+{
+    return x->recorders[settings->record];
+}
+
+/* From any thread: enum command bits. */
+void context_command(struct context *x, unsigned commands);
+
+/* Takes the commands that have come since the last call. */
+unsigned context_take_commands(struct context *x);
+
+/* Tells the main thread that something it asked for is done. */
+void context_notify(const struct context *x);
+
+/* A connection has ended: those workers whose accepting pauses may go on. */
+void context_place_is_free(struct context *x);

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "serve/conversation.h"
+
+/* A connection's share of a turn: so many recv(), then others come first. */
+#define READS_PER_TURN 4
+
+/* input_take() said r. */
+_cold_ static void break_off(struct context *x, struct connection *c, int r)
+{
+    struct event_about who = connection_about(c);
+
+    if (r == -ENOMEM)
+        connection_shed(x, c);
+    if (r < 0)
+        return;
+    count(&x->counters.protocol_errors, 1);
+    event_log_about(EVENT_PROTOCOL_ERROR, &who, "cut off: %s (%s framing)",
+                    frame_error_text((enum frame_error)r),
+                    framing_name(c->settings->rules.framing));
+    connection_refuse(x, c, frame_error_text((enum frame_error)r));
+}
+
+_cold_ static void refuse_record(struct context *x, struct connection *c, int error)
+{
+    struct event_about who = connection_about(c);
+
+    event_log_about(EVENT_RECORD_REFUSED, &who, "cut off: a message cannot be recorded: %s",
+                    strerror(-error));
+    connection_refuse(x, c, "message cannot be recorded");
+}
+
+void conversation_flush(struct context *x, struct connection *c)
+{
+    int r;
+
+    if (!c->output.backlog)
+        return;
+    r = output_flush(&c->output, x, &c->transport);
+    if (r < 0)
+        refuse_record(x, c, r);
+    if (!c->output.backlog && connection_state(c) == CONNECTION_OPEN)
+        connection_was_active(x, c);
+}
+
+/* Whether something is to be read, once it is there. Reading stops while the peer does not take its
+ * replies, or has used up its rate. */
+static bool wants_input(const struct context *x, const struct connection *c)
+{
+    if (connection_state(c) != CONNECTION_OPEN && connection_state(c) != CONNECTION_LINGERING)
+        return false;
+    if (c->transport.owner & CONNECTION_DISCARDS)
+        return false;
+    if (connection_is_limited(c) && connection_resume_ms(c) > context_ms(x))
+        return false;
+    return output_size(&c->output) < c->settings->output_limit ||
+           c->transport.flags & TRANSPORT_OUT_ENDED;
+}
+
+/* In chunk framing two reads must not become one message. */
+static bool may_collect(const struct connection *c)
+{
+    return c->settings->rules.framing != FRAMING_CHUNK || !c->input.bytes;
+}
+
+_cold_ void conversation_collect(struct context *x, struct connection *c)
+{
+    struct exchange e = connection_exchange(x, c);
+
+    for (unsigned reads = 0; transport_readable(&c->transport); reads++) {
+        if (!may_collect(c) && transport_unread(&c->transport) > 0)
+            return;
+        if (!may_collect(c))
+            break;
+        if (reads == READS_PER_TURN) {
+            loop_queue(&x->loop, &c->transport.source);
+            return;
+        }
+        if (input_collect(&c->input, &e) == -EAGAIN)
+            return;
+    }
+    connection_depart(x, c);
+    if (!input_is_pending(&c->input))
+        connection_end(x, c, false);
+}
+
+static bool has_room(const struct recorder *r, bool served)
+{
+    return !r || (served ? recorder_has_room(r) : recorder_admits(r));
+}
+
+/* Whether what is to be taken next needs a record. The end of a stream alone does not; and after a
+ * read a UNIX stream may be empty, which else only EAGAIN would tell. */
+static bool needs_room(struct connection *c, bool pending, bool has_read)
+{
+    bool ending = transport_is_ending(&c->transport);
+
+    if (pending || (!has_read && !ending) || transport_has_bytes(&c->transport))
+        return true;
+    return ending && c->input.bytes;
+}
+
+void conversation_continue(struct context *x, struct connection *c, bool served)
+{
+    struct exchange e = connection_exchange(x, c);
+
+    for (unsigned reads = 0;; reads++) {
+        bool pending = input_is_pending(&c->input);
+        uint64_t seq = c->input.session.seq;
+        int r;
+
+        if (!pending && !transport_readable(&c->transport))
+            return;
+        if (!wants_input(x, c))
+            return;
+        if (!has_room(e.recorder, served)) {
+            if (needs_room(c, pending, reads > 0))
+                connection_wait(x, c);
+            if (c->transport.owner & CONNECTION_WAITING || !transport_is_ending(&c->transport))
+                return;
+        }
+        if (reads == READS_PER_TURN) {
+            loop_queue(&x->loop, &c->transport.source);
+            return;
+        }
+        served = false; /* once: the others have waited, too */
+        r = input_take(&c->input, &e);
+        if (c->input.session.seq != seq && connection_state(c) == CONNECTION_OPEN)
+            connection_was_active(x, c);
+        if (r != 0) {
+            break_off(x, c, r);
+            return;
+        }
+        if (pending)
+            reads = READS_PER_TURN - 1; /* its share was used up when this was left over */
+    }
+}
+
+_cold_ void conversation_discard(struct context *x, struct connection *c)
+{
+    struct exchange e = connection_exchange(x, c);
+
+    for (unsigned reads = 0; transport_readable(&c->transport); reads++) {
+        if (reads == READS_PER_TURN) {
+            loop_queue(&x->loop, &c->transport.source);
+            return;
+        }
+        (void)input_discard(&c->input, &e);
+    }
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* Written by one worker alone and read by anyone: relaxed, and without the bus lock of an atomic
+ * increment. */
+typedef atomic_uint_least64_t counter;
+
+static inline void count(counter *c, uint64_t n)
+{
+    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
+static inline uint64_t counter_get(const counter *c)
+{
+    return atomic_load_explicit((counter *)c, memory_order_relaxed);
+}
+
+/* What has happened on one worker since it began. */
+struct counters {
+    counter accepted, refused, messages, bytes_in, bytes_out, timeouts, protocol_errors, shed;
+    counter discarded;  /* bytes that arrived and were not recorded, nor refused by a reply */
+    counter dispatches; /* turns that connections had */
+};

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <assert.h>
+#include <errno.h>
+
+#include "base/macros.h"
+#include "record/display.h"
+#include "record/event-log.h"
+#include "serve/input.h"
+
+/* So many messages keep a flooder from holding up others for more than a few hundred microseconds;
+ * one that is recorded costs some ten times as much as one that is not. */
+#define MESSAGES_PER_TAKE 1024
+#define RECORDS_PER_TAKE  64
+
+static const char broken[] = "it broke the framing",
+                  no_memory[] = "there is no memory for them; see MemoryLimit=";
+
+void input_excuse(struct input *in, const struct context *x, uint64_t ms)
+{
+    if (in->bytes)
+        in->bytes->stamp = MIN(context_ms(x), in->bytes->stamp + ms);
+}
+
+static int stage(void *userdata, const struct record *record, _unused_ size_t reply_size)
+{
+    const struct exchange *e = userdata;
+    struct display *display = e->context->display;
+    int r;
+
+    r = recorder_stage(e->recorder, record);
+    if (r == 0 && display && e->settings->record == RECORD_JOURNAL)
+        display_show(display, record);
+    return r;
+}
+
+/* The replies wait for the last n records staged. */
+_noinline_ static int hold_replies(const struct exchange *e, unsigned n)
+{
+    struct context *x = e->context;
+    const uint8_t *bytes = x->reply ? buffer_head(x->reply) : NULL; /* where all are empty */
+    struct slot *slot;
+    int r;
+
+    r = output_hold(e->output, x, e->transport, bytes, buffer_size(x->reply), n, &slot);
+    recorder_await(e->recorder, slot, n);
+    buffer_clear(x->reply);
+    return r;
+}
+
+static _inline_ int send_replies(const struct exchange *e)
+{
+    struct context *x = e->context;
+    size_t size = buffer_size(x->reply);
+    int r = 0;
+
+    if (size > 0)
+        r = output_send(e->output, x, e->transport, buffer_head(x->reply), size);
+    buffer_clear(x->reply);
+    return r;
+}
+
+_noinline_ static const struct peer_names *name_peer(const struct exchange *e)
+{
+    struct peer_names *names = &e->context->names;
+
+    (void)peer_format_address(&e->transport->peer, names->address);
+    (void)peer_format_port(&e->transport->peer, names->port);
+    (void)peer_join(&e->transport->peer, names->address, names->port, names->both);
+    return names;
+}
+
+static const struct peer_names *peer_names(const struct exchange *e)
+{
+    static const struct peer_names nobody = { 0 };
+
+    return e->recorder || template_uses_peer(e->settings->reply) ? name_peer(e) : &nobody;
+}
+
+static bool stream_ended(const struct transport *t)
+{
+    return (t->flags & (TRANSPORT_IN_ENDED | TRANSPORT_IN_CUT)) == TRANSPORT_IN_ENDED;
+}
+
+static int feed(struct input *in, const struct exchange *e, const uint8_t *bytes, size_t n,
+                size_t *scanned, size_t *ret_used)
+{
+    struct context *x = e->context;
+    const struct settings *s = e->settings;
+    const struct peer_names *names = peer_names(e);
+    uint64_t seq = in->session.seq;
+    enum session_status status;
+    enum frame_error error = 0;
+    const struct session_feed f = {
+        .rules = &s->rules,
+        .now = x->now,
+        .run_id = x->shared->run_id,
+        .peer = names->address,
+        .peer_port = names->port,
+        .peer_name = names->both,
+        .listener = s->name,
+        .reply = &x->reply,
+        .reply_limit = s->output_limit - MIN(s->output_limit, output_size(e->output)),
+        .message_limit = e->recorder ? RECORDS_PER_TAKE : MESSAGES_PER_TAKE,
+        .record = e->recorder ? stage : NULL,
+        .userdata = (void *)e,
+    };
+    int r = 0;
+
+    assert(buffer_size(x->reply) == 0);
+    status = session_feed(&in->session, &f, bytes, n, stream_ended(e->transport), scanned, ret_used,
+                          &error);
+    if (in->session.seq != seq) {
+        count(&x->counters.messages, in->session.seq - seq);
+        r = e->recorder ? hold_replies(e, (unsigned)(in->session.seq - seq)) : send_replies(e);
+    }
+    if (r < 0 || status == SESSION_NOMEM)
+        return -ENOMEM;
+    return (int)error;
+}
+
+/* Counts n bytes that are in no record, and tells of them. */
+_cold_ static void discard(const struct input *in, const struct exchange *e, size_t n,
+                           const char *reason)
+{
+    struct event_about about = {
+        .peer = &e->transport->peer,
+        .listener = e->settings->name,
+        .number = in->session.number,
+    };
+
+    count(&e->context->counters.discarded, n);
+    event_log_about(EVENT_DISCARDED, &about, "discarded %zu bytes: %s", n, reason);
+}
+
+void input_drop(struct input *in, const struct exchange *e, const char *reason)
+{
+    if (!in->bytes)
+        return;
+    discard(in, e, buffer_size(in->bytes), reason);
+    budget_free(&e->context->budget, &in->bytes);
+}
+
+/* What is in the kernel still has arrived, too. */
+static size_t leave_unread(const struct exchange *e)
+{
+    size_t n = transport_unread(e->transport);
+
+    count(&e->context->counters.bytes_in, n);
+    transport_cut(e->transport);
+    return n;
+}
+
+void input_end(struct input *in, const struct exchange *e)
+{
+    size_t unread = leave_unread(e), kept = buffer_size(in->bytes);
+
+    if (unread + kept > 0)
+        discard(in, e, unread + kept, "the connection ended");
+    budget_free(&e->context->budget, &in->bytes);
+}
+
+static int keep(struct input *in, const struct exchange *e, const uint8_t *bytes, size_t n)
+{
+    struct context *x = e->context;
+
+    return budget_append(&x->budget, &in->bytes, bytes, n, context_ms(x));
+}
+
+/* bytes[n], nothing being kept. */
+static int take_new(struct input *in, const struct exchange *e, const uint8_t *bytes, size_t n)
+{
+    size_t scanned = 0, used = 0;
+    int r;
+
+    r = feed(in, e, bytes, n, &scanned, &used);
+    if (used == n)
+        return r;
+    if (r == 0 && (r = keep(in, e, bytes + used, n - used)) == 0) {
+        in->bytes->scanned = scanned;
+        return 0;
+    }
+    discard(in, e, n - used, r > 0 ? broken : no_memory);
+    return r;
+}
+
+/* What is kept. */
+static int take_kept(struct input *in, const struct exchange *e)
+{
+    size_t scanned = in->bytes->scanned, used = 0;
+    int r;
+
+    r = feed(in, e, buffer_head(in->bytes), buffer_size(in->bytes), &scanned, &used);
+    buffer_consume(in->bytes, used);
+    if (r < 0)
+        return r;
+    in->bytes->scanned = scanned;
+    if (used > 0)
+        in->bytes->stamp = context_ms(e->context);
+    if (buffer_size(in->bytes) == 0)
+        budget_free(&e->context->budget, &in->bytes);
+    if (r > 0)
+        input_drop(in, e, broken);
+    return r;
+}
+
+/* Into the scratch space: a number of bytes, 0 at the end, or -EAGAIN. */
+static _inline_ ssize_t receive(const struct exchange *e)
+{
+    struct context *x = e->context;
+    ssize_t n = transport_recv(e->transport, x->scratch, e->settings->read_size);
+
+    if (n > 0)
+        count(&x->counters.bytes_in, (uint64_t)n);
+    return n;
+}
+
+int input_take(struct input *in, const struct exchange *e)
+{
+    uint8_t *bytes = e->context->scratch;
+    ssize_t n;
+    int r;
+
+    if (input_is_pending(in))
+        return take_kept(in, e);
+    n = receive(e);
+    if (n < 0)
+        return (int)n;
+    if (!in->bytes)
+        return take_new(in, e, bytes, (size_t)n);
+    r = n > 0 ? keep(in, e, bytes, (size_t)n) : 0;
+    if (r == 0)
+        return take_kept(in, e);
+    discard(in, e, (size_t)n, no_memory);
+    return r;
+}
+
+int input_collect(struct input *in, const struct exchange *e)
+{
+    struct context *x = e->context;
+    ssize_t n = receive(e);
+    size_t kept;
+
+    if (n <= 0)
+        return (int)n;
+    kept = MIN((size_t)n, budget_room_for_gone(&x->budget));
+    if (kept > 0 && keep(in, e, x->scratch, kept) < 0)
+        kept = 0;
+    if (kept > 0)
+        session_postpone(&in->session);
+    if (kept < (size_t)n)
+        discard(in, e, (size_t)n - kept + leave_unread(e), no_memory);
+    return 0;
+}
+
+int input_discard(struct input *in, const struct exchange *e)
+{
+    ssize_t n = receive(e);
+
+    if (n > 0)
+        discard(in, e, (size_t)n, "they came behind an error");
+    return n < 0 ? (int)n : 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "protocol/session.h"
+#include "serve/address-limit.h"
+
+struct context;
+
+/*
+ * What the workers share, besides immutable settings. It is touched when connections come and go,
+ * and never between a message and its reply.
+ */
+struct shared {
+    /* 64 random bits in hexadecimal: makes record IDs unique across restarts. */
+    char run_id[RUN_ID_MAX + 1];
+    const char *journal_path; /* NULL: journald's own socket */
+    bool show; /* a person sits at standard error: show there what goes to the journal */
+    struct context **contexts; /* of all workers, for their lives */
+    unsigned n_contexts;
+    int notify_fd; /* eventfd: a worker has carried out a command, or ended */
+
+    atomic_uint_least64_t next_connection; /* number of the last connection */
+    atomic_uint_least64_t n_connections;
+    atomic_uint_least64_t max_connections;
+    atomic_size_t memory_limit; /* of one worker's connections' buffers, bytes */
+    struct address_limit addresses;
+};

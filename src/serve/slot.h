@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "net/loop.h"
+
+/*
+ * A reply that cannot go yet, in its place in a connection's order.
+ *
+ * A slot waits for records, and is whole when all of them are where they should be. Whoever
+ * completes it never touches a connection: a slot that becomes whole puts its owner on the ready
+ * list, and the owner, in its own turn, sends its leading whole slots. So replies keep their order
+ * whatever is completed first, and no byte of one reaches another client.
+ *
+ * Consecutive replies that wait for records of the same batch share a slot.
+ *
+ * Two hold a slot: the connection, until it has taken the reply, and whoever completes it. An owner
+ * that ends first lets go of its slots, and the last record to complete frees them.
+ */
+struct slot {
+    struct slot *next;    /* the connection's next */
+    struct source *owner; /* NULL: it has ended */
+    size_t size;          /* of the reply, bytes */
+    unsigned waits;       /* for so many records */
+    int error;            /* a negative errno: one of them could not be made, and no reply goes */
+};
+
+/* waits: at least 1. NULL, out of memory. */
+struct slot *slot_new(struct source *owner, size_t size, unsigned waits);
+
+static inline bool slot_whole(const struct slot *s)
+{
+    return s->waits == 0;
+}
+
+/* n of its records are where they should be; or, with a negative errno, never will be. */
+void slot_complete(struct slot *s, struct loop *l, unsigned n, int error);
+
+/* The owner has taken the reply, or has ended. */
+void slot_let_go(struct slot *s);

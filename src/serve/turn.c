@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "serve/turn.h"
+#include "base/parse.h"
+#include "record/event-log.h"
+#include "serve/conversation.h"
+
+/* The usual case, in which there is nothing to decide: all messages are answered, and the timer, if
+ * there has to be one, is armed. */
+static bool is_settled(const struct connection *c)
+{
+    const struct settings *s = c->settings;
+
+    return connection_state(c) == CONNECTION_OPEN && !c->input.bytes && !c->output.backlog &&
+           !(c->transport.owner &
+             (CONNECTION_DRAINING | CONNECTION_DISCARDS | CONNECTION_WAITING)) &&
+           !(c->transport.flags & (TRANSPORT_IN_ENDED | TRANSPORT_OUT_ENDED)) &&
+           (s->idle_ms == TIMER_NEVER ||
+            (timer_armed(&c->timer) && c->timer.expires <= c->active_ms + s->idle_ms));
+}
+
+/* Whether all that the peer sent has been taken, and it sends nothing more. */
+static bool input_has_ended(const struct connection *c)
+{
+    return c->transport.flags & TRANSPORT_IN_ENDED && !input_is_pending(&c->input);
+}
+
+/* Whether nothing has arrived that could be taken. */
+static bool is_quiet(const struct connection *c)
+{
+    return !input_is_pending(&c->input) && !transport_readable(&c->transport);
+}
+
+/* While draining: everything that has arrived is answered. A peer that has been told nothing since
+ * then has nothing on its way that an RST could destroy, and sees an error at once. */
+static void settle_drained(struct context *x, struct connection *c)
+{
+    bool silent = c->transport.flags & TRANSPORT_OUT_UNUSED && !c->input.bytes &&
+                  transport_has_delivered(&c->transport);
+
+    if (silent)
+        connection_end(x, c, false);
+    else
+        connection_enter(x, c, CONNECTION_FINISHING);
+}
+
+/* Everything is sent. */
+static void finish(struct context *x, struct connection *c)
+{
+    if (input_has_ended(c)) {
+        connection_end(x, c, false);
+        return;
+    }
+    transport_shutdown(&c->transport);
+    connection_enter(x, c, CONNECTION_LINGERING);
+    connection_was_active(x, c);
+    transport_recheck(&c->transport);
+    loop_queue(&x->loop, &c->transport.source);
+}
+
+/* The peer had time to see our end, has all that it was sent, and is not within a message. */
+static bool has_lingered(const struct context *x, const struct connection *c)
+{
+    return !(c->transport.owner & CONNECTION_DISCARDS) && !c->input.bytes && is_quiet(c) &&
+           context_ms(x) >= c->active_ms + CONNECTION_GRACE_MS &&
+           transport_has_delivered(&c->transport);
+}
+
+/* One that is gone waits for nothing but its rate. */
+static void settle_lingering(struct context *x, struct connection *c)
+{
+    bool late = context_ms(x) >= c->active_ms + CONNECTION_LINGER_MS;
+
+    if (input_has_ended(c) || has_lingered(x, c) || (late && !connection_is_gone(c)))
+        connection_end(x, c, false);
+}
+
+/* The one place that decides what comes next. A peer that cannot be answered, and does not know it, is
+ * told so by the end of our side, as soon as all that has arrived is taken. */
+static void settle(struct context *x, struct connection *c)
+{
+    if (c->transport.owner & CONNECTION_WAITING || connection_state(c) == CONNECTION_CLOSED)
+        return;
+    if (connection_state(c) == CONNECTION_OPEN) {
+        if (input_has_ended(c) || c->transport.owner & CONNECTION_DISCARDS)
+            connection_enter(x, c, CONNECTION_FINISHING);
+        else if (c->transport.flags & TRANSPORT_OUT_FAILED && is_quiet(c))
+            connection_enter(x, c, CONNECTION_FINISHING);
+        else if (c->transport.owner & CONNECTION_DRAINING && is_quiet(c) && !c->output.backlog)
+            settle_drained(x, c);
+    }
+    if (connection_state(c) == CONNECTION_FINISHING && !c->output.backlog)
+        finish(x, c);
+    else if (connection_state(c) == CONNECTION_LINGERING)
+        settle_lingering(x, c);
+    if (connection_state(c) != CONNECTION_CLOSED)
+        connection_arm(x, c);
+}
+
+static void dispatch(struct context *x, struct connection *c, bool served)
+{
+    count(&x->counters.dispatches, 1);
+    if (transport_is_broken(&c->transport))
+        transport_abandon_output(&c->transport);
+    conversation_flush(x, c);
+    if (!(c->transport.owner & CONNECTION_WAITING)) {
+        if (connection_state(c) == CONNECTION_LINGERING && c->transport.owner & CONNECTION_DISCARDS)
+            conversation_discard(x, c);
+        else
+            conversation_continue(x, c, served);
+    }
+    if (transport_is_broken(&c->transport) &&
+        (c->transport.owner & CONNECTION_WAITING || connection_is_limited(c)))
+        conversation_collect(x, c);
+    if (!is_settled(c))
+        settle(x, c);
+}
+
+void turn_dispatch(struct context *x, struct connection *c)
+{
+    if (connection_state(c) == CONNECTION_CLOSED)
+        connection_bury(x, c);
+    else
+        dispatch(x, c, false);
+}
+
+void turn_serve(struct context *x, struct connection *c)
+{
+    connection_waited(x, c);
+    dispatch(x, c, true);
+}
+
+static void cut_off(struct context *x, struct connection *c, const char *what, uint64_t span_ms)
+{
+    struct event_about who = connection_about(c);
+    char span[SPAN_TEXT_MAX];
+
+    count(&x->counters.timeouts, 1);
+    event_log_about(EVENT_TIMEOUT, &who, "cut off: %s for %s", what,
+                    format_span(span_ms * 1000, span));
+}
+
+/* Only EAGAIN proves that nothing has arrived. */
+static void linger_on(struct context *x, struct connection *c)
+{
+    if (!connection_is_gone(c))
+        transport_recheck(&c->transport);
+    dispatch(x, c, false);
+}
+
+/* Its deadline has come: one of those of deadline(). */
+static void expire(struct context *x, struct connection *c)
+{
+    const struct settings *s = c->settings;
+    uint64_t now = context_ms(x);
+
+    if (connection_state(c) == CONNECTION_LINGERING) {
+        linger_on(x, c);
+    } else if (c->output.backlog &&
+               span_after(output_progress_ms(&c->output), s->write_ms) <= now) {
+        if (span_after(output_stuck_since(&c->output, x, &c->transport), s->write_ms) <= now) {
+            cut_off(x, c, "took no reply", s->write_ms);
+            connection_end(x, c, true);
+        } else {
+            connection_arm(x, c);
+        }
+    } else if (connection_is_limited(c)) {
+        loop_queue(&x->loop, &c->transport.source);
+    } else if (input_is_unfinished(&c->input) &&
+               span_after(c->input.bytes->stamp, s->message_ms) <= now) {
+        cut_off(x, c, "sent an unfinished message", s->message_ms);
+        connection_refuse(x, c, "message not complete in time");
+        settle(x, c);
+    } else {
+        cut_off(x, c, "sent no message", s->idle_ms);
+        connection_enter(x, c, CONNECTION_FINISHING);
+        settle(x, c);
+    }
+}
+
+void turn_expire(struct context *x, struct connection *c)
+{
+    /* While lingering, what has to come next is looked at now and then, and not only at the end. */
+    if (connection_state(c) != CONNECTION_LINGERING && connection_deadline(x, c) > context_ms(x))
+        connection_arm(x, c);
+    else
+        expire(x, c);
+}

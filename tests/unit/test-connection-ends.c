@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "runner.h"
+#include "serve/turn.h"
+#include "stand.h"
+
+/* How connections end: lingering and draining. */
+
+#define LINGER_MS 2000
+#define GRACE_MS  250
+
+static struct stand stand;
+static struct sink_fake *sink;
+static struct counters *counters;
+
+static void setup(void)
+{
+    stand_begin(&stand, 1);
+    sink = stand.sinks[0];
+    counters = &stand.contexts[0]->counters;
+}
+
+static void teardown(void)
+{
+    stand_end(&stand);
+}
+
+static void drain(void)
+{
+    context_command(stand.contexts[0], COMMAND_DRAIN);
+    (void)stand_run(&stand);
+}
+
+/* --- lingering ------------------------------------------------------------------------------ */
+
+/* An error reaches a peer that has still much to say. */
+START_TEST(after_an_error_all_is_thrown_away)
+{
+    int a = stand_connect(&stand, 0);
+
+    stand.settings->rules.framing = FRAMING_NETSTRING;
+    stand_say(a, "wrong");
+    (void)stand_run(&stand);
+    ck_assert_str_eq(stand_states(1), "FL");
+    for (int i = 0; i < 10; i++) {
+        stand_say(a, "1:x,");
+        stand_pass(&stand, 150);
+    }
+    ck_assert_str_eq(stand_states(1), "FL");
+    ck_assert_uint_eq(sink->staged, 0);
+    ck_assert_uint_eq(counter_get(&counters->discarded), 5 + 40);
+    ck_assert_str_eq(stand_hear(a), "24:error: malformed message,$");
+    (void)close(a);
+    (void)stand_run(&stand);
+    ck_assert_str_eq(stand_states(1), "FLC");
+}
+END_TEST
+
+/* Not even what came with it: where a message would begin cannot be told. */
+START_TEST(one_error_is_enough)
+{
+    static char much[10000];
+    int a = stand_connect(&stand, 0);
+
+    for (size_t i = 0; i < sizeof much - 1; i++)
+        much[i] = i % 100 == 99 ? '\n' : 'x';
+    stand.settings->rules.max_message = 50;
+    stand.settings->output_limit = 1000; /* a read takes 4096 bytes */
+    stand_say(a, much);
+    (void)stand_run(&stand);
+    ck_assert_str_eq(stand_hear(a), "error: message too long\n$");
+    ck_assert_uint_eq(counter_get(&counters->protocol_errors), 1);
+    ck_assert_uint_eq(counter_get(&counters->discarded), sizeof much - 1);
+    (void)close(a);
+}
+END_TEST
+
+START_TEST(after_an_error_it_does_not_linger_for_ever)
+{
+    int a = stand_connect(&stand, 0);
+
+    stand.settings->rules.framing = FRAMING_NETSTRING;
+    stand_say(a, "wrong");
+    (void)stand_run(&stand);
+    stand_pass(&stand, LINGER_MS - 1);
+    ck_assert_str_eq(stand_states(1), "FL");
+    stand_pass(&stand, 1);
+    ck_assert_str_eq(stand_states(1), "FLC");
+    (void)close(a);
+}
+END_TEST
+
+/* One that is told to go records what still comes, and does not answer it. */
+START_TEST(lingering_records_without_a_reply)
+{
+    int a;
+
+    stand.settings->idle_ms = 1000;
+    a = stand_connect(&stand, 0);
+    stand_say(a, "one\n");
+    (void)stand_run(&stand);
+    stand_pass(&stand, 1000);
+    ck_assert_str_eq(stand_states(1), "FL");
+    ck_assert_str_eq(stand_hear(a), "one\n$");
+    stand_say(a, "two\nthr");
+    (void)stand_run(&stand);
+    ck_assert_uint_eq(sink->taken, 2);
+    ck_assert_ptr_null(stand_last(&stand, 0)->output.backlog);
+    /* In the middle of a message is no place to end. */
+    for (int i = 0; i < 10; i++)
+        stand_pass(&stand, GRACE_MS / 5);
+    ck_assert_str_eq(stand_states(1), "FL");
+    stand_say(a, "ee\n");
+    (void)stand_run(&stand);
+    ck_assert_uint_eq(sink->taken, 3);
+    ck_assert_str_eq(stand_states(1), "FLC");
+    (void)close(a);
+}
+END_TEST
+
+/* One that never ceases to send does not keep its connection for ever. */
+START_TEST(lingering_comes_to_its_end)
+{
+    int a, i;
+
+    stand.settings->idle_ms = 1000;
+    a = stand_connect(&stand, 0);
+    (void)stand_run(&stand);
+    stand_pass(&stand, 1000);
+    for (i = 0; i < 100 && strcmp(stand_states(1), "FLC") != 0; i++) {
+        stand_say(a, i == 0 ? "x" : "x\nx");
+        stand_pass(&stand, 50);
+    }
+    ck_assert_int_eq(i, LINGER_MS / 50);
+    ck_assert_uint_eq(sink->taken, (size_t)i - 1);
+    (void)close(a);
+}
+END_TEST
+
+/* What is unfinished at the last deadline is told of. */
+START_TEST(lingering_ends_in_the_middle_of_a_message)
+{
+    int a;
+
+    stand.settings->idle_ms = 1000;
+    a = stand_connect(&stand, 0);
+    (void)stand_run(&stand);
+    stand_pass(&stand, 1000);
+    stand_say(a, "unfinished");
+    for (int i = 0; i < 100 && strcmp(stand_states(1), "FLC") != 0; i++)
+        stand_pass(&stand, 50);
+    ck_assert_str_eq(stand_states(1), "FLC");
+    ck_assert_uint_eq(counter_get(&counters->discarded), strlen("unfinished"));
+    ck_assert_uint_eq(hooks.logged[EVENT_DISCARDED], 1);
+    (void)close(a);
+}
+END_TEST
+
+/* A peer that had time to see our end, and has said nothing: its time is over after the grace. */
+START_TEST(lingering_ends_after_the_grace)
+{
+    int a;
+
+    stand.settings->idle_ms = 1000;
+    a = stand_connect(&stand, 0);
+    stand_say(a, "one\n");
+    (void)stand_run(&stand);
+    stand_pass(&stand, 1000);
+    ck_assert_str_eq(stand_hear(a), "one\n$");
+    stand_pass(&stand, GRACE_MS - 1);
+    ck_assert_str_eq(stand_states(1), "FL");
+    stand_pass(&stand, 1);
+    for (int i = 0; i < 2; i++) /* looked at every 50 ms */
+        stand_pass(&stand, 50);
+    ck_assert_str_eq(stand_states(1), "FLC");
+    (void)close(a);
+}
+END_TEST
+
+/* What a UNIX peer has not read stays in its own queue: it holds nothing up. */
+START_TEST(lingering_does_not_wait_for_a_reader)
+{
+    int a;
+
+    stand.settings->idle_ms = 1000;
+    a = stand_connect(&stand, 0);
+    stand_say(a, "one\n");
+    (void)stand_run(&stand);
+    stand_pass(&stand, 1000);
+    ck_assert_str_eq(stand_states(1), "FL");
+    stand_pass(&stand, CONNECTION_GRACE_MS);
+    ck_assert_str_eq(stand_states(1), "FLC");
+    ck_assert_str_eq(stand_hear(a), "one\n$");
+    (void)close(a);
+}
+END_TEST
+
+/* Messages above the rate still come to be recorded, when it allows them. */
+START_TEST(lingering_keeps_the_rate)
+{
+    int a;
+
+    stand.settings->rules.message_cost_ns = 400 * 1000 * 1000;
+    stand.settings->idle_ms = 5000;
+    a = stand_connect(&stand, 0);
+    (void)stand_run(&stand);
+    stand_pass(&stand, 5000);
+    ck_assert_str_eq(stand_states(1), "FL");
+    stand_say(a, "1\n2\n3\n4\n");
+    (void)stand_run(&stand);
+    ck_assert_uint_eq(sink->taken, 2);
+    for (int i = 0; i < 24; i++)
+        stand_pass(&stand, 50);
+    ck_assert_uint_eq(sink->taken, 4);
+    ck_assert_uint_eq(counter_get(&counters->discarded), 0);
+    (void)close(a);
+}
+END_TEST
+
+/* --- draining ------------------------------------------------------------------------------- */
+
+START_TEST(a_silent_one_is_closed_at_once)
+{
+    int a = stand_connect(&stand, 0);
+
+    (void)stand_run(&stand);
+    drain();
+    ck_assert_str_eq(stand_states(1), "C");
+    ck_assert(worker_is_done(stand.workers[0]));
+    ck_assert_str_eq(stand_hear(a), "$");
+    (void)close(a);
+}
+END_TEST
+
+/* Once what it has been told is with it. */
+START_TEST(one_that_was_told_before_is_closed_at_once)
+{
+    int a = stand_connect(&stand, 0);
+
+    stand_say(a, "one\n");
+    (void)stand_run(&stand);
+    ck_assert_str_eq(stand_hear(a), "one\n");
+    drain();
+    ck_assert_str_eq(stand_states(1), "C");
+    (void)close(a);
+}
+END_TEST
+
+START_TEST(one_that_has_not_read_yet_loses_nothing)
+{
+    int a = stand_connect(&stand, 0);
+
+    stand_say(a, "one\n");
+    (void)stand_run(&stand);
+    drain();
+    ck_assert_str_eq(stand_states(1), "C");
+    ck_assert_str_eq(stand_hear(a), "one\n$");
+    (void)close(a);
+    ck_assert(worker_is_done(stand.workers[0]));
+}
+END_TEST
+
+START_TEST(what_has_arrived_is_answered_then_the_end)
+{
+    int a = stand_connect(&stand, 0);
+
+    sink->later = true;
+    (void)stand_run(&stand);
+    stand_say(a, "one\ntwo\n");
+    drain();
+    ck_assert_str_eq(stand_states(1), "");
+    ck_assert_str_eq(stand_hear(a), "");
+    ck_assert(!worker_is_done(stand.workers[0]));
+    sink_fake_finish(sink, SIZE_MAX);
+    stand_pass(&stand, 5);
+    ck_assert_str_eq(stand_hear(a), "one\ntwo\n$");
+    ck_assert_str_eq(stand_states(1), "FL");
+    /* What crosses our end on its way is recorded. */
+    stand_say(a, "three\n");
+    stand_pass(&stand, 5);
+    ck_assert_uint_eq(sink->taken, 3);
+    ck_assert_str_eq(stand_hear(a), "$");
+    (void)close(a);
+    stand_pass(&stand, 5);
+    ck_assert_str_eq(stand_states(1), "FLC");
+    ck_assert(!worker_is_done(stand.workers[0])); /* its record is under way */
+    sink_fake_finish(sink, SIZE_MAX);
+    stand_pass(&stand, 5);
+    ck_assert(worker_is_done(stand.workers[0]));
+}
+END_TEST
+
+/* It came after the turn had asked the kernel. */
+START_TEST(what_no_edge_has_told_of_yet)
+{
+    struct context *x = stand.contexts[0];
+    int a = stand_connect(&stand, 0);
+
+    (void)stand_run(&stand);
+    stand_say(a, "one\n");
+    x->draining = true;
+    connection_drain_all(x);
+    ck_assert(loop_again(&x->loop));
+    turn_dispatch(x, (struct connection *)loop_next(&x->loop));
+    ck_assert_ptr_null(loop_next(&x->loop));
+    ck_assert_str_eq(stand_states(1), "");
+    (void)stand_run(&stand);
+    ck_assert_str_eq(stand_hear(a), "one\n$");
+    (void)close(a);
+}
+END_TEST
+
+/* The rest has not arrived, and is not answered: but if it comes, it is recorded. */
+START_TEST(an_unfinished_message_is_given_its_time)
+{
+    int a = stand_connect(&stand, 0);
+
+    stand_say(a, "unfi");
+    (void)stand_run(&stand);
+    drain();
+    ck_assert_str_eq(stand_states(1), "FL");
+    stand_say(a, "nished\n");
+    (void)stand_run(&stand);
+    ck_assert_uint_eq(sink->taken, 1);
+    ck_assert_str_eq(stand_hear(a), "$");
+    for (int i = 0; i < 7; i++)
+        stand_pass(&stand, 50);
+    ck_assert_str_eq(stand_states(1), "FLC");
+    (void)close(a);
+}
+END_TEST
+
+START_TEST(one_that_comes_while_draining)
+{
+    int a;
+
+    drain();
+    a = stand_connect(&stand, 0);
+    stand_say(a, "one\n");
+    (void)stand_run(&stand);
+    ck_assert_str_eq(stand_hear(a), "one\n$");
+    ck_assert_str_eq(stand_states(1), "FL");
+    (void)close(a);
+    a = stand_connect(&stand, 0);
+    (void)stand_run(&stand);
+    ck_assert_str_eq(stand_hear(a), "$");
+    ck_assert_str_eq(stand_states(1), "FLC");
+    ck_assert_str_eq(stand_states(2), "C");
+    (void)close(a);
+}
+END_TEST
+
+START_TEST(one_that_waits_for_room_while_draining)
+{
+    int a = stand_connect(&stand, 0);
+
+    sink->places = 0;
+    stand_say(a, "one\n");
+    (void)stand_run(&stand);
+    ck_assert(stand_last(&stand, 0)->transport.owner & CONNECTION_WAITING);
+    drain();
+    ck_assert_str_eq(stand_states(1), "");
+    sink->places = BATCH_RECORDS;
+    (void)stand_run(&stand);
+    ck_assert_str_eq(stand_hear(a), "one\n$");
+    (void)close(a);
+    (void)stand_run(&stand);
+    ck_assert_str_eq(stand_states(1), "FLC");
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("connection-ends");
+    TCase *cases = tcase_create("connection-ends");
+
+    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_add_test(cases, after_an_error_all_is_thrown_away);
+    tcase_add_test(cases, one_error_is_enough);
+    tcase_add_test(cases, after_an_error_it_does_not_linger_for_ever);
+    tcase_add_test(cases, lingering_records_without_a_reply);
+    tcase_add_test(cases, lingering_comes_to_its_end);
+    tcase_add_test(cases, lingering_ends_in_the_middle_of_a_message);
+    tcase_add_test(cases, lingering_ends_after_the_grace);
+    tcase_add_test(cases, lingering_does_not_wait_for_a_reader);
+    tcase_add_test(cases, lingering_keeps_the_rate);
+    tcase_add_test(cases, a_silent_one_is_closed_at_once);
+    tcase_add_test(cases, one_that_was_told_before_is_closed_at_once);
+    tcase_add_test(cases, one_that_has_not_read_yet_loses_nothing);
+    tcase_add_test(cases, what_has_arrived_is_answered_then_the_end);
+    tcase_add_test(cases, what_no_edge_has_told_of_yet);
+    tcase_add_test(cases, an_unfinished_message_is_given_its_time);
+    tcase_add_test(cases, one_that_comes_while_draining);
+    tcase_add_test(cases, one_that_waits_for_room_while_draining);
+    suite_add_tcase(suite, cases);
+    return suite;
+}

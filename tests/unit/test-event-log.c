@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "decoder.h"
+#include "record/event-log.h"
+#include "runner.h"
+
+static char folder[64], path[96];
+static int journal = -1; /* the socket that stands for journald's */
+static uint64_t now_us = 5000000;
+
+/* In the place of the system's: ld(1), --wrap. */
+int __wrap_clock_gettime(clockid_t id, struct timespec *t);
+int __wrap_clock_gettime(_unused_ clockid_t id, struct timespec *t)
+{
+    *t = (struct timespec){ .tv_sec = (time_t)(now_us / 1000000),
+                            .tv_nsec = (long)(now_us % 1000000 * 1000) };
+    return 0;
+}
+
+static void journal_start(void)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+    (void)unlink(path);
+    strcpy(address.sun_path, path);
+    journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    ck_assert_int_ge(journal, 0);
+    ck_assert_int_eq(bind(journal, (struct sockaddr *)&address, sizeof address), 0);
+}
+
+static void setup(void)
+{
+    strcpy(folder, "/tmp/answerd-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/socket", folder);
+    journal_start();
+    event_log_open(false, path);
+}
+
+static void teardown(void)
+{
+    event_log_close();
+    event_log_close();
+    journal = close_fd(journal);
+    (void)unlink(path);
+    (void)rmdir(folder);
+}
+
+/* The next entry; false where there is none. */
+static bool receive(struct decoded *d)
+{
+    static uint8_t bytes[65536];
+    ssize_t n = recv(journal, bytes, sizeof bytes, 0);
+
+    if (n < 0)
+        return false;
+    ck_assert(decode(bytes, (size_t)n, d));
+    return true;
+}
+
+static void check_message(const char *text)
+{
+    struct decoded d;
+
+    if (!text) {
+        ck_assert(!receive(&d));
+        return;
+    }
+    ck_assert(receive(&d));
+    ck_assert_msg(decoded_is_text(&d, "MESSAGE", text), "not \"%s\"", text);
+}
+
+START_TEST(an_entry)
+{
+    struct decoded d;
+
+    ck_assert(event_log(EVENT_READY, "ready for %d", 3));
+    ck_assert(receive(&d));
+    ck_assert(decoded_is_text(&d, "MESSAGE", "ready for 3"));
+    ck_assert(decoded_is_text(&d, "MESSAGE_ID", "36ec94df86864b66a5d5b0abb36f0b5c"));
+    ck_assert(decoded_is_text(&d, "PRIORITY", "6"));
+    ck_assert(decoded_is_text(&d, "SYSLOG_IDENTIFIER", "answerd"));
+    ck_assert_ptr_null(decoded_find(&d, "ANSWERD_PEER"));
+}
+END_TEST
+
+START_TEST(about_a_connection)
+{
+    const struct peer peer = { .address = { [10] = 0xff, [11] = 0xff, 192, 0, 2, 7 },
+                               .port = 4711 };
+    const struct event_about about = { .peer = &peer, .listener = "default", .number = 12 };
+    struct decoded d;
+
+    event_log_about(EVENT_TIMEOUT, &about, "cut off: %s", "late");
+    ck_assert(receive(&d));
+    ck_assert(decoded_is_text(&d, "MESSAGE", "192.0.2.7:4711: cut off: late"));
+    ck_assert(decoded_is_text(&d, "ANSWERD_PEER", "192.0.2.7"));
+    ck_assert(decoded_is_text(&d, "ANSWERD_PEER_PORT", "4711"));
+    ck_assert(decoded_is_text(&d, "ANSWERD_LISTENER", "default"));
+    ck_assert(decoded_is_text(&d, "ANSWERD_CONNECTION", "12"));
+}
+END_TEST
+
+START_TEST(once_a_second_of_a_kind)
+{
+    for (int i = 0; i < 5; i++)
+        ck_assert(event_log(EVENT_ACCEPT_FAILED, "failed %d", i));
+    ck_assert(event_log(EVENT_MEMORY_LIMIT, "another kind"));
+    check_message("failed 0");
+    check_message("another kind");
+    check_message(NULL);
+    now_us += 999999;
+    ck_assert(event_log(EVENT_ACCEPT_FAILED, "too early"));
+    check_message(NULL);
+    now_us += 1;
+    ck_assert(event_log(EVENT_ACCEPT_FAILED, "in time"));
+    check_message("in time (and 5 more like this)");
+    now_us += 1000000;
+    ck_assert(event_log(EVENT_ACCEPT_FAILED, "alone"));
+    check_message("alone");
+}
+END_TEST
+
+/* What peers cannot bring about is never left out. */
+START_TEST(what_the_operator_does)
+{
+    static const enum event kinds[] = { EVENT_STARTED,        EVENT_READY,    EVENT_RELOADED,
+                                        EVENT_RELOAD_REFUSED, EVENT_STOPPING, EVENT_STOPPED,
+                                        EVENT_NOTICE };
+
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        for (int n = 0; n < 3; n++)
+            ck_assert(event_log(kinds[i], "again"));
+        for (int n = 0; n < 3; n++)
+            check_message("again");
+        check_message(NULL);
+    }
+}
+END_TEST
+
+/* What could not be written does not count as written, and may be tried again at once. */
+START_TEST(a_full_journal)
+{
+    struct decoded d;
+    int n = 0;
+
+    while (event_log(EVENT_NOTICE, "fill"))
+        ck_assert_int_lt(n++, 10000);
+    ck_assert(!event_log(EVENT_JOURNAL_BACK, "back"));
+    ck_assert(!event_log(EVENT_JOURNAL_BACK, "back"));
+    while (receive(&d))
+        ;
+    ck_assert(event_log(EVENT_JOURNAL_BACK, "back"));
+    check_message("back");
+    ck_assert(event_log(EVENT_JOURNAL_BACK, "back")); /* that was within the second */
+    check_message(NULL);
+}
+END_TEST
+
+START_TEST(a_journal_that_is_away_and_back)
+{
+    journal = close_fd(journal);
+    ck_assert(!event_log(EVENT_NOTICE, "away"));
+    (void)unlink(path);
+    ck_assert(!event_log(EVENT_NOTICE, "gone"));
+    journal_start();
+    ck_assert(event_log(EVENT_NOTICE, "back"));
+    check_message("back");
+}
+END_TEST
+
+/* A long line is cut, and what is left out is still told of. */
+START_TEST(a_long_line)
+{
+    char text[3000];
+    const struct decoded_field *f;
+    struct decoded d;
+
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    ck_assert(event_log(EVENT_NOTICE, "%s", text));
+    ck_assert(receive(&d));
+    f = decoded_find(&d, "MESSAGE");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(f->size, 1023);
+}
+END_TEST
+
+START_TEST(closed)
+{
+    event_log_close();
+    ck_assert(event_log(EVENT_NOTICE, "nobody hears"));
+    check_message(NULL);
+}
+END_TEST
+
+START_TEST(by_hand)
+{
+    int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), fds[2];
+    char text[256];
+    ssize_t n;
+
+    ck_assert_int_eq(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+    ck_assert_int_eq(dup2(fds[1], STDERR_FILENO), STDERR_FILENO);
+    event_log_open(true, NULL);
+    ck_assert(event_log(EVENT_NOTICE, "for a person"));
+    event_log_close();
+    ck_assert_int_eq(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+    n = read(fds[0], text, sizeof text - 1);
+    ck_assert_int_gt(n, 0);
+    text[n] = '\0';
+    ck_assert_str_eq(text, "answerd: for a person\n");
+    check_message(NULL);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    (void)close(saved);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("event-log");
+    TCase *cases = tcase_create("event-log");
+
+    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_add_test(cases, an_entry);
+    tcase_add_test(cases, about_a_connection);
+    tcase_add_test(cases, once_a_second_of_a_kind);
+    tcase_add_test(cases, what_the_operator_does);
+    tcase_add_test(cases, a_full_journal);
+    tcase_add_test(cases, a_journal_that_is_away_and_back);
+    tcase_add_test(cases, a_long_line);
+    tcase_add_test(cases, closed);
+    tcase_add_test(cases, by_hand);
+    suite_add_tcase(suite, cases);
+    return suite;
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "runner.h"
+#include "serve/output.h"
+#include "stand.h"
+
+static struct stand stand;
+static struct context *context;
+static struct transport transport;
+static struct output output;
+static int peer;
+
+static void setup(void)
+{
+    int fds[2];
+
+    stand_begin(&stand, 1);
+    context = stand.contexts[0];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+    transport_init(&transport, fds[0], SOURCE_CONNECTION, &(struct peer){ .is_unix = true });
+    ck_assert_int_eq(transport_register(&transport, &context->loop, false), 0);
+    peer = fds[1];
+    output = (struct output){ NULL };
+}
+
+static void teardown(void)
+{
+    output_abandon(&output, context);
+    ck_assert_ptr_null(output.backlog);
+    loop_unqueue(&context->loop, &transport.source);
+    transport_close(&transport, false);
+    peer = close_fd(peer);
+    stand_end(&stand);
+}
+
+static void say(const char *text)
+{
+    ck_assert_int_eq(output_send(&output, context, &transport, text, strlen(text)), 0);
+}
+
+static struct slot *hold(const char *text, unsigned waits)
+{
+    struct slot *s;
+
+    ck_assert_int_eq(output_hold(&output, context, &transport, text, strlen(text), waits, &s), 0);
+    return s;
+}
+
+static void complete(struct slot *s, unsigned n)
+{
+    slot_complete(s, &context->loop, n, 0);
+}
+
+static void flush(const char *expected)
+{
+    ck_assert_int_eq(output_flush(&output, context, &transport), 0);
+    ck_assert_str_eq(stand_hear(peer), expected);
+}
+
+START_TEST(sent_at_once)
+{
+    say("one");
+    ck_assert_ptr_null(output.backlog);
+    ck_assert_str_eq(stand_hear(peer), "one");
+    say("");
+    ck_assert_ptr_null(output.backlog);
+    flush("");
+    ck_assert_uint_eq(counter_get(&context->counters.bytes_out), 3);
+    ck_assert_uint_eq(output_size(&output), 0);
+    ck_assert(!output_holds(&output));
+}
+END_TEST
+
+START_TEST(held_until_its_record_is_made)
+{
+    struct slot *s = hold("one", 2);
+
+    ck_assert(output_holds(&output));
+    ck_assert_uint_eq(output_size(&output), 3);
+    ck_assert_ptr_eq(s->owner, &transport.source);
+    flush("");
+    complete(s, 1);
+    flush("");
+    ck_assert(!transport.source.queued);
+    complete(s, 1);
+    ck_assert(transport.source.queued);
+    flush("one");
+    ck_assert_ptr_null(output.backlog);
+}
+END_TEST
+
+/* Every order of completion: what leads goes, and nothing before its turn. */
+START_TEST(in_order_whatever_is_completed_first)
+{
+    static const char texts[4][4] = { "a1", "b2", "c3", "d4" };
+    int order[4] = { 0, 1, 2, 3 };
+    char heard[16] = "", expected[16] = "";
+    bool done[4] = { false };
+    struct slot *s[4];
+
+    /* The _i-th permutation. */
+    for (int i = 3, rest = _i; i > 0; rest /= i + 1, i--) {
+        int other = rest % (i + 1), kept = order[i];
+
+        order[i] = order[other];
+        order[other] = kept;
+    }
+    for (int i = 0; i < 4; i++)
+        s[i] = hold(texts[i], 1);
+    for (int i = 0; i < 4; i++) {
+        complete(s[order[i]], 1);
+        done[order[i]] = true;
+        ck_assert_int_eq(output_flush(&output, context, &transport), 0);
+        strcat(heard, stand_hear(peer));
+        expected[0] = '\0';
+        for (int k = 0; k < 4 && done[k]; k++)
+            strcat(expected, texts[k]);
+        ck_assert_str_eq(heard, expected);
+    }
+    ck_assert_ptr_null(output.backlog);
+}
+END_TEST
+
+/* What answers no record goes behind the reply before it, and not earlier. */
+START_TEST(an_error_behind_held_replies)
+{
+    struct slot *a = hold("one", 1), *b = hold("two", 1);
+
+    say("error");
+    flush("");
+    complete(b, 1);
+    flush("");
+    complete(a, 1);
+    flush("onetwoerror");
+    a = hold("three", 1);
+    complete(a, 1);
+    say("behind one that is whole");
+    flush("threebehind one that is whole");
+    ck_assert_ptr_null(output.backlog);
+}
+END_TEST
+
+START_TEST(empty_replies)
+{
+    struct slot *a = hold("", 1), *b = hold("", 1), *c;
+
+    ck_assert(output_holds(&output));
+    ck_assert_uint_eq(output_size(&output), 0);
+    complete(a, 1);
+    flush("");
+    ck_assert(output_holds(&output));
+    c = hold("text", 1);
+    complete(c, 1);
+    flush("");
+    complete(b, 1);
+    flush("text");
+    ck_assert_ptr_null(output.backlog);
+    a = hold("", 1);
+    slot_complete(a, &context->loop, 1, -EPERM);
+    ck_assert_int_lt(output_flush(&output, context, &transport), 0);
+    ck_assert_ptr_null(output.backlog);
+}
+END_TEST
+
+/* Those before it go; it and those behind it do not, and their records may still be made. */
+START_TEST(a_record_that_cannot_be_made)
+{
+    struct slot *a = hold("one", 1), *b = hold("two", 2), *c = hold("three", 1), *d = hold("x", 1);
+
+    complete(b, 1);
+    complete(c, 1);
+    slot_complete(b, &context->loop, 1, -EPERM);
+    flush(""); /* the first is not made yet */
+    complete(a, 1);
+    ck_assert_int_lt(output_flush(&output, context, &transport), 0);
+    ck_assert_str_eq(stand_hear(peer), "one");
+    ck_assert_ptr_null(output.backlog);
+    complete(d, 1); /* frees it */
+    say("error");
+    ck_assert_str_eq(stand_hear(peer), "error");
+}
+END_TEST
+
+/* So that the kernel takes no more; returns what it took. */
+static size_t fill(void)
+{
+    static char bytes[65536];
+    int size = 8192;
+    size_t n;
+
+    memset(bytes, 'f', sizeof bytes);
+    ck_assert_int_eq(setsockopt(transport.source.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    ck_assert_int_eq(output_send(&output, context, &transport, bytes, sizeof bytes), 0);
+    n = sizeof bytes - output_size(&output);
+    ck_assert_uint_gt(output_size(&output), 0);
+    return n;
+}
+
+START_TEST(as_far_as_the_kernel_takes_it)
+{
+    size_t heard, sent = fill();
+    struct slot *s;
+
+    ck_assert_uint_eq(output.backlog->released, 65536 - sent);
+    s = hold("held", 1);
+    say("error");
+    complete(s, 1);
+    heard = strlen(stand_hear(peer));
+    while (output.backlog) {
+        (void)loop_wait(&context->loop, 0);
+        while (loop_next(&context->loop))
+            ;
+        ck_assert_int_eq(output_flush(&output, context, &transport), 0);
+        heard += strlen(stand_hear(peer));
+    }
+    ck_assert_uint_eq(heard, 65536 + strlen("helderror"));
+    ck_assert_uint_eq(counter_get(&context->counters.bytes_out), heard);
+    ck_assert_uint_eq(context->budget.used, 0);
+}
+END_TEST
+
+START_TEST(progress)
+{
+    uint64_t begin;
+    char bytes[100];
+
+    context_read_clock(context);
+    begin = context_ms(context);
+    (void)fill();
+    ck_assert_uint_eq(output_progress_ms(&output), begin);
+    hooks.now_us += 1000000;
+    context_read_clock(context);
+    ck_assert_uint_eq(output_stuck_since(&output, context, &transport), begin);
+    /* The kernel tells nothing of it. */
+    while (recv(peer, bytes, sizeof bytes, 0) > 0 &&
+           transport_in_flight(&transport) == output.backlog->in_flight)
+        ;
+    ck_assert_uint_eq(output_progress_ms(&output), begin);
+    ck_assert_uint_eq(output_stuck_since(&output, context, &transport), begin + 1000);
+    ck_assert_uint_eq(output_progress_ms(&output), begin + 1000);
+
+    output_excuse(&output, context, 500);
+    ck_assert_uint_eq(output_progress_ms(&output), begin + 1000); /* not beyond now */
+    hooks.now_us += 1000000;
+    context_read_clock(context);
+    output_excuse(&output, context, 500);
+    ck_assert_uint_eq(output_progress_ms(&output), begin + 1500);
+    output_abandon(&output, context);
+    output_excuse(&output, context, 500);
+}
+END_TEST
+
+/* While nothing was due, the peer could take nothing. */
+START_TEST(progress_begins_when_something_is_due)
+{
+    static char large[65536];
+    struct slot *s;
+    int size = 8192;
+
+    ck_assert_int_eq(setsockopt(transport.source.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    ck_assert_int_eq(output_hold(&output, context, &transport, large, sizeof large, 1, &s), 0);
+    hooks.now_us += 5000000;
+    context_read_clock(context);
+    complete(s, 1);
+    ck_assert_int_eq(output_flush(&output, context, &transport), 0);
+    ck_assert_uint_eq(output_progress_ms(&output), context_ms(context));
+}
+END_TEST
+
+/* All is thrown away from then on, and nobody is to be answered. */
+START_TEST(the_direction_has_ended)
+{
+    struct slot *a = hold("one", 1), *b;
+
+    (void)hold("two", 1);
+    transport_abandon_output(&transport);
+    b = output.backlog->first->next;
+    flush("");
+    ck_assert_ptr_null(output.backlog);
+    complete(a, 1);
+    complete(b, 1);
+    ck_assert(!transport.source.queued);
+    ck_assert_ptr_null(hold("three", 1));
+    say("four");
+    ck_assert_ptr_null(output.backlog);
+    ck_assert_str_eq(stand_hear(peer), "");
+}
+END_TEST
+
+START_TEST(the_peer_is_gone)
+{
+    peer = close_fd(peer);
+    say("one");
+    ck_assert_ptr_null(output.backlog);
+    ck_assert_int_ne(transport.flags & TRANSPORT_OUT_ENDED, 0);
+}
+END_TEST
+
+/* Nothing is left of what could not be kept. */
+START_TEST(no_memory_to_hold)
+{
+    unsigned n;
+
+    for (n = 1;; n++) {
+        struct slot *s;
+        int r;
+
+        hooks_fail_allocation(n);
+        r = output_hold(&output, context, &transport, "one", 3, 1, &s);
+        if (!hooks_allocation_failed()) {
+            ck_assert_int_eq(r, 0);
+            complete(s, 1);
+            flush("one");
+            break;
+        }
+        ck_assert_int_eq(r, -ENOMEM);
+        ck_assert_ptr_null(s);
+        output_abandon(&output, context);
+        ck_assert_ptr_null(output.backlog);
+    }
+    ck_assert_uint_eq(n, 4); /* the backlog, its bytes, the slot */
+}
+END_TEST
+
+/* Nor an empty backlog, which nobody would ever flush. */
+START_TEST(no_memory_to_keep)
+{
+    static char large[65536];
+    int size = 8192;
+
+    ck_assert_int_eq(setsockopt(transport.source.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    for (unsigned n = 1; n <= 2; n++) {
+        hooks_fail_allocation(n);
+        transport.source.ready |= READY_OUT;
+        ck_assert_int_eq(output_send(&output, context, &transport, large, sizeof large), -ENOMEM);
+        ck_assert(hooks_allocation_failed());
+        ck_assert_ptr_null(output.backlog);
+    }
+    atomic_store(&stand.shared.memory_limit, 10);
+    ck_assert_int_eq(output_send(&output, context, &transport, large, sizeof large), -ENOMEM);
+    ck_assert_ptr_null(output.backlog);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("output");
+    TCase *cases = tcase_create("output");
+
+    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_add_test(cases, sent_at_once);
+    tcase_add_test(cases, held_until_its_record_is_made);
+    tcase_add_loop_test(cases, in_order_whatever_is_completed_first, 0, 24);
+    tcase_add_test(cases, an_error_behind_held_replies);
+    tcase_add_test(cases, empty_replies);
+    tcase_add_test(cases, a_record_that_cannot_be_made);
+    tcase_add_test(cases, as_far_as_the_kernel_takes_it);
+    tcase_add_test(cases, progress);
+    tcase_add_test(cases, progress_begins_when_something_is_due);
+    tcase_add_test(cases, the_direction_has_ended);
+    tcase_add_test(cases, the_peer_is_gone);
+    tcase_add_test(cases, no_memory_to_hold);
+    tcase_add_test(cases, no_memory_to_keep);
+    suite_add_tcase(suite, cases);
+    return suite;
+}
