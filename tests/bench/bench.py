@@ -3,12 +3,15 @@
 """Compares answerd with a floor that nothing of its kind can beat, and with servers that people use.
 
     make bench
-    tests/bench/bench.py [--quick] [--rounds=N] [--only=NAME,…] [--output=FILE]
+    tests/bench/bench.py [--quick] [--rounds=N] [--only=NAME,…] [--also=NAME=BINARY]… [--output=FILE]
 
 Servers run on one CPU, and ask-bench on another. A round starts all anew, and they take turns at each piece
 of work, so that whatever else the machine does meanwhile meets all of them; the table has the medians of all
 rounds, and their ratios to the floor's. CPU is what the server's threads used, user and system, of the
 scheduler's own account in ns.
+
+--also adds another answerd, which does all that the built one does, by turns with it: the version before a
+change, for instance. A second table then has the ratios of the built one's figures to its, round by round.
 """
 
 import argparse
@@ -40,6 +43,7 @@ class Sizes:
         self.crowd = 200 if quick else 10000
         self.counted = 500 if quick else 30000
         self.recorded = 2000 if quick else 150000
+        self.recording = (50, 100, 200, 400) if quick else (50, 1000, 5000, 15000)
 
 
 def two_cpus():
@@ -51,9 +55,11 @@ def two_cpus():
 
 
 class Bench:
-    def __init__(self, sizes, contenders):
+    def __init__(self, sizes, contenders, also):
         self.sizes = sizes
-        self.contenders = contenders
+        self.also = also
+        self.contenders = contenders + also
+        self.answerds = [servers.ANSWERD, *also]
         self.server_cpus, self.load_cpus = two_cpus()
         self.samples = {}  # (row, column) -> [figure, ...]
         self.missing = {}  # row -> why
@@ -103,12 +109,14 @@ class Bench:
             self.say(f"{contender.name}: skipped: {reason}")
             return None
 
-    def memory(self):
-        self.say(f"memory of {self.sizes.idle} idle connections")
-        # The crowd's own descriptors.
+    def raise_limit(self):
+        """A crowd takes as many descriptors."""
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
+    def memory(self):
+        self.say(f"memory of {self.sizes.idle} idle connections")
+        self.raise_limit()
         for c in self.contenders:
             with contextlib.ExitStack() as stack:
                 server = self.start(c, stack)
@@ -120,24 +128,35 @@ class Bench:
         self.say("user instructions per message")
         try:
             for name, connections in (("instructions 50", 50), ("instructions crowd", self.sizes.crowd)):
-                self.add("answerd", **{name: measure.instructions(connections, self.sizes.counted)})
+                for a in self.answerds:
+                    self.add(a.name, **{name: measure.instructions(a, connections, self.sizes.counted)})
         except servers.Missing as reason:
             self.missing["instructions"] = str(reason)
 
     def journal(self, rounds):
-        n = self.sizes.recorded
+        self.record("journal", rounds, [("recorded", 50, 16)])
+
+    def crowd(self, rounds):
+        """What a crowd costs whose messages are recorded, each in a turn of its own."""
+        self.raise_limit()
+        self.record("crowd", rounds, [(f"recorded {n}", n, 1) for n in self.sizes.recording])
+
+    def record(self, part, rounds, work):
+        """Work for every answerd, (column, connections, in flight), in turns with a flood of the same entries."""
+        n, cpus = self.sizes.recorded, (self.load_cpus, self.server_cpus)
         try:
             journald.require()
         except unittest.SkipTest as reason:
-            self.missing["journal"] = str(reason)
+            self.missing[part] = str(reason)
             return
         with tempfile.NamedTemporaryFile(prefix="answerd-entries") as entries:
             measure.journal_capture(n, entries.name)
             for number in range(rounds):
-                self.say(f"journal, round {number + 1} of {rounds}")
-                cpus = self.load_cpus, self.server_cpus
-                self.add("journal", flood=measure.journal_flood(n, entries.name, *cpus),
-                         answerd=measure.journal_answerd(n, *cpus))
+                self.say(f"{part}, round {number + 1} of {rounds}")
+                self.add(part, flood=measure.journal_flood(n, entries.name, *cpus))
+                for column, connections, in_flight in turns.rotated(work, number):
+                    for a in turns.rotated(self.answerds, number):
+                        self.add(a.name, **{column: measure.journal_answerd(a, n, connections, in_flight, *cpus)})
 
     def workers(self, rounds):
         """One worker and two, each with the load on the same two CPUs. The load has as many processes as
@@ -147,13 +166,22 @@ class Bench:
         for number in range(rounds):
             self.say(f"workers, round {number + 1} of {rounds}")
             with contextlib.ExitStack() as stack:
-                loads = []
-                for n in (1, 2):
-                    command = servers.answerd_command("--record=none", f"--workers={n}")
-                    server = stack.enter_context(servers.Server(command, cpus=both))
-                    loads.append(turns.Load(server, None, [f"--workers={n}"], 50, both))
-                (one, _), (two, _) = turns.take(loads, self.sizes.turns, self.sizes.seconds)
-                self.add("workers", **{"1": one, "2": two})
+                rows, loads = [], []
+                for a in self.answerds:
+                    for n in (1, 2):
+                        server = stack.enter_context(
+                            servers.Server(a.command("--record=none", f"--workers={n}"), cpus=both))
+                        rows.append((a.name, f"workers {n}"))
+                        loads.append(turns.Load(server, None, [f"--workers={n}"], 50, both))
+                for (name, column), (cpu, _) in zip(rows, turns.take(loads, self.sizes.turns, self.sizes.seconds)):
+                    self.add(name, **{column: cpu})
+
+
+def other_answerd(text):
+    name, _, program = text.partition("=")
+    if not name or name in {c.name for c in servers.ALL} or not os.access(program, os.X_OK):
+        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=BINARY, with a name of its own and a program")
+    return servers.Answerd(name, program)
 
 
 def options():
@@ -163,7 +191,9 @@ def options():
     parser.add_argument("--rounds", type=int, default=21, metavar="N",
                         help="how often everything is measured (%(default)s)")
     parser.add_argument("--only", help="these servers alone, such as floor,answerd")
-    parser.add_argument("--parts", default="compare,memory,instructions,journal,workers",
+    parser.add_argument("--also", type=other_answerd, action="append", default=[], metavar="NAME=BINARY",
+                        help="another answerd, by turns with the built one")
+    parser.add_argument("--parts", default="compare,memory,instructions,journal,crowd,workers",
                         help="what to measure (%(default)s)")
     parser.add_argument("--output", help="write the table to this file too")
     return parser.parse_args()
@@ -175,11 +205,11 @@ def main():
     unknown = set(names) - {c.name for c in servers.ALL}
     if unknown:
         sys.exit(f"bench: no such server: {', '.join(sorted(unknown))}")
-    bench = Bench(Sizes(asked.quick), [c for c in servers.ALL if c.name in names])
+    bench = Bench(Sizes(asked.quick), [c for c in servers.ALL if c.name in names], asked.also)
     rounds = 1 if asked.quick else asked.rounds
     parts = {"compare": lambda: bench.compare(rounds), "memory": bench.memory,
              "instructions": bench.instructions, "journal": lambda: bench.journal(rounds),
-             "workers": lambda: bench.workers(rounds)}
+             "crowd": lambda: bench.crowd(rounds), "workers": lambda: bench.workers(rounds)}
     for part in asked.parts.split(","):
         if part not in parts:
             sys.exit(f"bench: no such part: {part}")

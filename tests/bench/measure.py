@@ -69,8 +69,8 @@ def idle_memory(server, connections, message=None):
     return (idle - before) / connections, (burst - before) / connections
 
 
-def instructions(connections, total, cpus=None):
-    """answerd's user instructions per message, counted by callgrind over two runs of which one has
+def instructions(answerd, connections, total, cpus=None):
+    """An answerd's user instructions per message, counted by callgrind over two runs of which one has
     `total` messages more."""
     if not shutil.which("valgrind"):
         raise servers.Missing("valgrind is not installed")
@@ -78,7 +78,7 @@ def instructions(connections, total, cpus=None):
     def count(n):
         with tempfile.TemporaryDirectory() as folder:
             command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out",
-                       *servers.answerd_command("--record=none", "--workers=1")]
+                       *answerd.command("--record=none", "--workers=1")]
             with servers.Server(command, cpus=cpus) as server:
                 sent = load(server, f"--connections={connections}", f"--messages={n}", "--workers=1",
                             "--timeout=60s")["achieved"]["messages"]
@@ -148,19 +148,20 @@ def journal_capture(n, path):
             concurrent.futures.ThreadPoolExecutor(1) as thread:
         sock.settimeout(60)
         sock.bind(os.path.join(folder, "socket"))
-        with answerd_recording(sock.getsockname()) as server:
+        with recording(servers.ANSWERD, sock.getsockname()) as server:
             received = thread.submit(receive, sock)
-            journal_load(server, n)
+            journal_load(server, n, 50, 16)
             received.result()
 
 
-def answerd_recording(socket_path, cpus=None):
-    return servers.Server(servers.answerd_command("--record=journal", "--workers=1"), cpus=cpus,
+def recording(answerd, socket_path, cpus=None):
+    return servers.Server(answerd.command("--record=journal", "--workers=1"), cpus=cpus,
                           env={"ANSWERD_JOURNAL_SOCKET": socket_path})
 
 
-def journal_load(server, n, cpus=None):
-    load(server, "--connections=50", "--pipeline=16", f"--messages={n}", "--workers=1", cpus=cpus)
+def journal_load(server, n, connections, in_flight, cpus=None):
+    return load(server, f"--connections={connections}", f"--pipeline={in_flight}", f"--messages={n}", "--workers=1",
+                cpus=cpus)
 
 
 def journal_flood(n, entries, cpus, journal_cpus):
@@ -175,13 +176,13 @@ def journal_flood(n, entries, cpus, journal_cpus):
     return n / seconds
 
 
-def journal_answerd(n, cpus, journal_cpus):
-    """Messages/s that answerd records in a like journald and answers, n of them."""
-    with Journal(journal_cpus) as journal, answerd_recording(journal.socket_path, cpus) as server:
+def journal_answerd(answerd, n, connections, in_flight, cpus, journal_cpus):
+    """Messages/s that an answerd records in a like journald and answers, n of them, once all are connected."""
+    with Journal(journal_cpus) as journal, recording(answerd, journal.socket_path, cpus) as server:
+        seconds = journal_load(server, n, connections, in_flight, cpus)["achieved"]["seconds"]
         begun = time.monotonic()
-        journal_load(server, n, cpus)
         journal.sync()
-        seconds = time.monotonic() - begun
+        seconds += time.monotonic() - begun
         kept(journal, n)
     return n / seconds
 

@@ -121,14 +121,6 @@ class Server:
         self.close()
 
 
-def answerd_command(*options):
-    return [daemon.program("answerd"), "--config=/dev/null", "--listen=127.0.0.1:0", *options]
-
-
-def start_answerd(cpus):
-    return Server(answerd_command("--record=none", "--workers=1"), cpus=cpus)
-
-
 def start_floor(cpus):
     return Server([tool("floor")], cpus=cpus)
 
@@ -168,8 +160,22 @@ class Contender:
         self.message = message  # what is asked of it; None: any 16 bytes
 
 
+class Answerd(Contender):
+    """An answerd: the one that was built, or another program."""
+
+    def __init__(self, name, program=None):
+        super().__init__(name, self._start)
+        self._program = program
+
+    def command(self, *options):
+        return [self._program or daemon.program("answerd"), "--config=/dev/null", "--listen=127.0.0.1:0", *options]
+
+    def _start(self, cpus):
+        return Server(self.command("--record=none", "--workers=1"), cpus=cpus)
+
+
 FLOOR = Contender("floor", start_floor)
-ANSWERD = Contender("answerd", start_answerd)
+ANSWERD = Answerd("answerd")
 ALL = [
     FLOOR,
     Contender("floor, threaded", start_threaded_floor),

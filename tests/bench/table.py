@@ -3,6 +3,7 @@
 
 import os
 import platform
+import statistics
 
 
 def ratio(value, floor):
@@ -60,21 +61,69 @@ def memory(bench, median):
 
 
 def alone(bench, median):
-    """What only answerd is asked."""
+    """What only an answerd is asked."""
     lines = [row(["answerd alone", "", "", "ratio"]), row(["---", "---:", "---:", "---:"])]
-    few, crowd = median("answerd", "instructions 50"), median("answerd", "instructions crowd")
-    if few and crowd:
-        lines.append(row(["user instructions per message", f"{few:,.0f} at 50 connections",
-                          f"{crowd:,.0f} at {bench.sizes.crowd:,}", f"{crowd / few:.3f}"]))
-    flood, recorded = median("journal", "flood"), median("journal", "answerd")
-    if flood and recorded:
-        lines.append(row(["into the journal, a second", f"{flood:,.0f} by a bare sendmmsg() flood",
-                          f"{recorded:,.0f} recorded and answered", f"{recorded / flood:.2f}"]))
-    one, two = median("workers", "1"), median("workers", "2")
-    if one and two:
-        lines.append(row(["CPU per message, load on the same two CPUs, µs", f"{one:.2f} with one worker",
-                          f"{two:.2f} with two", f"{two / one:.2f}"]))
+    for a in bench.answerds:
+        of = "" if a not in bench.also else f", {a.name}"
+        few, crowd = median(a.name, "instructions 50"), median(a.name, "instructions crowd")
+        if few and crowd:
+            lines.append(row([f"user instructions per message{of}", f"{few:,.0f} at 50 connections",
+                              f"{crowd:,.0f} at {bench.sizes.crowd:,}", f"{crowd / few:.3f}"]))
+        flood, recorded = median("journal", "flood"), median(a.name, "recorded")
+        if flood and recorded:
+            lines.append(row([f"into the journal, a second{of}", f"{flood:,.0f} by a bare sendmmsg() flood",
+                              f"{recorded:,.0f} recorded and answered", f"{recorded / flood:.2f}"]))
+        one, two = median(a.name, "workers 1"), median(a.name, "workers 2")
+        if one and two:
+            lines.append(row([f"CPU per message, load on the same two CPUs, µs{of}", f"{one:.2f} with one worker",
+                              f"{two:.2f} with two", f"{two / one:.2f}"]))
     return lines if len(lines) > 2 else []
+
+
+def crowd(bench, median):
+    """With the ratio to the flood."""
+    flood, sizes = median("crowd", "flood"), bench.sizes.recording
+    if not flood:
+        return []
+    lines = [row([f"recorded and answered a second, one in flight ({flood:,.0f} by the flood)",
+                  *[f"{n:,} connections" for n in sizes]]), row(["---"] + ["---:"] * len(sizes))]
+    for a in bench.answerds:
+        rates = [median(a.name, f"recorded {n}") for n in sizes]
+        lines.append(row([a.name] + [f"{rate:,.0f}" + ratio(rate, flood) for rate in rates]))
+    return lines
+
+
+def compared(bench):
+    """The figures of which ratios are made: (column, what it is)."""
+    titles = [(k, t.format(many=bench.sizes.many)) for k, t, _ in COLUMNS]
+    return [*[(k, f"CPU per message, {t}") for k, t in titles],
+            *[(f"{k} rate", f"messages a second, {t}") for k, t in titles],
+            ("idle", "memory, idle"),
+            ("burst", "memory, idle again"),
+            ("instructions 50", "instructions, 50 connections"),
+            ("instructions crowd", f"instructions, {bench.sizes.crowd:,} connections"),
+            ("recorded", "messages recorded a second, 50, 16 in flight"),
+            *[(f"recorded {n}", f"messages recorded a second, {n:,} connections") for n in bench.sizes.recording],
+            ("workers 1", "CPU per message, one worker"),
+            ("workers 2", "CPU per message, two workers")]
+
+
+def against(bench):
+    """The built answerd's figures by those of others: both of a ratio are of one round, when the machine was
+    as busy and as fast for both."""
+    lines = [row(["answerd's figure by that of", *[a.name for a in bench.also]]),
+             row(["---"] + ["---:"] * len(bench.also))]
+    for column, title in compared(bench):
+        ours = bench.samples.get(("answerd", column))
+        if not ours:
+            continue
+        cells = []
+        for a in bench.also:
+            ratios = sorted(x / y for x, y in zip(ours, bench.samples[a.name, column]))
+            low, high = quartiles(ratios)
+            cells.append(f"{statistics.median(ratios):.3f}" + (f" ({low:.3f}–{high:.3f})" if len(ratios) > 2 else ""))
+        lines.append(row([title, *cells]))
+    return lines
 
 
 def machine():
@@ -87,14 +136,18 @@ def machine():
     return f"{name}, {os.cpu_count()} CPUs, Linux {platform.release()}"
 
 
+def quartiles(ordered):
+    n = len(ordered)
+    return ordered[n // 4], ordered[(3 * n) // 4]
+
+
 def spread(bench):
     """The widest and the usual distance of a sample from its median: how far to trust the ratios."""
     widths = []
     for (name, column), samples in bench.samples.items():
         if len(samples) > 2 and not column.endswith("rate"):
-            ordered, n = sorted(samples), len(samples)
-            middle = bench.median(name, column)
-            widths.append((ordered[(3 * n) // 4] - ordered[n // 4]) / middle)
+            low, high = quartiles(sorted(samples))
+            widths.append((high - low) / bench.median(name, column))
     if not widths:
         return ""
     widths.sort()
@@ -109,7 +162,10 @@ def write(bench, rounds):
         parts += [cost(bench, median), throughput(bench, median)]
     if any(median(c.name, "idle") is not None for c in bench.contenders):
         parts.append(memory(bench, median))
-    parts.append(alone(bench, median))
-    parts.append([f"Medians of {rounds} rounds, in brackets the ratio to the floor. {machine()}.{spread(bench)}"])
+    parts += [alone(bench, median), crowd(bench, median)]
+    if bench.also:
+        parts += [against(bench), ["In brackets, where half of the rounds' ratios lie."]]
+    parts.append([f"Medians of {rounds} rounds, in brackets the ratio to the floor, or to the flood."
+                  f" {machine()}.{spread(bench)}"])
     parts += [[f"{name}: {reason}."] for name, reason in sorted(bench.missing.items())]
     return "\n\n".join("\n".join(lines) for lines in parts if lines)

@@ -10,6 +10,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 
+import daemon
 import tap
 
 
@@ -26,11 +27,13 @@ class Bench(unittest.TestCase):
     def test_every_figure_is_measured(self):
         # Without counting instructions, which valgrind cannot do where a sanitizer is in the program.
         said = run(os.path.join(HERE, "bench.py"), "--quick", "--only=floor,answerd",
-                   "--parts=compare,memory,journal,workers")
-        rows = [line for line in said.splitlines() if line.startswith("| answerd |")]
-        self.assertEqual(len(rows), 3, said)
-        for row in rows:
-            self.assertNotIn("–", row)
+                   f"--also=again={daemon.program()}", "--parts=compare,memory,journal,crowd,workers")
+        for name in ("answerd", "again"):
+            rows = [line for line in said.splitlines() if line.startswith(f"| {name} |")]
+            self.assertEqual(len(rows), 3 if "journal: " in said else 4, said)
+            for row in rows:
+                self.assertNotIn("–", row)
+        self.assertRegex(said, r"figure by that of \| again \|")
         if "journal: " not in said:
             self.assertRegex(said, r"recorded and answered \| \d")
         self.assertRegex(said, r"with one worker \| \d")

@@ -94,14 +94,18 @@ class Load:
         self._process.communicate()
 
 
+def rotated(items, number):
+    """In another order each time, so that none always follows the same other."""
+    first = number % len(items)
+    return items[first:] + items[:first]
+
+
 def take(loads, turns, seconds):
     """So many turns of each. What each load's finish() says, in their order."""
     with contextlib.ExitStack() as stack:
         for load in loads:
             stack.callback(load.close)
         for number in range(turns):
-            # Another one first each time, so that none always follows the same other.
-            first = number % len(loads)
-            for load in loads[first:] + loads[:first]:
+            for load in rotated(loads, number):
                 load.turn(seconds)
         return [load.finish() for load in loads]
