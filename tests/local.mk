@@ -27,6 +27,7 @@ include tests/unit/local.mk
 include tests/abuse/local.mk
 include tests/e2e/local.mk
 include tests/fuzz/local.mk
+include tests/sim/local.mk
 include tests/system/local.mk
 include tests/bench/local.mk
 

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The calls that make threads and wait for them. */
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "calls.h"
+#include "fiber.h"
+#include "task.h"
+#include "threads.h"
+#include "trace.h"
+
+#define MAX_THREADS 16
+
+static struct {
+    struct thread {
+        struct sim_fiber *fiber;
+        void *(*run)(void *);
+        void *userdata;
+    } all[MAX_THREADS];
+    unsigned n;
+    void (*turned)(void);
+} threads;
+
+void sim_threads_begin(void)
+{
+    threads.n = 0;
+    threads.turned = NULL;
+}
+
+void sim_threads_end(void)
+{
+    for (unsigned i = 0; i < threads.n; i++)
+        if (threads.all[i].fiber)
+            sim_fiber_free(threads.all[i].fiber);
+    threads.n = 0;
+}
+
+void sim_threads_set_turned(void (*turned)(void))
+{
+    threads.turned = turned;
+}
+
+int sim_thread_self(void)
+{
+    for (unsigned i = 0; i < threads.n; i++)
+        if (threads.all[i].fiber && threads.all[i].fiber == sim_fiber_self())
+            return (int)i;
+    return -1;
+}
+
+static void run(void *userdata)
+{
+    struct thread *t = userdata;
+
+    (void)t->run(t->userdata);
+}
+
+int __wrap_pthread_create(pthread_t *ret, const pthread_attr_t *attributes, void *(*fn)(void *),
+                          void *userdata)
+{
+    struct thread *t;
+
+    if (!sim_world_stands)
+        return __real_pthread_create(ret, attributes, fn, userdata);
+    if (threads.n == MAX_THREADS)
+        return EAGAIN;
+    t = &threads.all[threads.n++];
+    *t = (struct thread){ .run = fn, .userdata = userdata };
+    t->fiber = sim_fiber_new(run, t);
+    *ret = threads.n;
+    return 0;
+}
+
+int __wrap_pthread_join(pthread_t thread, void **ret)
+{
+    struct thread *t;
+
+    if (!sim_world_stands)
+        return __real_pthread_join(thread, ret);
+    t = &threads.all[thread - 1];
+    while (!sim_fiber_ended(t->fiber) && !sim_violation()) {
+        if (!sim_turn(SIM_NEVER))
+            sim_violate("a thread is waited for that will never end");
+        else if (threads.turned)
+            threads.turned();
+    }
+    if (sim_fiber_ended(t->fiber)) {
+        sim_fiber_free(t->fiber);
+        t->fiber = NULL;
+    }
+    return 0;
+}
+
+int __wrap_pthread_setname_np(pthread_t thread, const char *name)
+{
+    return sim_world_stands ? 0 : __real_pthread_setname_np(thread, name);
+}
+
+/* There is one thread, whose signals are not theirs to block. */
+int __wrap_pthread_sigmask(int how, const sigset_t *set, sigset_t *before)
+{
+    return sim_world_stands ? 0 : __real_pthread_sigmask(how, set, before);
+}

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "../clock.h"
+#include "../eventfd.h"
+#include "../listening.h"
+#include "../names.h"
+#include "../own.h"
+#include "../seed.h"
+#include "../task.h"
+#include "../tcp.h"
+#include "../trace.h"
+#include "base/macros.h"
+#include "book.h"
+#include "client.h"
+#include "process.h"
+
+#define MAX_CLIENTS 24
+#define PORTION     65536
+
+/* What it does when all is said. */
+enum ending {
+    END_CLOSE,  /* closes when all is answered */
+    END_HALF,   /* ends its own direction, and reads to the end */
+    END_FIRE,   /* closes at once */
+    END_RESET,  /* resets, at some time */
+    END_SILENT, /* waits to be cut off */
+    ENDINGS
+};
+
+struct client {
+    struct sim_task task;
+    struct sim_watch watch;
+    struct sim_alarm alarm;
+    struct sim_dial *dial;
+    struct sim_stream *stream;
+    struct conn *conn;
+    unsigned dials_left;
+    bool let_go;
+    /* Of this connection. */
+    unsigned messages_left, window;
+    uint32_t size_max, portion, think_us, read_portion, read_pause_us;
+    enum ending ending;
+    bool deaf, crlf, malformed, cut_inside, urgent, passes, shut, stopped;
+    uint64_t reset_at, send_at, read_at;
+    uint64_t received;
+};
+
+static struct client *clients;
+static unsigned n_clients;
+static bool fair;
+static uint8_t scratch[PORTION];
+
+static void client_run(struct sim_task *task);
+
+static bool on_wake(struct sim_watch *watch, uint32_t key)
+{
+    (void)key;
+    sim_task_queue(&CONTAINER_OF(watch, struct client, watch)->task);
+    return true;
+}
+
+static void on_alarm(struct sim_alarm *alarm)
+{
+    sim_task_queue(&CONTAINER_OF(alarm, struct client, alarm)->task);
+}
+
+static void wait_until(struct client *c, uint64_t at)
+{
+    if (!sim_alarm_pending(&c->alarm) || c->alarm.at > at)
+        sim_alarm_set(&c->alarm, at, on_alarm);
+}
+
+/* --- beginning --- */
+
+static void draw_manners(struct client *c)
+{
+    c->messages_left = sim_scale(0, 64);
+    c->window = sim_scale(1, 64);
+    c->size_max = sim_below(8) == 7 ? sim_scale(1, 300000) : sim_scale(1, 2000);
+    c->portion = sim_below(4) > 0 ? PORTION : sim_scale(1, PORTION);
+    c->think_us = sim_below(3) == 2 ? sim_scale(1, 1 << 20) : 0;
+    c->read_portion = sim_below(4) > 0 ? PORTION : sim_scale(1, PORTION);
+    c->read_pause_us = sim_below(4) == 3 ? sim_scale(1, 1 << 20) : 0;
+    c->ending = sim_below(2) ? END_CLOSE : (enum ending)sim_below(ENDINGS);
+    c->deaf = sim_below(8) == 7;
+    c->crlf = sim_below(2);
+    c->malformed = sim_below(16) == 15;
+    c->cut_inside = sim_below(12) == 11;
+    c->urgent = sim_below(24) == 23;
+    c->passes = sim_below(24) == 23;
+    c->shut = c->stopped = false;
+    c->reset_at = c->ending == END_RESET ? sim_now() + sim_scale(0, 1 << 22) * SIM_US : SIM_NEVER;
+    c->send_at = c->read_at = 0;
+    c->received = 0;
+}
+
+static void begin(struct client *c, struct sim_stream *stream)
+{
+    c->stream = stream;
+    stream->observed = c->conn;
+    stream->pid = c->conn->number;
+    c->watch.wake = on_wake;
+    sim_watch_add(&c->watch, &stream->file, false);
+    sim_task_queue(&c->task);
+}
+
+static void dialed(void *userdata, struct sim_stream *stream, int error)
+{
+    struct client *c = userdata;
+
+    c->dial = NULL;
+    if (error == 0) {
+        begin(c, stream);
+        return;
+    }
+    c->conn->over = true;
+    c->conn = NULL;
+    wait_until(c, sim_now() + sim_scale(1000, 1 << 20) * SIM_US);
+}
+
+static void dial(struct client *c)
+{
+    const struct place *p = &process.places[sim_below(process.n_places)];
+    struct sockaddr_in from = { .sin_family = AF_INET };
+    struct sockaddr_storage to;
+    socklen_t size = sim_address(p->address, &to);
+    struct sim_dial *d;
+
+    c->dials_left--;
+    draw_manners(c);
+    c->conn = book_dial(p->framing);
+    c->conn->is_unix = p->is_unix;
+    c->conn->address = (uint8_t)(1 + sim_below(3));
+    from.sin_addr.s_addr = htonl(0x7f000000U | c->conn->address);
+    from.sin_port = htons((uint16_t)c->conn->number);
+    d = sim_dial((struct sockaddr *)&to, size, p->is_unix ? NULL : (struct sockaddr *)&from,
+                 sizeof from, dialed, c);
+    if (d)
+        c->dial = d;
+}
+
+/* --- end --- */
+
+static void forget(struct client *c)
+{
+    if (!c->stream)
+        return;
+    sim_watch_remove(&c->watch);
+    c->stream = NULL;
+    c->conn->over = true;
+    c->conn = NULL;
+    wait_until(c, sim_now() + sim_scale(1, 1 << 18) * SIM_US);
+}
+
+/* Closing with unread input is a reset, and otherwise an end in order. What a UNIX client has sent is
+ * there in any case. */
+static void end(struct client *c)
+{
+    struct sim_stream *s = c->stream;
+
+    if (c->conn->is_unix || (s->family->unread(s) == 0 && !s->shut_write && !s->error))
+        c->conn->fin = true;
+    forget(c);
+    sim_stream_close(s);
+}
+
+static void reset(struct client *c)
+{
+    struct sim_stream *s = c->stream;
+
+    /* A UNIX socket knows no such thing. */
+    if (c->conn->is_unix) {
+        end(c);
+        return;
+    }
+    forget(c);
+    sim_stream_reset(s);
+}
+
+static void half_close(struct client *c)
+{
+    if (c->shut)
+        return;
+    c->shut = true;
+    if (sim_stream_shutdown(c->stream, SHUT_WR) == 0)
+        c->conn->fin = true;
+}
+
+/* --- talking --- */
+
+/* False: the connection is gone, or there is nothing more for now. */
+static bool receive_some(struct client *c)
+{
+    ssize_t n;
+
+    if (!fair && (c->deaf || sim_now() < c->read_at))
+        return false;
+    n = sim_stream_recv(c->stream, scratch, fair ? PORTION : c->read_portion);
+    if (n > 0) {
+        c->received += (uint64_t)n;
+        book.progress++;
+        if (!fair && c->read_pause_us > 0) {
+            c->read_at = sim_now() + c->read_pause_us * SIM_US;
+            wait_until(c, c->read_at);
+        }
+        return true;
+    }
+    if (n == -EAGAIN)
+        return false;
+    end(c);
+    return false;
+}
+
+static uint64_t waiting_for(const struct client *c)
+{
+    return c->conn->n_messages - MIN(c->conn->replied, (uint64_t)c->conn->n_messages);
+}
+
+/* One message more, where it may. */
+static void say(struct client *c)
+{
+    struct conn *k = c->conn;
+    bool chunk = k->framing == FRAMING_CHUNK;
+
+    if (k->bad != BAD_NONE || k->errored || c->shut)
+        return;
+    if (c->messages_left == 0 || (chunk ? k->received < k->n_bytes : waiting_for(c) >= c->window))
+        return;
+    c->messages_left--;
+    if (c->messages_left == 0 && c->malformed && k->framing == FRAMING_NETSTRING) {
+        conn_say_malformed(k, sim_below(5));
+        return;
+    }
+    conn_say(k, chunk ? sim_scale(1, c->size_max) : sim_scale(0, c->size_max),
+             c->crlf && k->framing == FRAMING_LINE);
+}
+
+static void send_urgent(struct client *c)
+{
+    struct sim_stream *s = c->stream;
+
+    c->urgent = false;
+    if (s->family->send(s, "!", 1, MSG_OOB, NULL) == 1)
+        c->conn->urgent = true;
+}
+
+static ssize_t send_portion(struct client *c, const uint8_t *bytes, size_t n)
+{
+    struct sim_stream *s = c->stream;
+    struct sim_file *passed;
+    ssize_t r;
+
+    if (!c->passes || !c->conn->is_unix)
+        return sim_stream_send(s, bytes, n);
+    c->passes = false;
+    passed = sim_eventfd_new(0);
+    r = s->family->send(s, bytes, n, 0, passed);
+    if (r < 0)
+        sim_file_unref(passed);
+    return r;
+}
+
+/* True: some of it went, and there may be more. */
+static bool send_some(struct client *c)
+{
+    struct conn *k = c->conn;
+    uint64_t left;
+    ssize_t n;
+
+    if (c->shut || c->stopped || (!fair && sim_now() < c->send_at))
+        return false;
+    if (k->sent == k->n_bytes)
+        say(c);
+    left = k->n_bytes - k->sent;
+    if (left == 0)
+        return false;
+    if (c->urgent && k->framing != FRAMING_CHUNK)
+        send_urgent(c);
+    /* Its last message never becomes whole. */
+    if (c->cut_inside && c->messages_left == 0 && k->framing != FRAMING_CHUNK && left > 1) {
+        left--;
+        c->stopped = true;
+    }
+    n = send_portion(c, k->bytes + k->sent, MIN(left, (uint64_t)(fair ? PORTION : c->portion)));
+    if (n < 0)
+        return false;
+    if (c->stopped && (uint64_t)n < left)
+        c->stopped = false;
+    k->sent += (uint64_t)n;
+    book.progress++;
+    if (!fair && c->think_us > 0) {
+        c->send_at = sim_now() + c->think_us * SIM_US;
+        wait_until(c, c->send_at);
+    }
+    return true;
+}
+
+static bool has_said_all(const struct client *c)
+{
+    return c->stopped || (c->messages_left == 0 && c->conn->sent == c->conn->n_bytes);
+}
+
+static bool is_answered(const struct client *c)
+{
+    return !c->stopped && c->conn->bad == BAD_NONE && c->conn->replied >= c->conn->n_messages &&
+           c->conn->received == c->conn->n_bytes && c->received >= c->conn->bytes_out;
+}
+
+/* All is said: what it does now. */
+static void conclude(struct client *c)
+{
+    switch (c->ending) {
+    case END_HALF:
+        half_close(c);
+        break;
+    case END_FIRE:
+        end(c);
+        break;
+    case END_RESET:
+        break;
+    case END_SILENT:
+        if (c->let_go)
+            end(c);
+        break;
+    default:
+        if (is_answered(c) || (c->let_go && sim_now() > c->send_at))
+            end(c);
+        else if (c->conn->framing == FRAMING_CHUNK)
+            wait_until(c, sim_now() + SIM_S); /* whose empty reply is seen by nobody */
+        break;
+    }
+}
+
+static void client_run(struct sim_task *task)
+{
+    struct client *c = CONTAINER_OF(task, struct client, task);
+    bool more = false;
+
+    if (!c->stream) {
+        if (!c->dial && c->dials_left > 0)
+            dial(c);
+        return;
+    }
+    if (sim_now() >= c->reset_at) {
+        reset(c);
+        return;
+    }
+    more |= receive_some(c);
+    if (!c->stream)
+        return;
+    more |= send_some(c);
+    if (c->reset_at != SIM_NEVER)
+        wait_until(c, c->reset_at);
+    if (has_said_all(c))
+        conclude(c);
+    if (c->stream && more)
+        sim_task_queue(&c->task);
+}
+
+/* --- all of them --- */
+
+void clients_begin(void)
+{
+    fair = false;
+    n_clients = sim_scale(1, MAX_CLIENTS);
+    clients = sim_own_alloc(n_clients * sizeof *clients);
+    for (unsigned i = 0; i < n_clients; i++) {
+        clients[i].task.run = client_run;
+        clients[i].dials_left = sim_scale(1, 8);
+        wait_until(&clients[i], sim_now() + (sim_below(2) ? sim_scale(1, 1 << 21) * SIM_US : 0));
+    }
+}
+
+void clients_turn_fair(void)
+{
+    fair = true;
+    for (unsigned i = 0; i < n_clients; i++) {
+        clients[i].dials_left = MIN(clients[i].dials_left, 1U);
+        sim_task_queue(&clients[i].task);
+    }
+}
+
+bool clients_are_done(void)
+{
+    for (unsigned i = 0; i < n_clients; i++)
+        if (clients[i].stream || clients[i].dial || clients[i].dials_left > 0)
+            return false;
+    return true;
+}
+
+/* Who can never be answered, or waits to be cut off where nobody does that. */
+static bool waits_in_vain(const struct client *c)
+{
+    const struct conn *k = c->conn;
+
+    if (!c->stream || !k->setup || !has_said_all(c))
+        return false;
+    if (c->ending == END_SILENT || c->stopped || k->framing == FRAMING_CHUNK)
+        return k->setup->idle_ms == TIMER_NEVER &&
+               (k->sent == k->n_bytes || k->setup->message_ms == TIMER_NEVER);
+    return k->errored || k->urgent;
+}
+
+void clients_let_go(void)
+{
+    for (unsigned i = 0; i < n_clients; i++) {
+        if (!waits_in_vain(&clients[i]))
+            continue;
+        clients[i].let_go = true;
+        clients[i].ending = END_SILENT;
+        sim_task_queue(&clients[i].task);
+    }
+}
+
+void clients_tell(void)
+{
+    for (unsigned i = 0; i < n_clients; i++) {
+        const struct client *c = &clients[i];
+        const struct conn *k = c->conn;
+
+        if (c->dial || c->dials_left > 0)
+            sim_say("client %u: %s, %u more", i, c->dial ? "dials" : "waits", c->dials_left);
+        if (c->stream)
+            sim_say("client %u, connection %u: ending %d%s%s%s, %u messages left, said %zu, sent "
+                    "%" PRIu64 " of %" PRIu64 "; %s, received %" PRIu64 ", recorded %" PRIu64
+                    ", replied %" PRIu64 ", bytes %" PRIu64 " of %" PRIu64,
+                    i, k->number, c->ending, c->shut ? ", shut" : "", c->stopped ? ", stopped" : "",
+                    k->errored ? ", errored" : "", c->messages_left, k->n_messages, k->sent,
+                    k->n_bytes, k->setup ? k->setup->name : "not accepted", k->received,
+                    k->recorded, k->replied, c->received, k->bytes_out);
+    }
+}
+
+void clients_end(void)
+{
+    for (unsigned i = 0; i < n_clients; i++) {
+        struct client *c = &clients[i];
+
+        if (c->dial)
+            sim_dial_cancel(c->dial);
+        if (c->stream) {
+            sim_watch_remove(&c->watch);
+            sim_stream_close(c->stream);
+        }
+        sim_alarm_cancel(&c->alarm);
+        sim_task_unqueue(&c->task);
+    }
+    sim_own_free(clients);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What must hold whenever a worker is about to sleep, of what it has. */
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "../clock.h"
+#include "../descriptors.h"
+#include "../epoll.h"
+#include "../trace.h"
+#include "base/macros.h"
+#include "book.h"
+#include "process.h"
+
+#define SLACK_NS (6 * SIM_MS) /* the coarse clock's step, and what is rounded up */
+#define NEVER_NS (UINT64_MAX / 2)
+
+struct looking {
+    struct worker *w;
+    size_t bytes, live, placed;
+    unsigned per_address[256];
+};
+
+void inspect_begin(void)
+{
+}
+
+/* Whoever has a deadline has a timer that runs out by then. */
+static void look_at_timer(const struct looking *l, const struct connection *c)
+{
+    uint64_t deadline;
+
+    if (c->transport.owner & CONNECTION_WAITING)
+        return;
+    deadline = connection_deadline(&l->w->context, c);
+    if (deadline != TIMER_NEVER && (!timer_armed(&c->timer) || c->timer.expires > deadline))
+        sim_violate("a connection of state %d has a deadline and no timer", connection_state(c));
+}
+
+/* A source that could go on is on the ready list, or waits for an edge. */
+static void look_for_stall(const struct looking *l, const struct connection *c)
+{
+    const struct backlog *b = c->output.backlog;
+
+    if (c->transport.source.queued)
+        sim_violate("a worker sleeps, and a connection is ready");
+    if (b && b->first && slot_whole(b->first))
+        sim_violate("a reply could go, and its connection is not ready");
+    if (b && b->released > 0 && c->transport.source.ready & READY_OUT)
+        sim_violate("a reply could be sent, and its connection is not ready");
+    (void)l;
+}
+
+static void look_at_connection(void *item, void *userdata)
+{
+    const struct connection *c = item;
+    struct looking *l = userdata;
+
+    l->bytes += c->input.bytes ? c->input.bytes->capacity : 0;
+    l->bytes +=
+        c->output.backlog && c->output.backlog->bytes ? c->output.backlog->bytes->capacity : 0;
+    if (connection_state(c) == CONNECTION_CLOSED)
+        return;
+    l->live++;
+    l->placed += (c->transport.owner & CONNECTION_PLACED) != 0;
+    if (c->transport.owner & CONNECTION_COUNTED && c->transport.owner & CONNECTION_PLACED)
+        l->per_address[c->transport.peer.address[15]]++;
+    if (output_size(&c->output) > c->settings->output_limit + c->settings->rules.max_message + 2300)
+        sim_violate("%zu bytes are owed, and OutputLimit= is %zu", output_size(&c->output),
+                    c->settings->output_limit);
+    look_at_timer(l, c);
+    look_for_stall(l, c);
+}
+
+static void look_at_acceptors(const struct worker *w)
+{
+    const struct sim_file *epoll = sim_descriptor(w->context.loop.epoll_fd);
+
+    for (const struct acceptor *a = w->acceptors; a; a = a->next) {
+        if (a->registered != sim_epoll_has(epoll, a->source.fd))
+            sim_violate("an acceptor is in the loop, or is not, and thinks otherwise");
+        if (!a->registered && !timer_armed(&a->retry))
+            sim_violate("an acceptor pauses for ever");
+    }
+}
+
+static void look_at_recorder(const struct worker *w, const struct recorder *r)
+{
+    const struct sim_file *epoll = sim_descriptor(w->context.loop.epoll_fd);
+
+    if (r->sink->fd >= 0 && sim_epoll_has(epoll, r->sink->fd) != (r->state == RECORDER_WATCHING))
+        sim_violate("the journal's socket is in the loop, or is not, and should not be so");
+    if ((r->state == RECORDER_AWAY || r->state == RECORDER_PAUSING ||
+         r->state == RECORDER_STRAINED) &&
+        r->deadline_us == RECORDER_NEVER)
+        sim_violate("a recorder waits for ever");
+    if (r->state == RECORDER_TAKING && r->sink->n_waiting > 0)
+        sim_violate("records wait, and nobody submits them");
+    if (r->waiters.first && recorder_has_room(r))
+        sim_violate("somebody waits for room, and there is some");
+}
+
+/* It must not sleep beyond its next timer, nor beyond what a recorder asks for. */
+static void look_at_sleep(const struct worker *w, uint64_t timeout_ns)
+{
+    uint64_t until = timeout_ns > NEVER_NS ? NEVER_NS : sim_now() + timeout_ns,
+             timer = timer_wheel_next(&w->context.wheel),
+             recorder = MIN(recorder_sleeps_until(&w->journal), recorder_sleeps_until(&w->console));
+
+    if (timer != TIMER_NEVER && until > MAX(timer * SIM_MS, sim_now()) + SLACK_NS)
+        sim_violate("a worker would sleep for %" PRIu64
+                    " ms, and its next timer is due in %" PRId64,
+                    timeout_ns / SIM_MS, (int64_t)(timer - sim_now() / SIM_MS));
+    if (recorder != RECORDER_NEVER && until > MAX(recorder * SIM_US, sim_now()) + SLACK_NS)
+        sim_violate("a worker would sleep longer than its recorder");
+}
+
+void inspect(struct worker *w, uint64_t timeout_ns)
+{
+    struct looking l = { .w = w };
+    const struct context *x = &w->context;
+
+    if (x->loop.turn || x->buried)
+        sim_violate("a worker sleeps in the middle of a turn");
+    pool_for_each(&w->context.connections, look_at_connection, &l);
+    if (l.bytes != x->budget.used)
+        sim_violate("%zu bytes are held, and the budget says %zu", l.bytes, x->budget.used);
+    if (l.live != x->n_live)
+        sim_violate("%zu connections live, and the worker says %zu", l.live, x->n_live);
+    if (l.placed > atomic_load(&x->n_connections))
+        sim_violate("%zu connections have a place, and the worker says %" PRIu64, l.placed,
+                    atomic_load(&x->n_connections));
+    for (unsigned i = 0; i < 256; i++)
+        if (l.per_address[i] > process.max_per_address)
+            sim_violate("%u connections are from one address", l.per_address[i]);
+    if (x->budget.used > process.memory_limit / 2 * 4 + 65536 &&
+        process.memory_limit < SIZE_MAX / 4)
+        sim_violate("%zu bytes are used, and MemoryLimit= is %zu", x->budget.used,
+                    process.memory_limit);
+    look_at_acceptors(w);
+    look_at_recorder(w, &w->journal);
+    look_at_recorder(w, &w->console);
+    look_at_sleep(w, timeout_ns);
+}

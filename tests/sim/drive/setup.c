@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <endian.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../own.h"
+#include "../seed.h"
+#include "../trace.h"
+#include "base/macros.h"
+#include "base/timer.h"
+#include "protocol/template.h"
+#include "setup.h"
+
+#define LONG_REPLY 2000
+
+static struct {
+    struct setup *all;
+    unsigned n;
+    uint32_t max_message, output_limit;
+    bool short_spans;
+} setups;
+
+void setups_begin(void)
+{
+    setups.all = NULL;
+    setups.n = 0;
+    setups.max_message = sim_scale(1, 1 << 19);
+    setups.output_limit = sim_scale(1, 1 << 18);
+    setups.short_spans = sim_below(2);
+}
+
+void setups_end(void)
+{
+    struct setup *s;
+
+    while ((s = setups.all)) {
+        setups.all = s->next;
+        sim_own_free(s);
+    }
+}
+
+static uint64_t draw_span(void)
+{
+    if (sim_below(3) == 0)
+        return TIMER_NEVER;
+    return setups.short_spans ? sim_scale(20, 2000) : sim_scale(1000, 60000);
+}
+
+const struct setup *setup_draw(enum framing framing)
+{
+    static const enum record_mode records[] = { RECORD_JOURNAL, RECORD_JOURNAL, RECORD_JOURNAL,
+                                                RECORD_JOURNAL, RECORD_STDERR,  RECORD_NONE };
+    struct setup *s = sim_own_alloc(sizeof *s);
+
+    s->next = setups.all;
+    setups.all = s;
+    (void)snprintf(s->name, sizeof s->name, "rules-%u", ++setups.n);
+    s->framing = framing;
+    s->record = records[sim_below(ARRAY_SIZE(records))];
+    s->reply = (enum reply_kind)sim_below(REPLY_KINDS);
+    /* Without records nobody would know the ID. */
+    if (s->reply == REPLY_ID && s->record != RECORD_JOURNAL)
+        s->reply = REPLY_OK;
+    s->max_message = sim_scale(1, setups.max_message);
+    if (framing == FRAMING_CHUNK)
+        s->max_message = MIN(s->max_message, (size_t)READ_SIZE - 1);
+    s->output_limit = sim_scale(1, setups.output_limit);
+    s->idle_ms = draw_span();
+    s->message_ms = draw_span();
+    s->write_ms = draw_span();
+    s->cost_ns = sim_below(4) == 3 ? 1000000000 / sim_scale(1, 10000) : 0;
+    sim_say("%s: %s, record %d, reply %d, up to %zu, output %zu, idle %" PRId64 ", message %" PRId64
+            ", write %" PRId64 ", cost %" PRIu64,
+            s->name, framing_name(framing), s->record, s->reply, s->max_message, s->output_limit,
+            s->idle_ms, s->message_ms, s->write_ms, s->cost_ns);
+    return s;
+}
+
+const struct setup *setup_find(const char *name)
+{
+    for (const struct setup *s = setups.all; s; s = s->next)
+        if (strcmp(s->name, name) == 0)
+            return s;
+    return NULL;
+}
+
+static const char *template_text(enum reply_kind kind)
+{
+    static char text[LONG_REPLY + 1];
+
+    switch (kind) {
+    case REPLY_NUMBER:
+        return "{seq}";
+    case REPLY_ECHO:
+        return "{message}";
+    case REPLY_ID:
+        return "{id}";
+    case REPLY_LONG:
+        memset(text, 'x', LONG_REPLY);
+        return text;
+    default:
+        return "ok";
+    }
+}
+
+struct settings *setup_settings(const struct setup *s)
+{
+    struct settings *r = settings_new(s->name, s->record);
+    const char *error;
+    size_t offset;
+
+    r->rules.framing = s->framing;
+    r->rules.max_message = s->max_message;
+    r->rules.message_cost_ns = s->cost_ns;
+    template_free(r->reply);
+    r->reply = NULL;
+    (void)template_compile(template_text(s->reply), &r->reply, &error, &offset);
+    r->rules.reply = r->reply;
+    r->idle_ms = s->idle_ms;
+    r->message_ms = s->message_ms;
+    r->write_ms = s->write_ms;
+    r->output_limit = s->output_limit;
+    (void)settings_prepare(r);
+    return r;
+}
+
+size_t frame_put(enum framing framing, const void *data, size_t n, bool crlf, uint8_t *out)
+{
+    uint32_t length = htobe32((uint32_t)n);
+    size_t head = 0;
+
+    if (framing == FRAMING_LENGTH) {
+        memcpy(out, &length, sizeof length);
+        head = sizeof length;
+    } else if (framing == FRAMING_NETSTRING) {
+        head = (size_t)sprintf((char *)out, "%zu:", n);
+    }
+    memcpy(out + head, data, n);
+    n += head;
+    if (framing == FRAMING_LINE && crlf)
+        out[n++] = '\r';
+    if (framing == FRAMING_LINE)
+        out[n++] = '\n';
+    if (framing == FRAMING_NETSTRING)
+        out[n++] = ',';
+    return n;
+}
+
+size_t setup_reply(const struct setup *s, const struct said *said, bool crlf, uint8_t *out)
+{
+    char text[64];
+    int n;
+
+    switch (s->reply) {
+    case REPLY_ECHO:
+        return frame_put(s->framing, said->data, said->size, crlf, out);
+    case REPLY_NUMBER:
+        n = snprintf(text, sizeof text, "%" PRIu64, said->seq);
+        break;
+    case REPLY_ID:
+        n = snprintf(text, sizeof text, "%s-%" PRIu64 "-%" PRIu64, said->run_id, said->number,
+                     said->seq);
+        break;
+    case REPLY_LONG:
+        return frame_put(s->framing, template_text(REPLY_LONG), LONG_REPLY, crlf, out);
+    default:
+        n = snprintf(text, sizeof text, "ok");
+        break;
+    }
+    return frame_put(s->framing, text, (size_t)n, crlf, out);
+}
+
+size_t setup_error(const struct setup *s, const char *reason, uint8_t *out)
+{
+    char text[128];
+    int n = snprintf(text, sizeof text, "error: %s", reason);
+
+    return frame_put(s->framing, text, (size_t)n, false, out);
+}
+
+size_t setup_reply_max(const struct setup *s)
+{
+    return MAX(s->max_message, (size_t)LONG_REPLY) + 24;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "serve/settings.h"
+
+/* A listener's settings, drawn, and kept for the whole run: what they say of a connection is asked
+ * long after the program has forgotten them. */
+
+enum reply_kind { REPLY_OK, REPLY_NUMBER, REPLY_ECHO, REPLY_ID, REPLY_LONG, REPLY_KINDS };
+
+struct setup {
+    struct setup *next;
+    char name[16];
+    enum framing framing;
+    enum record_mode record;
+    enum reply_kind reply;
+    size_t max_message, output_limit;
+    uint64_t idle_ms, message_ms, write_ms, cost_ns;
+};
+
+/* What a run's setups have in common: a run that asks for all at once shows little of each. */
+void setups_begin(void);
+void setups_end(void);
+
+/* framing: the same for all that one address ever has, since its clients know it. */
+const struct setup *setup_draw(enum framing framing);
+const struct setup *setup_find(const char *name);
+
+/* One reference. */
+struct settings *setup_settings(const struct setup *s);
+
+/* The reply's text for a message, into text. run_id and number: for REPLY_ID. */
+struct said {
+    const uint8_t *data;
+    size_t size;
+    const char *run_id;
+    uint64_t number, seq;
+};
+
+/* Its frame, at out, which has room. Returns its size. */
+size_t setup_reply(const struct setup *s, const struct said *said, bool crlf, uint8_t *out);
+size_t setup_error(const struct setup *s, const char *reason, uint8_t *out);
+/* No reply is longer. */
+size_t setup_reply_max(const struct setup *s);
+
+/* A frame at out, which has room for n + 24 bytes. */
+size_t frame_put(enum framing framing, const void *data, size_t n, bool crlf, uint8_t *out);

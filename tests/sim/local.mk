@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# A model of the kernel in which real workers run, and the tests that keep it true.
+
+check_LIBRARIES += tests/sim/libworld.a
+tests_sim_libworld_a_SOURCES = \
+	tests/sim/blank.c \
+	tests/sim/blank.h \
+	tests/sim/calls-data.c \
+	tests/sim/calls-epoll.c \
+	tests/sim/calls-file.c \
+	tests/sim/calls-memory.c \
+	tests/sim/calls-socket.c \
+	tests/sim/calls-thread.c \
+	tests/sim/calls.h \
+	tests/sim/clock.c \
+	tests/sim/clock.h \
+	tests/sim/datagram.c \
+	tests/sim/datagram.h \
+	tests/sim/descriptors.c \
+	tests/sim/descriptors.h \
+	tests/sim/epoll.c \
+	tests/sim/epoll.h \
+	tests/sim/eventfd.c \
+	tests/sim/eventfd.h \
+	tests/sim/faults.c \
+	tests/sim/faults.h \
+	tests/sim/fiber.c \
+	tests/sim/fiber.h \
+	tests/sim/file.c \
+	tests/sim/file.h \
+	tests/sim/listening.c \
+	tests/sim/listening.h \
+	tests/sim/memfile.c \
+	tests/sim/memfile.h \
+	tests/sim/memory.c \
+	tests/sim/memory.h \
+	tests/sim/names.c \
+	tests/sim/names.h \
+	tests/sim/observer.h \
+	tests/sim/own.c \
+	tests/sim/own.h \
+	tests/sim/ring.c \
+	tests/sim/ring.h \
+	tests/sim/sanitize.h \
+	tests/sim/seed.c \
+	tests/sim/seed.h \
+	tests/sim/stream.c \
+	tests/sim/stream.h \
+	tests/sim/task.c \
+	tests/sim/task.h \
+	tests/sim/tcp.c \
+	tests/sim/tcp.h \
+	tests/sim/terminal.c \
+	tests/sim/terminal.h \
+	tests/sim/threads.h \
+	tests/sim/trace.c \
+	tests/sim/trace.h \
+	tests/sim/unix.c \
+	tests/sim/unix.h \
+	tests/sim/world.c \
+	tests/sim/world.h
+
+# The linker's list of what the world answers, an option a line.
+sim_ldflags = $(AM_LDFLAGS) -Wl,@$(top_srcdir)/tests/sim/wrapped
+EXTRA_DIST += tests/sim/wrapped
+
+sim_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
+sim_libs = tests/sim/libworld.a tests/unit/librunner.a $(CHECK_LIBS)
+
+tests_sim_test_conformance_SOURCES = \
+	tests/sim/conformance-datagram.c \
+	tests/sim/conformance-epoll.c \
+	tests/sim/conformance-stream.c \
+	tests/sim/conformance.c \
+	tests/sim/conformance.h
+tests_sim_test_conformance_CFLAGS = $(sim_cflags)
+tests_sim_test_conformance_LDFLAGS = $(sim_ldflags)
+tests_sim_test_conformance_LDADD = $(sim_libs)
+
+tests_sim_test_world_SOURCES = tests/sim/test-world.c
+tests_sim_test_world_CFLAGS = $(sim_cflags)
+tests_sim_test_world_LDFLAGS = $(sim_ldflags)
+tests_sim_test_world_LDADD = src/libnet.a src/libbase.a $(sim_libs)
+
+sim_tests =
+sim_tests += tests/sim/test-conformance
+sim_tests += tests/sim/test-world
+
+if HAVE_CHECK
+check_PROGRAMS += $(sim_tests)
+TESTS += $(sim_tests)
+endif
+
+TESTS += tests/sim/test_calls.py
+EXTRA_DIST += tests/sim/test_calls.py
+
+# The simulation: real workers in the model.
+check_PROGRAMS += tests/sim/simulate
+tests_sim_simulate_SOURCES = \
+	tests/sim/drive/book.c \
+	tests/sim/drive/book.h \
+	tests/sim/drive/client.c \
+	tests/sim/drive/client.h \
+	tests/sim/drive/conn.c \
+	tests/sim/drive/conn.h \
+	tests/sim/drive/inspect.c \
+	tests/sim/drive/journal.c \
+	tests/sim/drive/operator.c \
+	tests/sim/drive/others.h \
+	tests/sim/drive/process.c \
+	tests/sim/drive/process.h \
+	tests/sim/drive/records.c \
+	tests/sim/drive/run.c \
+	tests/sim/drive/run.h \
+	tests/sim/drive/setup.c \
+	tests/sim/drive/setup.h \
+	tests/sim/drive/shorten.c \
+	tests/sim/drive/shorten.h \
+	tests/sim/simulate.c
+tests_sim_simulate_LDFLAGS = $(sim_ldflags)
+tests_sim_simulate_LDADD = \
+	src/libserve.a \
+	src/librecord.a \
+	src/libnet.a \
+	src/libprotocol.a \
+	src/libbase.a \
+	tests/sim/libworld.a

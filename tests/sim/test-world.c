@@ -1,0 +1,659 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A small server in the model of the kernel, by many seeds: what it needs of the world, and that the
+ * world is the same each time. What the server does is what a worker does: an edge-triggered loop
+ * that records each byte in the journal and then sends it back. */
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/un.h>
+
+#include "../unit/runner.h"
+#include "base/macros.h"
+#include "datagram.h"
+#include "descriptors.h"
+#include "epoll.h"
+#include "fiber.h"
+#include "listening.h"
+#include "memfile.h"
+#include "memory.h"
+#include "names.h"
+#include "net/loop.h"
+#include "seed.h"
+#include "task.h"
+#include "tcp.h"
+#include "trace.h"
+#include "unix.h"
+#include "world.h"
+
+#define MAX_CLIENTS 8
+#define JOURNAL     "/run/journal"
+
+/* --- the server: a thread of it --- */
+
+enum { LISTENING = 1, PEER };
+
+struct served {
+    struct source source;
+    struct served *next; /* all of a thread */
+    uint8_t byte;
+    bool recorded, holding; /* a byte is held that is not sent back yet */
+};
+
+struct thread {
+    struct loop loop;
+    struct source listening;
+    struct served *served;
+    int journal;
+    struct sim_fiber *fiber;
+};
+
+static bool stopping;
+
+static void drop(struct thread *t, struct served *s)
+{
+    for (struct served **p = &t->served; *p; p = &(*p)->next)
+        if (*p == s) {
+            *p = s->next;
+            break;
+        }
+    loop_unqueue(&t->loop, &s->source);
+    close(s->source.fd);
+    free(s);
+}
+
+static void accept_all(struct thread *t)
+{
+    for (;;) {
+        struct served *s = calloc(1, sizeof *s);
+        int fd = -1;
+
+        if (s)
+            fd = accept4(t->listening.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            if (s && errno == EAGAIN)
+                t->listening.ready = 0;
+            else
+                loop_queue(&t->loop, &t->listening);
+            free(s);
+            return;
+        }
+        s->source.fd = fd;
+        s->source.kind = PEER;
+        s->next = t->served;
+        t->served = s;
+        if (loop_add(&t->loop, &s->source, EPOLLIN | EPOLLOUT | EPOLLRDHUP) < 0)
+            drop(t, s);
+    }
+}
+
+/* False: it must wait, or is gone. */
+static bool echo_one(struct thread *t, struct served *s)
+{
+    ssize_t n;
+
+    if (!s->holding) {
+        n = recv(s->source.fd, &s->byte, 1, 0);
+        if (n < 0 && errno == EAGAIN)
+            return false;
+        if (n < 0 && errno == EINTR)
+            return true;
+        if (n <= 0) {
+            drop(t, s);
+            return false;
+        }
+        s->holding = true;
+        s->recorded = false;
+    }
+    if (!s->recorded) {
+        n = send(t->journal, &s->byte, 1, MSG_NOSIGNAL);
+        if (n < 0) { /* no matter why, another turn is waited for */
+            loop_queue(&t->loop, &s->source);
+            return false;
+        }
+        s->recorded = true;
+    }
+    n = send(s->source.fd, &s->byte, 1, MSG_NOSIGNAL);
+    if (n < 0 && errno == EAGAIN)
+        return false;
+    if (n < 0 && (errno == EINTR || errno == ENOBUFS))
+        return true;
+    if (n < 0) {
+        drop(t, s);
+        return false;
+    }
+    s->holding = false;
+    return true;
+}
+
+static void serve(void *userdata)
+{
+    struct thread *t = userdata;
+    struct source *source;
+
+    while (!stopping) {
+        (void)loop_wait(&t->loop, 100);
+        while ((source = loop_next(&t->loop)))
+            if (source->kind == LISTENING)
+                accept_all(t);
+            else
+                while (echo_one(t, (struct served *)source))
+                    ;
+    }
+    while (t->served)
+        drop(t, t->served);
+}
+
+static void thread_begin(struct thread *t, struct sim_file *listening)
+{
+    struct sockaddr_storage journal;
+    socklen_t size = sim_address(JOURNAL, &journal);
+
+    *t = (struct thread){ 0 };
+    ck_assert_int_eq(loop_init(&t->loop), 0);
+    t->listening.fd = sim_descriptor_new(sim_file_ref(listening), 0);
+    t->listening.kind = LISTENING;
+    t->journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    ck_assert_int_eq(connect(t->journal, (struct sockaddr *)&journal, size), 0);
+    ck_assert_int_eq(loop_add(&t->loop, &t->listening, EPOLLIN | EPOLLEXCLUSIVE), 0);
+    t->fiber = sim_fiber_new(serve, t);
+}
+
+static struct thread threads[3];
+static unsigned n_threads;
+
+static void threads_begin(struct sim_file *tcp, struct sim_file *local)
+{
+    for (unsigned i = 0; i < n_threads; i++)
+        thread_begin(&threads[i], i % 2 == 0 ? tcp : local);
+}
+
+/* At any call: whoever served is gone, and others begin with the sockets that are left. */
+static void threads_die(void)
+{
+    for (unsigned i = 0; i < n_threads; i++)
+        sim_fiber_free(threads[i].fiber);
+    sim_world_kill();
+    sim_world_look_for_leaks(0);
+}
+
+static void thread_end(struct thread *t)
+{
+    sim_fiber_free(t->fiber);
+    loop_deinit(&t->loop);
+    close(t->listening.fd);
+    close(t->journal);
+}
+
+/* --- the clients, and the journal's reader --- */
+
+struct client {
+    struct sim_task task;
+    struct sim_watch watch;
+    struct sim_stream *stream;
+    struct sim_dial *dial;
+    const char *address;
+    uint8_t next; /* the byte that is expected */
+    unsigned sent, received, wanted;
+};
+
+static struct sim_datagram *journal;
+static uint64_t n_records, n_replies;
+
+/* What the watch of an actor does: it may go on. */
+static bool client_wake(struct sim_watch *watch, uint32_t key)
+{
+    (void)key;
+    sim_task_queue(&CONTAINER_OF(watch, struct client, watch)->task);
+    return true;
+}
+
+static void client_dial(struct client *c);
+
+static void client_dialed(void *userdata, struct sim_stream *stream, int error)
+{
+    struct client *c = userdata;
+
+    c->dial = NULL;
+    if (error < 0) {
+        sim_task_queue(&c->task);
+        return;
+    }
+    c->stream = stream;
+    c->sent = c->received = 0;
+    c->watch.wake = client_wake;
+    sim_watch_add(&c->watch, &stream->file, false);
+    sim_task_queue(&c->task);
+}
+
+static void client_dial(struct client *c)
+{
+    struct sockaddr_storage to;
+    struct sockaddr_in from = { .sin_family = AF_INET };
+    socklen_t size = sim_address(c->address, &to);
+
+    /* A UNIX socket's is told of at once. */
+    c->dial = NULL;
+    if (to.ss_family == AF_UNIX)
+        (void)sim_dial((struct sockaddr *)&to, size, NULL, 0, client_dialed, c);
+    else
+        c->dial = sim_dial((struct sockaddr *)&to, size, (struct sockaddr *)&from, sizeof from,
+                           client_dialed, c);
+}
+
+static void client_close(struct client *c)
+{
+    sim_watch_remove(&c->watch);
+    sim_stream_close(c->stream);
+    c->stream = NULL;
+}
+
+static void client_receive(struct client *c)
+{
+    uint8_t bytes[4096];
+    ssize_t n;
+
+    while ((n = sim_stream_recv(c->stream, bytes, sizeof bytes)) > 0) {
+        for (ssize_t i = 0; i < n; i++)
+            if (bytes[i] != (uint8_t)(c->received + (unsigned)i))
+                sim_violate("a reply is not what was sent");
+        c->received += (unsigned)n;
+        n_replies += (uint64_t)n;
+    }
+    if (n == -EAGAIN)
+        return;
+    client_close(c);
+    sim_task_queue(&c->task); /* and again from the beginning */
+}
+
+static void client_send(struct client *c)
+{
+    uint8_t bytes[256];
+    size_t n = MIN(c->wanted - c->sent, sim_between(1, sizeof bytes));
+    ssize_t r;
+
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = (uint8_t)(c->sent + i);
+    r = sim_stream_send(c->stream, bytes, n);
+    if (r > 0)
+        c->sent += (unsigned)r;
+    if (r == (ssize_t)n)
+        sim_task_queue(&c->task);
+}
+
+static void client_run(struct sim_task *task)
+{
+    struct client *c = CONTAINER_OF(task, struct client, task);
+
+    if (!c->stream) {
+        if (!c->dial && c->wanted > 0)
+            client_dial(c);
+        return;
+    }
+    client_receive(c);
+    if (c->stream && c->sent < c->wanted)
+        client_send(c);
+    if (c->stream && c->received == c->wanted) {
+        c->wanted = 0;
+        client_close(c);
+    }
+}
+
+static bool journal_wake(struct sim_watch *watch, uint32_t key);
+static void journal_run(struct sim_task *task);
+static struct sim_watch journal_watch = { .wake = journal_wake };
+static struct sim_task journal_task = { .run = journal_run };
+
+static bool journal_wake(struct sim_watch *watch, uint32_t key)
+{
+    (void)watch;
+    (void)key;
+    sim_task_queue(&journal_task);
+    return true;
+}
+
+static void journal_run(struct sim_task *task)
+{
+    struct sim_message m;
+
+    if (!sim_datagram_receive(journal, &m))
+        return;
+    n_records++;
+    sim_message_free(&m);
+    sim_task_queue(task);
+}
+
+/* --- a run --- */
+
+struct run {
+    uint64_t digest, calls, decisions, replies, simulated_ns;
+};
+
+static struct sim_file *listen_at(const char *text)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sim_address(text, &address);
+    struct sim_file *file = NULL;
+
+    ck_assert_int_eq(
+        sim_listening_new((struct sockaddr *)&address, size, (int)sim_between(0, 10), &file), 0);
+    sim_file_set_nonblocking(file, true);
+    return file;
+}
+
+static bool answered(const struct client *clients, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (clients[i].wanted > 0)
+            return false;
+    return true;
+}
+
+static struct sim_file *tcp, *local;
+
+static void turn_until_answered(struct client *clients, unsigned n, uint32_t kills)
+{
+    uint64_t progress = n_replies, at = sim_now();
+
+    while (!answered(clients, n) && !sim_violation()) {
+        if (sim_turns() > 2000000)
+            sim_world_turn_fair();
+        if (kills > 0 && sim_below(2000) == 1999) {
+            kills--;
+            threads_die();
+            threads_begin(tcp, local);
+        }
+        (void)sim_turn(SIM_NEVER);
+        if (n_replies != progress) {
+            progress = n_replies;
+            at = sim_now();
+        }
+        if (sim_now() - at > 3600 * SIM_S)
+            sim_violate("nothing has happened for an hour");
+    }
+}
+
+static void run(unsigned messages, uint32_t kills, struct run *ret)
+{
+    static struct client clients[MAX_CLIENTS];
+    unsigned n_clients = sim_between(1, MAX_CLIENTS);
+    struct sim_file *file;
+    struct sockaddr_storage address;
+
+    n_threads = sim_between(1, 3);
+    tcp = listen_at("8080");
+    local = listen_at("/run/answerd");
+    n_records = n_replies = 0;
+    stopping = false;
+    file = sim_datagram_new();
+    journal = sim_datagram_of(file);
+    ck_assert_int_eq(
+        sim_datagram_bind(journal, (struct sockaddr *)&address, sim_address(JOURNAL, &address)), 0);
+    sim_watch_add(&journal_watch, file, false);
+    threads_begin(tcp, local);
+    for (unsigned i = 0; i < n_clients; i++) {
+        clients[i] = (struct client){
+            .task = { .run = client_run },
+            .address = n_threads > 1 && i % 2 == 1 ? "/run/answerd" : "8080",
+            .wanted = messages,
+        };
+        sim_task_queue(&clients[i].task);
+    }
+    turn_until_answered(clients, n_clients, kills);
+    stopping = true;
+    for (unsigned i = 0; i < n_threads; i++) {
+        while (!sim_fiber_ended(threads[i].fiber) && !sim_violation())
+            ck_assert(sim_turn(SIM_NEVER));
+        thread_end(&threads[i]);
+    }
+    for (unsigned i = 0; i < n_clients; i++)
+        if (clients[i].stream)
+            client_close(&clients[i]);
+    if (n_records + sim_datagram_waiting(journal) < n_replies)
+        sim_violate("more replies than records");
+    sim_file_unref(tcp);
+    sim_file_unref(local);
+    sim_watch_remove(&journal_watch);
+    sim_file_unref(file);
+    sim_world_look_for_leaks(0);
+    sim_world_look_for_streams();
+    *ret = (struct run){
+        .digest = sim_trace_digest(),
+        .calls = sim_trace_calls(),
+        .decisions = sim_seed_count(),
+        .replies = n_replies,
+        .simulated_ns = sim_now() - sim_started(),
+    };
+}
+
+static void run_seed(uint64_t seed, unsigned messages, uint32_t kills, struct run *ret)
+{
+    sim_seed_draw(seed);
+    sim_world_begin(SIM_BY_SEED, getenv("VERBOSE"));
+    run(messages, kills, ret);
+    if (sim_violation())
+        ck_abort_msg("seed %lu: %s", seed, sim_violation());
+    sim_world_end();
+}
+
+START_TEST(every_seed_is_answered_and_leaves_nothing)
+{
+    const char *seeds = getenv("SEEDS");
+    uint64_t n = seeds ? strtoull(seeds, NULL, 10) : 300;
+    struct run r, sum = { 0 };
+
+    for (uint64_t seed = 0; seed < n; seed++) {
+        run_seed(seed, 300, 0, &r);
+        sum.calls += r.calls;
+        sum.replies += r.replies;
+        sum.decisions += r.decisions;
+        sum.simulated_ns += r.simulated_ns;
+    }
+    if (seeds)
+        (void)printf("# %lu replies, %lu calls, %lu decisions, %lu s\n", sum.replies, sum.calls,
+                     sum.decisions, sum.simulated_ns / SIM_S);
+}
+END_TEST
+
+START_TEST(killed_at_any_call_it_begins_anew)
+{
+    struct run r;
+
+    for (uint64_t seed = 2000; seed < 2100; seed++)
+        run_seed(seed, 300, 5, &r);
+}
+END_TEST
+
+START_TEST(a_seed_gives_the_same_run_again)
+{
+    struct run first, second;
+
+    for (uint64_t seed = 1000; seed < 1010; seed++) {
+        run_seed(seed, 100, 1, &first);
+        free(malloc(seed * 100)); /* where memory lies must not matter */
+        run_seed(seed, 100, 1, &second);
+        ck_assert_mem_eq(&first, &second, sizeof first);
+    }
+}
+END_TEST
+
+START_TEST(kept_decisions_give_the_same_run_again)
+{
+    struct run first, second;
+    const uint32_t *kept;
+    uint32_t *copy;
+    size_t n;
+
+    sim_seed_keep(true);
+    run_seed(77, 100, 1, &first);
+    kept = sim_seed_kept(&n);
+    ck_assert_uint_eq(n, first.decisions);
+    copy = malloc(n * sizeof *copy);
+    memcpy(copy, kept, n * sizeof *copy);
+    sim_seed_keep(false);
+    sim_seed_replay(copy, n);
+    sim_world_begin(SIM_BY_SEED, false);
+    run(100, 1, &second);
+    sim_world_end();
+    ck_assert_mem_eq(&first, &second, sizeof first);
+    /* Without any, it is a world without harm. */
+    sim_seed_replay(copy, 0);
+    sim_world_begin(SIM_BY_SEED, false);
+    run(100, 1, &second);
+    ck_assert_ptr_null(sim_violation());
+    sim_world_end();
+    free(copy);
+    sim_seed_end();
+}
+END_TEST
+
+/* --- what goes wrong --- */
+
+static void misbehave(void *userdata)
+{
+    switch (*(int *)userdata) {
+    case 0:
+        close(77);
+        break;
+    case 1:
+        (void)recv(sim_descriptor_next(3), &(char){ 0 }, 1, 0);
+        break;
+    case 2:
+        (void)fcntl(0, F_GETOWN);
+        break;
+    case 3:
+        (void)send(sim_descriptor_next(3), "x", 1, 0);
+        break;
+    }
+}
+
+START_TEST(what_a_thread_must_not_do_is_seen)
+{
+    int fds[2], what = _i;
+    struct sim_fiber *fiber;
+
+    sim_seed_draw(1);
+    sim_world_begin(SIM_PLAIN, false);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    if (what == 3)
+        close(fds[1]);
+    fiber = sim_fiber_new(misbehave, &what);
+    ck_assert_ptr_null(sim_violation());
+    while (!sim_fiber_ended(fiber))
+        ck_assert(sim_turn(SIM_NEVER));
+    ck_assert_ptr_nonnull(sim_violation());
+    sim_fiber_free(fiber);
+    sim_world_end();
+}
+END_TEST
+
+START_TEST(what_is_left_over_is_seen)
+{
+    void *volatile block = NULL;
+
+    sim_seed_draw(1);
+    sim_world_begin(SIM_PLAIN, false);
+    sim_world_look_for_leaks(0);
+    ck_assert_ptr_null(sim_violation());
+    switch (_i) {
+    case 0:
+        block = malloc(10);
+        break;
+    case 1:
+        ck_assert_int_eq(eventfd(0, 0), 3);
+        break;
+    case 2:
+        block = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        break;
+    }
+    sim_world_look_for_leaks(0);
+    ck_assert_ptr_nonnull(sim_violation());
+    if (_i == 0)
+        sim_memory_abandon();
+    if (_i == 2)
+        munmap(block, 4096);
+    sim_world_end();
+}
+END_TEST
+
+static void allocate(void *userdata)
+{
+    unsigned *failed = userdata;
+
+    for (int i = 0; i < 1000; i++) {
+        void *volatile p = malloc(10);
+
+        *failed += !p;
+        free(p);
+    }
+}
+
+START_TEST(memory_runs_out_for_threads_alone)
+{
+    unsigned failed = 0;
+    struct sim_fiber *fiber;
+
+    sim_seed_draw(1);
+    sim_world_begin(SIM_PLAIN, false);
+    sim_fault_set(SIM_NO_MEMORY, SIM_ALWAYS / 2);
+    allocate(&failed);
+    ck_assert_uint_eq(failed, 0);
+    fiber = sim_fiber_new(allocate, &failed);
+    while (sim_turn(SIM_NEVER))
+        ;
+    ck_assert_uint_gt(failed, 400);
+    ck_assert_uint_lt(failed, 600);
+    ck_assert_uint_eq(sim_fault_count(SIM_NO_MEMORY), failed);
+    sim_fiber_free(fiber);
+    ck_assert_uint_eq(sim_memory_blocks(), 0);
+    sim_world_end();
+}
+END_TEST
+
+START_TEST(watches_and_files_have_their_limits)
+{
+    struct epoll_event event = { .events = EPOLLIN };
+    int e, a, b;
+
+    sim_seed_draw(1);
+    sim_world_begin(SIM_PLAIN, false);
+    e = epoll_create1(0);
+    a = eventfd(0, 0);
+    b = eventfd(0, 0);
+    sim_epoll_limit(1);
+    ck_assert_int_eq(epoll_ctl(e, EPOLL_CTL_ADD, a, &event), 0);
+    ck_assert_int_eq(epoll_ctl(e, EPOLL_CTL_ADD, b, &event), -1);
+    ck_assert_int_eq(errno, ENOSPC);
+    close(a);
+    ck_assert_int_eq(epoll_ctl(e, EPOLL_CTL_ADD, b, &event), 0);
+    sim_descriptors_limit(1000, sim_files_open());
+    ck_assert_int_eq(eventfd(0, 0), -1);
+    ck_assert_int_eq(errno, ENFILE);
+    sim_descriptors_limit(b, SIZE_MAX);
+    ck_assert_int_eq(eventfd(0, 0), a);
+    ck_assert_int_eq(eventfd(0, 0), -1);
+    ck_assert_int_eq(errno, EMFILE);
+    sim_world_end();
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *s = suite_create("world");
+    TCase *tc = tcase_create("world");
+
+    tcase_add_test(tc, every_seed_is_answered_and_leaves_nothing);
+    tcase_add_test(tc, killed_at_any_call_it_begins_anew);
+    tcase_add_test(tc, a_seed_gives_the_same_run_again);
+    tcase_add_test(tc, kept_decisions_give_the_same_run_again);
+    tcase_add_loop_test(tc, what_a_thread_must_not_do_is_seen, 0, 4);
+    tcase_add_loop_test(tc, what_is_left_over_is_seen, 0, 3);
+    tcase_add_test(tc, memory_runs_out_for_threads_alone);
+    tcase_add_test(tc, watches_and_files_have_their_limits);
+    suite_add_tcase(s, tc);
+    return s;
+}
