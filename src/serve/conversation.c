@@ -10,17 +10,10 @@
 /* input_take() said r. */
 _cold_ static void break_off(struct context *x, struct connection *c, int r)
 {
-    struct event_about who = connection_about(c);
-
     if (r == -ENOMEM)
         connection_shed(x, c);
-    if (r < 0)
-        return;
-    count(&x->counters.protocol_errors, 1);
-    event_log_about(EVENT_PROTOCOL_ERROR, &who, "cut off: %s (%s framing)",
-                    frame_error_text((enum frame_error)r),
-                    framing_name(c->settings->rules.framing));
-    connection_refuse(x, c, frame_error_text((enum frame_error)r));
+    else if (r > 0)
+        connection_refuse(x, c, frame_error_text((enum frame_error)r));
 }
 
 _cold_ static void refuse_record(struct context *x, struct connection *c, int error)

@@ -81,6 +81,35 @@ static bool stream_ended(const struct transport *t)
     return (t->flags & (TRANSPORT_IN_ENDED | TRANSPORT_IN_CUT)) == TRANSPORT_IN_ENDED;
 }
 
+static struct event_about about(const struct input *in, const struct exchange *e)
+{
+    return (struct event_about){
+        .peer = &e->transport->peer,
+        .listener = e->settings->name,
+        .number = in->session.number,
+    };
+}
+
+/* Counts n bytes that are in no record, and tells of them. */
+_cold_ static void discard(const struct input *in, const struct exchange *e, size_t n,
+                           const char *reason)
+{
+    struct event_about who = about(in, e);
+
+    count(&e->context->counters.discarded, n);
+    event_log_about(EVENT_DISCARDED, &who, "discarded %zu bytes: %s", n, reason);
+}
+
+_cold_ static void report_failure(const struct input *in, const struct exchange *e,
+                                  enum frame_error error)
+{
+    struct event_about who = about(in, e);
+
+    count(&e->context->counters.protocol_errors, 1);
+    event_log_about(EVENT_PROTOCOL_ERROR, &who, "cut off: %s (%s framing)", frame_error_text(error),
+                    framing_name(e->settings->rules.framing));
+}
+
 static int feed(struct input *in, const struct exchange *e, const uint8_t *bytes, size_t n,
                 size_t *scanned, size_t *ret_used)
 {
@@ -109,6 +138,8 @@ static int feed(struct input *in, const struct exchange *e, const uint8_t *bytes
     assert(buffer_size(x->reply) == 0);
     status = session_feed(&in->session, &f, bytes, n, stream_ended(e->transport), scanned, ret_used,
                           &error);
+    if (error > 0)
+        report_failure(in, e, error);
     if (in->session.seq != seq) {
         count(&x->counters.messages, in->session.seq - seq);
         r = e->recorder ? hold_replies(e, (unsigned)(in->session.seq - seq)) : send_replies(e);
@@ -116,20 +147,6 @@ static int feed(struct input *in, const struct exchange *e, const uint8_t *bytes
     if (r < 0 || status == SESSION_NOMEM)
         return -ENOMEM;
     return (int)error;
-}
-
-/* Counts n bytes that are in no record, and tells of them. */
-_cold_ static void discard(const struct input *in, const struct exchange *e, size_t n,
-                           const char *reason)
-{
-    struct event_about about = {
-        .peer = &e->transport->peer,
-        .listener = e->settings->name,
-        .number = in->session.number,
-    };
-
-    count(&e->context->counters.discarded, n);
-    event_log_about(EVENT_DISCARDED, &about, "discarded %zu bytes: %s", n, reason);
 }
 
 void input_drop(struct input *in, const struct exchange *e, const char *reason)

@@ -101,7 +101,7 @@ class Configuration(unittest.TestCase):
         tables = re.findall(r"config_(server|listener)_keys\[\] = \{(.*?)\n\};", code, re.DOTALL)
         self.keys = {name: set(re.findall(r'\{\s*"(\w+)"', body)) for name, body in tables}
         # These own memory, and stand apart.
-        self.keys["listener"] |= set(re.findall(r'^#define KEY_\w+\s+"(\w+)"', source("src/answerd/config.c"),
+        self.keys["listener"] |= set(re.findall(r'^#define KEY_\w+\s+"(\w+)"', source("src/answerd/config-file.c"),
                                                 re.MULTILINE))
 
     def documented(self, heading):
@@ -146,7 +146,7 @@ class Configuration(unittest.TestCase):
 
 class Events(unittest.TestCase):
     def test_every_event_is_in_the_manual(self):
-        numbers = re.findall(r'X\(\w+, "([0-9a-f]{32})", \d\)', source("src/journal/event.h"))
+        numbers = re.findall(r'X\(\w+, "([0-9a-f]{32})", \d\)', source("src/record/event.h"))
         self.assertGreater(len(numbers), 10)
         page = manual("answerd.8")
         listed = re.findall(r"^\.It Li ([0-9a-f]{32})$", page, re.MULTILINE)
@@ -155,16 +155,16 @@ class Events(unittest.TestCase):
         self.assertIn(f".It Va MESSAGE_ID\n{numbers[0]}\n", page)
 
     def test_numbers_in_the_text_are_events(self):
-        known = set(re.findall(r"[0-9a-f]{32}", source("src/journal/event.h")))
+        known = set(re.findall(r"[0-9a-f]{32}", source("src/record/event.h")))
         for name in ("README.md", "man/answerd.8", "man/answerd.conf.5"):
             self.assertLessEqual(set(re.findall(r"MESSAGE_ID=([0-9a-f]{32})", source(name))), known, name)
 
     def test_every_event_is_used(self):
-        code = "".join(source(os.path.join("src", folder, name)) for folder in ("answerd", "journal")
+        code = "".join(source(os.path.join("src", folder, name)) for folder in ("answerd", "record", "serve")
                        for name in os.listdir(path("src/" + folder)) if name.endswith(".c"))
         # Not by the code that only tells kinds apart.
         code = re.sub(r"case EVENT_\w+:", "", code)
-        for name in re.findall(r"X\((\w+), \"", source("src/journal/event.h")):
+        for name in re.findall(r"X\((\w+), \"", source("src/record/event.h")):
             self.assertIn("EVENT_" + name, code)
 
 

@@ -20,7 +20,7 @@ def source(name):
 
 class Catalog(unittest.TestCase):
     def setUp(self):
-        self.events = re.findall(r'X\((\w+), "([0-9a-f]{32})", \d\)', source("src/journal/event.h"))
+        self.events = re.findall(r'X\((\w+), "([0-9a-f]{32})", \d\)', source("src/record/event.h"))
         self.catalog = source("systemd/answerd.catalog")
         self.texts = re.split(r"^-- ", self.catalog, flags=re.MULTILINE)[1:]
 
