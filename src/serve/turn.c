@@ -81,9 +81,8 @@ static void settle(struct context *x, struct connection *c)
     if (c->transport.owner & CONNECTION_WAITING || connection_state(c) == CONNECTION_CLOSED)
         return;
     if (connection_state(c) == CONNECTION_OPEN) {
-        if (input_has_ended(c) || c->transport.owner & CONNECTION_DISCARDS)
-            connection_enter(x, c, CONNECTION_FINISHING);
-        else if (c->transport.flags & TRANSPORT_OUT_FAILED && is_quiet(c))
+        if (input_has_ended(c) || c->transport.owner & CONNECTION_DISCARDS ||
+            (c->transport.flags & TRANSPORT_OUT_FAILED && is_quiet(c)))
             connection_enter(x, c, CONNECTION_FINISHING);
         else if (c->transport.owner & CONNECTION_DRAINING && is_quiet(c) && !c->output.backlog)
             settle_drained(x, c);
