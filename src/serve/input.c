@@ -11,6 +11,7 @@
  * one that is recorded costs some ten times as much as one that is not. */
 #define MESSAGES_PER_TAKE 1024
 #define RECORDS_PER_TAKE  64
+#define LARGE             4096
 
 static const char broken[] = "it broke the framing",
                   no_memory[] = "there is no memory for them; see MemoryLimit=";
@@ -21,13 +22,27 @@ void input_excuse(struct input *in, const struct context *x, uint64_t ms)
         in->bytes->stamp = MIN(context_ms(x), in->bytes->stamp + ms);
 }
 
+struct staging {
+    const struct exchange *exchange;
+    unsigned n;
+    bool large; /* the last one */
+};
+
+/* The records of one feed share a slot. A large one, which may turn out impossible to make, has one for
+ * itself: the others' replies go all the same. */
 static int stage(void *userdata, const struct record *record, _unused_ size_t reply_size)
 {
-    const struct exchange *e = userdata;
+    struct staging *s = userdata;
+    const struct exchange *e = s->exchange;
     struct display *display = e->context->display;
+    bool large = record->size >= LARGE;
     int r;
 
+    if (s->large || (large && s->n > 0))
+        return -EAGAIN;
     r = recorder_stage(e->recorder, record);
+    s->n += r == 0;
+    s->large = large;
     if (r == 0 && display && e->settings->record == RECORD_JOURNAL)
         display_show(display, record);
     return r;
@@ -119,6 +134,7 @@ static int feed(struct input *in, const struct exchange *e, const uint8_t *bytes
     uint64_t seq = in->session.seq;
     enum session_status status;
     enum frame_error error = 0;
+    struct staging staging = { .exchange = e };
     const struct session_feed f = {
         .rules = &s->rules,
         .now = x->now,
@@ -131,7 +147,7 @@ static int feed(struct input *in, const struct exchange *e, const uint8_t *bytes
         .reply_limit = s->output_limit - MIN(s->output_limit, output_size(e->output)),
         .message_limit = e->recorder ? RECORDS_PER_TAKE : MESSAGES_PER_TAKE,
         .record = e->recorder ? stage : NULL,
-        .userdata = (void *)e,
+        .userdata = &staging,
     };
     int r = 0;
 

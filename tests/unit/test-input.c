@@ -290,6 +290,25 @@ START_TEST(a_cut_stream)
 }
 END_TEST
 
+/* The reply to a message does not depend on the record of a large one that came with it. */
+START_TEST(a_large_one_has_a_slot_for_itself)
+{
+    static char both[6000];
+
+    memset(both, 'x', sizeof both - 1);
+    memcpy(both, "one\n", 4);
+    both[sizeof both - 2] = '\n';
+    sink->failing = 2;
+    ck_assert_int_eq(take(both), SESSION_STOPPED);
+    ck_assert_uint_eq(sink->staged, 1);
+    ck_assert_int_eq(take(""), SESSION_HUNGRY);
+    ck_assert_uint_eq(sink->staged, 2);
+    recorder_commit(exchange.recorder);
+    ck_assert_int_lt(output_flush(&output, context, &transport), 0);
+    ck_assert_str_eq(stand_hear(peer), "one\n");
+}
+END_TEST
+
 START_TEST(one_read_is_one_chunk)
 {
     stand.settings->rules.framing = FRAMING_CHUNK;
@@ -458,6 +477,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, an_error_in_what_was_kept);
     tcase_add_test(cases, the_end_of_the_stream);
     tcase_add_test(cases, a_cut_stream);
+    tcase_add_test(cases, a_large_one_has_a_slot_for_itself);
     tcase_add_test(cases, one_read_is_one_chunk);
     tcase_add_test(cases, no_more_is_read_than_may_be_owed);
     tcase_add_test(cases, collected_for_later);
