@@ -159,8 +159,11 @@ static void open_here(struct context *x, struct acceptor *a, const struct arriva
         pause_accepting(x, a, false);
         r = connection_open(x, arrival, false);
     }
-    if (r < 0)
-        turn_away(x, arrival, r);
+    if (r == 0)
+        return;
+    turn_away(x, arrival, r);
+    if (a->registered)
+        pause_accepting(x, a, false);
 }
 
 void handover_discard(struct context *x, struct handover *h)

@@ -11,7 +11,7 @@
  * one that is recorded costs some ten times as much as one that is not. */
 #define MESSAGES_PER_TAKE 1024
 #define RECORDS_PER_TAKE  64
-#define LARGE             4096
+#define LARGE             2000 /* the smallest buffer of a socket holds more (socket(7), SO_SNDBUF) */
 
 static const char broken[] = "it broke the framing",
                   no_memory[] = "there is no memory for them; see MemoryLimit=";
@@ -276,6 +276,9 @@ int input_collect(struct input *in, const struct exchange *e)
     if (n <= 0)
         return (int)n;
     kept = MIN((size_t)n, budget_room_for_gone(&x->budget));
+    /* A part of a chunk would be another message. */
+    if (kept < (size_t)n && e->settings->rules.framing == FRAMING_CHUNK)
+        kept = 0;
     if (kept > 0 && keep(in, e, x->scratch, kept) < 0)
         kept = 0;
     if (kept > 0)

@@ -41,7 +41,9 @@ void sim_datagram_begin(bool plain)
 {
     qlen = plain ? LINUX_QLEN : sim_scale(1, LINUX_QLEN);
     sndbuf_of_all = plain || sim_below(2) == 0 ? LINUX_SNDBUF : sim_scale(4608, LINUX_SNDBUF);
-    wmem_max = plain ? LINUX_SNDBUF : sim_scale(sndbuf_of_all, 8U << 20);
+    wmem_max = plain ? LINUX_SNDBUF : sndbuf_of_all;
+    if (!plain && sim_below(2) > 0)
+        wmem_max = sim_scale(sndbuf_of_all, 8U << 20);
 }
 
 uint32_t sim_datagram_wmem_max(void)

@@ -103,6 +103,8 @@ tests_sim_simulate_SOURCES = \
 	tests/sim/drive/client.h \
 	tests/sim/drive/conn.c \
 	tests/sim/drive/conn.h \
+	tests/sim/drive/crowd.c \
+	tests/sim/drive/crowd.h \
 	tests/sim/drive/inspect.c \
 	tests/sim/drive/journal.c \
 	tests/sim/drive/operator.c \
@@ -125,3 +127,25 @@ tests_sim_simulate_LDADD = \
 	src/libprotocol.a \
 	src/libbase.a \
 	tests/sim/libworld.a
+
+if HAVE_CHECK
+TESTS += tests/sim/test_simulate.py
+endif
+EXTRA_DIST += \
+	tests/sim/mutations/catalogue.py \
+	tests/sim/mutations/run.py \
+	tests/sim/seeds \
+	tests/sim/test_simulate.py
+
+.PHONY: mutations simulate
+
+# For as long as one likes, from seeds that nobody has tried yet.
+SECONDS = 60
+simulate: tests/sim/simulate
+	tests/sim/simulate --seconds=$(SECONDS) --from=$$(date +%s)000
+
+# Each fault of the catalogue is put into a copy of the sources, and has to be found.
+mutations: tests/sim/simulate
+	top_srcdir='$(abs_top_srcdir)' CC='$(CC)' LDFLAGS='$(AM_LDFLAGS) $(LDFLAGS)' \
+	CFLAGS='$(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS) $(CFLAGS)' \
+	$(PYTHON) $(top_srcdir)/tests/sim/mutations/run.py

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "drive/crowd.h"
 #include "drive/run.h"
 #include "drive/shorten.h"
 #include "seed.h"
@@ -16,6 +17,7 @@ struct options {
     uint64_t from, seeds;
     double seconds;
     bool shorten, keep_going;
+    unsigned crowd;
     struct run_options run;
 };
 
@@ -33,17 +35,24 @@ static const char usage[] =
     "  --verbose     every call that is made\n"
     "  --shorten     a failing run is made as short as it can be, and then shown\n"
     "  --keep-going  shows all failing runs, and not the first alone\n"
-    "  --canary      with a fault that has to be found\n"
+    "  --crowd=N     instead: so many connections that record at once\n"
+    "  --canary with a fault that has to be found\n"
     "  --help        this text\n";
 
 static void parse(int argc, char **argv, struct options *o)
 {
     static const struct option known[] = {
-        { "seed", required_argument, NULL, 's' },  { "from", required_argument, NULL, 'f' },
-        { "seeds", required_argument, NULL, 'n' }, { "seconds", required_argument, NULL, 't' },
-        { "verbose", no_argument, NULL, 'v' },     { "shorten", no_argument, NULL, 'm' },
-        { "keep-going", no_argument, NULL, 'k' },  { "canary", no_argument, NULL, 'c' },
-        { "help", no_argument, NULL, 'h' },        { 0 },
+        { "seed", required_argument, NULL, 's' },
+        { "from", required_argument, NULL, 'f' },
+        { "seeds", required_argument, NULL, 'n' },
+        { "seconds", required_argument, NULL, 't' },
+        { "verbose", no_argument, NULL, 'v' },
+        { "shorten", no_argument, NULL, 'm' },
+        { "keep-going", no_argument, NULL, 'k' },
+        { "crowd", required_argument, NULL, 'w' },
+        { "canary", no_argument, NULL, 'c' },
+        { "help", no_argument, NULL, 'h' },
+        { 0 },
     };
 
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) >= 0;)
@@ -67,6 +76,9 @@ static void parse(int argc, char **argv, struct options *o)
             break;
         case 'm':
             o->shorten = true;
+            break;
+        case 'w':
+            o->crowd = (unsigned)strtoul(optarg, NULL, 10);
             break;
         case 'k':
             o->keep_going = true;
@@ -143,6 +155,21 @@ static void fail(const struct options *o, const char *program, uint64_t seed,
     (void)fflush(stdout);
 }
 
+static int run_crowd(const struct options *o)
+{
+    struct run_result r = { 0 };
+    double began = now();
+
+    crowd(o->crowd, &o->run, &r);
+    if (r.violation[0])
+        (void)printf("crowd of %u: %s\n", o->crowd, r.violation);
+    (void)printf("# %u connections, %" PRIu64
+                 " records, %.2f turns each, %.1f s simulated in %.1f s\n",
+                 o->crowd, r.messages, (double)r.turns / o->crowd, (double)r.simulated_ns / 1e9,
+                 now() - began);
+    return r.violation[0] ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
     struct options o = { .from = 1, .seeds = 1000 };
@@ -150,8 +177,9 @@ int main(int argc, char **argv)
     uint64_t runs = 0, repeated = 0;
     double began;
     bool good = true;
-
     parse(argc, argv, &o);
+    if (o.crowd > 0)
+        return run_crowd(&o);
     began = now();
     for (;
          runs < o.seeds && (good || o.keep_going) && (o.seconds == 0 || now() - began < o.seconds);

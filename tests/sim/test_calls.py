@@ -23,14 +23,13 @@ PURE = """
     inet_ntop inet_pton memchr memcmp memcpy memmem memmove memrchr memset snprintf sprintf stpcpy strchr strcmp strcpy
     strcspn strdup strerror strerrordesc_np strerrorname_np strlen strncmp strnlen strrchr strspn strtod strtol strtoul
     strtoull vsnprintf
-    ceil exp2 floor log2 pow round sqrt
     pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock
 """.split()
 
 # Made by the process before or beside its workers, from functions that no worker calls.
 ELSEWHERE = """
     freeaddrinfo gai_strerror getaddrinfo getrlimit if_indextoname if_nametoindex lstat mallopt setrlimit
-    ferror program_invocation_short_name sigfillset fflush fputs fwrite stdout stderr
+    sigfillset fflush fputs fwrite stdout stderr
     tdelete tdestroy tfind tsearch
 """.split()
 

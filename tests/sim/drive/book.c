@@ -5,7 +5,9 @@
 #include "../clock.h"
 #include "../datagram.h"
 #include "../descriptors.h"
+#include "../faults.h"
 #include "../memfile.h"
+#include "../own.h"
 #include "../terminal.h"
 #include "../trace.h"
 #include "base/macros.h"
@@ -13,8 +15,10 @@
 #include "process.h"
 
 #include <fcntl.h>
+#include <sys/epoll.h>
 
 #define FIRST_NUMBER 1000
+#define FD_MAX       16
 #define SEALS        (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define COARSE_NS    (8 * SIM_MS)
 
@@ -22,8 +26,9 @@ struct book book;
 
 /* What the workers of the present process have counted so far, as the book sees it. */
 static struct {
-    uint64_t accepted, refused, turned_away, bytes_in, unread, bytes_out, frames;
-    uint64_t timeouts[4], shed[4], errors[4];
+    unsigned turned_away[4][FD_MAX]; /* by a worker in this turn, by descriptor */
+    uint64_t accepted, refused, bytes_in, unread, bytes_out, frames;
+    uint64_t refusals[4], timeouts[4], shed[4];
     unsigned urgent;
 } life;
 
@@ -36,6 +41,10 @@ static struct conn *conn_of(struct sim_file *file)
 
 static void entry_sent(const uint8_t *bytes, size_t n, struct sim_file *passed)
 {
+    if (book.canary && book.records % 100 == 99) {
+        book.records++;
+        return;
+    }
     if (passed) {
         bytes = sim_memfile_bytes(passed, &n);
         if (sim_memfile_seals(passed) != SEALS)
@@ -52,7 +61,7 @@ static bool is_refusal(struct conn *c, const uint8_t *bytes, size_t n)
 
     if (c->received > 0 || c->bytes_out > 0 || n > size || memcmp(bytes, expected, n) != 0)
         return false;
-    if (c->is_unix || process.max_per_address == 0)
+    if (c->is_unix || (!c->is_too_many && sim_fault_count(SIM_NO_MEMORY) == 0))
         return false;
     c->excuses |= EXCUSE_REFUSED;
     life.refused++;
@@ -90,6 +99,18 @@ static void on_sent(struct sim_file *file, const void *bytes, size_t n, struct s
                 c->n_bytes, c->received, c->recorded, c->replied);
 }
 
+/* Whoever comes while others wait for room in the recorder waits behind them. Where the loop has
+ * more to dispatch it is not yet the turn of those. A peer that is gone is another matter. */
+static void look_for_overtaking(struct conn *c)
+{
+    const struct worker *w = process_worker();
+    const struct recorder *r = w ? w->context.recorders[c->setup->record] : NULL;
+
+    if (r && r->waiters.first && w->context.loop.turn && !c->errored && !c->excuses &&
+        !(sim_stream_poll(c->server) & (EPOLLERR | EPOLLHUP)))
+        sim_violate("connection %u overtakes those that wait for the recorder", c->number);
+}
+
 static void on_received(struct sim_file *file, const void *bytes, size_t n)
 {
     struct conn *c = conn_of(file);
@@ -100,6 +121,7 @@ static void on_received(struct sim_file *file, const void *bytes, size_t n)
     life.bytes_in += n;
     book.bytes_in += n;
     book.progress++;
+    look_for_overtaking(c);
     conn_received(c, n, process_now());
 }
 
@@ -122,6 +144,20 @@ static const struct setup *setup_of(int listening)
     return NULL;
 }
 
+/* Whether, at the lowest limit of late, there were as many others from the same address. Without
+ * memory for the count, nobody may come. */
+static bool are_too_many(const struct conn *c)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < book.n_conns; i++) {
+        const struct conn *other = book.conns[i];
+
+        n += other != c && other->server && !other->is_unix && other->address == c->address;
+    }
+    return n >= process.min_per_address;
+}
+
 static void on_accepted(int listening, struct sim_file *file)
 {
     struct sim_stream *s = (struct sim_stream *)file;
@@ -137,6 +173,10 @@ static void on_accepted(int listening, struct sim_file *file)
     c->run_id = process.shared.run_id;
     c->life = process.life;
     c->accepted_at = process_now();
+    c->listening = listening;
+    c->is_too_many = !c->is_unix && are_too_many(c);
+    c->worker = process_worker() ? process_worker()->index : 0;
+    sim_say("connection %u is accepted", c->number);
     life.accepted++;
     book.accepted++;
     book.progress++;
@@ -145,6 +185,30 @@ static void on_accepted(int listening, struct sim_file *file)
     if (atomic_load(&process.shared.n_connections) >= process.max_connections + process.n_workers)
         sim_violate("MaxConnections= is %" PRIu64 ", and there are %" PRIu64 " already",
                     process.max_connections, atomic_load(&process.shared.n_connections));
+}
+
+/* Whether this worker has counted one more, which is this connection's. */
+static bool grew(uint64_t *before, const counter *now)
+{
+    uint64_t n = counter_get(now);
+    bool is = n > *before;
+
+    *before = n;
+    return is;
+}
+
+/* It was closed without a word, for want of something; then accepting pauses. */
+static void turned_away(const struct conn *c)
+{
+    const struct worker *w = process_worker();
+
+    if (!w || w->stopping || w->index != c->worker)
+        return;
+    /* The word may not have gone out. */
+    if (grew(&life.refusals[w->index], &w->context.counters.refused))
+        return;
+    if (life.turned_away[w->index][c->listening % FD_MAX]++ > 0)
+        sim_violate("connections are accepted and closed, one after another");
 }
 
 static void on_closing(struct sim_file *file)
@@ -156,12 +220,53 @@ static void on_closing(struct sim_file *file)
     c->server = NULL;
     book.progress++;
     life.urgent += c->urgent;
+    if (!c->opened)
+        turned_away(c);
+}
+
+static unsigned number_of(const struct connection *c)
+{
+    pid_t pid;
+
+    if (!c->transport.peer.is_unix)
+        return c->transport.peer.port;
+    memcpy(&pid, c->transport.peer.address, sizeof pid);
+    return (unsigned)pid;
+}
+
+/* A second's share at once, or one message, and then as the rate says. */
+static void check_rate(const struct conn *c, const struct connection *k)
+{
+    uint64_t cost = c->setup->cost_ns, had = process_now() - c->accepted_at;
+
+    if (k->input.session.seq * cost > had + MAX(SIM_S, cost) + cost + COARSE_NS)
+        sim_violate("connection %u: %" PRIu64 " messages in %" PRIu64 " ms are beyond its rate",
+                    c->number, (uint64_t)k->input.session.seq, had / SIM_MS);
+}
+
+/* What has arrived by now the kernel will tell. */
+static void note_known(void *item, void *userdata)
+{
+    const struct connection *k = item;
+    struct conn *c = book_find(number_of(k));
+    (void)userdata;
+    if (c)
+        c->opened = true;
+    if (c && c->setup)
+        check_rate(c, k);
+    if (c && c->server)
+        c->known = c->received + (uint64_t)c->server->family->unread(c->server);
 }
 
 static void on_waiting(struct sim_file *epoll, uint64_t timeout_ns)
 {
     struct worker *w = process_worker();
-
+    if (book.crowded)
+        return;
+    if (w)
+        pool_for_each(&w->context.connections, note_known, NULL);
+    if (w)
+        memset(life.turned_away[w->index], 0, sizeof life.turned_away[0]);
     if (w && timeout_ns > 0 && epoll && sim_descriptor(w->context.loop.epoll_fd) == epoll)
         inspect(w, timeout_ns);
 }
@@ -176,26 +281,6 @@ static const struct sim_observer observer = {
 };
 
 /* --- changes of state --- */
-
-static unsigned number_of(const struct connection *c)
-{
-    pid_t pid;
-
-    if (!c->transport.peer.is_unix)
-        return c->transport.peer.port;
-    memcpy(&pid, c->transport.peer.address, sizeof pid);
-    return (unsigned)pid;
-}
-
-/* Whether this worker has counted one more, which is this connection's. */
-static bool grew(uint64_t *before, const counter *now)
-{
-    uint64_t n = counter_get(now);
-    bool is = n > *before;
-
-    *before = n;
-    return is;
-}
 
 static uint64_t last_activity(const struct conn *c)
 {
@@ -215,7 +300,7 @@ static void check_span(const struct conn *c, uint64_t since_ns, uint64_t span_ms
 static void timed_out(const struct conn *c, const struct connection *k, int to)
 {
     if (to == CONNECTION_CLOSED)
-        check_span(c, c->accepted_at, c->setup->write_ms, "WriteTimeout");
+        check_span(c, last_activity(c), c->setup->write_ms, "WriteTimeout");
     else if (k->transport.owner & CONNECTION_DISCARDS)
         check_span(c, c->partial_at, c->setup->message_ms, "MessageTimeout");
     else
@@ -233,29 +318,18 @@ static void note_excuses(struct worker *w, struct conn *c, const struct connecti
     }
     if (grew(&life.shed[i], &n->shed))
         c->excuses |= EXCUSE_SHED;
-    /* While lingering, an error is no change of state, and was another's. */
-    if (grew(&life.errors[i], &n->protocol_errors) && to == CONNECTION_FINISHING &&
-        k->transport.owner & CONNECTION_DISCARDS) {
-        if (!conn_breaks_framing(c, (size_t)k->input.session.seq))
-            sim_violate("connection %u: an error that is none in message %" PRIu64, c->number,
-                        k->input.session.seq + 1);
-        c->excuses |= EXCUSE_ERROR;
-    }
     if (k->transport.owner & CONNECTION_DISCARDS)
         c->excuses |= EXCUSE_ERROR;
     if (w->stopping)
         c->excuses |= EXCUSE_STOPPED;
 }
 
-/* Whole messages that the program has, or could have read. */
+/* Whole messages that the program has, or was told of. */
 static uint64_t arrived(const struct conn *c, const struct connection *k)
 {
-    uint64_t n = c->received;
+    uint64_t n = MAX(c->received, c->known), complete;
     struct said_message m;
-    uint64_t complete;
 
-    if (c->server && !(k->transport.flags & TRANSPORT_IN_ENDED))
-        n += (uint64_t)c->server->family->unread(c->server);
     if (c->framing == FRAMING_CHUNK)
         return c->n_messages;
     complete = conn_complete(c, n);
@@ -265,20 +339,26 @@ static uint64_t arrived(const struct conn *c, const struct connection *k)
     return complete;
 }
 
+/* Then what peers have sent that are gone may be discarded. */
+static bool is_short_of_memory(void)
+{
+    return process.memory_was_limited || sim_fault_count(SIM_NO_MEMORY) > 0;
+}
+
 static void check_closed(struct conn *c, const struct connection *k, int from)
 {
     bool late = from == CONNECTION_LINGERING &&
                 sim_now() + COARSE_NS >= k->active_ms * SIM_MS + CONNECTION_LINGER_MS * SIM_MS;
 
     c->taken = k->input.session.seq;
-    if (c->excuses || k->transport.flags & TRANSPORT_OUT_FAILED)
+    if (c->excuses)
         return;
-    if (c->taken < arrived(c, k) && !late && !c->urgent)
+    if (c->taken < arrived(c, k) && !late && !c->urgent && !is_short_of_memory())
         sim_violate("connection %u: %" PRIu64 " messages have arrived, and only %" PRIu64
                     " are taken",
                     c->number, arrived(c, k), c->taken);
     if (c->replied < c->taken && from != CONNECTION_LINGERING &&
-        !(k->transport.flags & TRANSPORT_OUT_ENDED))
+        !(k->transport.flags & (TRANSPORT_OUT_ENDED | TRANSPORT_OUT_FAILED)))
         sim_violate("connection %u: %" PRIu64 " messages are taken, and only %" PRIu64
                     " are answered",
                     c->number, c->taken, c->replied);
@@ -287,12 +367,13 @@ static void check_closed(struct conn *c, const struct connection *k, int from)
 static void on_state(const struct connection *k, int from, int to)
 {
     struct worker *w = process_worker();
-    struct conn *c = conn_find(book.conns, number_of(k));
+    struct conn *c = book_find(number_of(k));
 
     if (!c || c->life != process.life) {
         sim_violate("a connection that nobody has made changes its state");
         return;
     }
+    c->opened = true;
     sim_say("connection %u: state %d to %d", c->number, from, to);
     if (from >= to)
         sim_violate("connection %u: from state %d to state %d", c->number, from, to);
@@ -303,6 +384,14 @@ static void on_state(const struct connection *k, int from, int to)
     if (to != CONNECTION_CLOSED)
         return;
     check_closed(c, k, from);
+    if (sim_violation())
+        sim_say("connection %u: %s%s, said %zu, sent %" PRIu64 " of %" PRIu64 ", received %" PRIu64
+                ", taken %" PRIu64 ", recorded %" PRIu64 ", replied %" PRIu64
+                ", flags %x, owner %x, excuses %x, session %d",
+                c->number, c->setup->name, c->fin ? ", ended" : "", c->n_messages, c->sent,
+                c->n_bytes, c->received, c->taken, c->recorded, c->replied,
+                (unsigned)k->transport.flags, (unsigned)k->transport.owner, c->excuses,
+                (int)k->input.session.status);
     if (c->taken > 0 && c->taken <= c->n_messages)
         life.frames += MIN(c->messages[c->taken - 1].end, c->sent);
     else if (c->taken > 0)
@@ -311,11 +400,10 @@ static void on_state(const struct connection *k, int from, int to)
 
 /* --- the whole --- */
 
-void book_begin(bool canary)
+void book_begin(void)
 {
     memset(&book, 0, sizeof book);
     memset(&life, 0, sizeof life);
-    book.canary = canary;
     sim_observer = &observer;
     records_begin();
     inspect_begin();
@@ -323,13 +411,25 @@ void book_begin(bool canary)
 
 void book_end(void)
 {
-    conns_free(&book.conns);
+    for (unsigned i = 0; i < book.n_conns; i++)
+        conn_free(book.conns[i]);
+    sim_own_free(book.conns);
     records_end();
 }
 
 struct conn *book_dial(enum framing framing)
 {
-    return conn_new(&book.conns, FIRST_NUMBER + book.n_conns++, framing);
+    if (book.n_conns == book.capacity) {
+        book.capacity = 2 * book.capacity + 64;
+        book.conns = sim_own_resize(book.conns, book.capacity * sizeof(struct conn *));
+    }
+    book.conns[book.n_conns] = conn_new(FIRST_NUMBER + book.n_conns, framing);
+    return book.conns[book.n_conns++];
+}
+
+struct conn *book_find(unsigned number)
+{
+    return number - FIRST_NUMBER < book.n_conns ? book.conns[number - FIRST_NUMBER] : NULL;
 }
 
 void book_turned(void)
@@ -355,20 +455,26 @@ void book_process_began(void)
 
 void book_excuse_all(unsigned excuse)
 {
-    for (struct conn *c = book.conns; c; c = c->next)
-        if (c->life == process.life)
-            c->excuses |= excuse;
+    for (unsigned i = 0; i < book.n_conns; i++)
+        if (book.conns[i]->life == process.life)
+            book.conns[i]->excuses |= excuse;
 }
 
+/* What has arrived by now is to be answered. */
 void book_drain_begins(void)
 {
+    for (unsigned i = 0; i < book.n_conns; i++) {
+        struct conn *c = book.conns[i];
+        if (c->life == process.life && c->server)
+            c->known = c->received + (uint64_t)c->server->family->unread(c->server);
+    }
 }
 
 void book_process_gone(void)
 {
-    for (struct conn *c = book.conns; c; c = c->next)
-        if (c->life == process.life)
-            c->server = NULL;
+    for (unsigned i = 0; i < book.n_conns; i++)
+        if (book.conns[i]->life == process.life)
+            book.conns[i]->server = NULL;
     records_begin();
 }
 
@@ -399,7 +505,9 @@ void book_process_ended(void)
 {
     uint64_t messages = 0;
 
-    for (const struct conn *c = book.conns; c; c = c->next) {
+    for (unsigned i = 0; i < book.n_conns; i++) {
+        const struct conn *c = book.conns[i];
+
         check_recorded(c);
         messages += c->life == process.life ? c->taken : 0;
     }

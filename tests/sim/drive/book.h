@@ -13,19 +13,22 @@
  */
 
 struct book {
-    struct conn *conns;
-    unsigned n_conns;
+    struct conn **conns;
+    unsigned n_conns, capacity;
     uint64_t progress; /* grows with all that happens for a client's good */
     uint64_t records, replies, bytes_in, bytes_out, accepted;
     uint64_t last_progress, progress_at;
-    bool canary; /* a fault of the book's own: it must be found */
+    bool canary;  /* now and then a record does not come: it must be found */
+    bool crowded; /* too many connections to look at all whenever a worker sleeps */
 };
 
 extern struct book book;
 
-void book_begin(bool canary);
+void book_begin(void);
 void book_end(void);
 
+/* By our number: the port of a TCP client, the process of a UNIX one. NULL: there is none. */
+struct conn *book_find(unsigned number);
 struct conn *book_dial(enum framing framing);
 
 /* After each turn of the world. */

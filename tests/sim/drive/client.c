@@ -43,7 +43,7 @@ struct client {
     bool let_go;
     /* Of this connection. */
     unsigned messages_left, window;
-    uint32_t size_max, portion, think_us, read_portion, read_pause_us;
+    uint32_t size_min, size_max, portion, think_us, read_portion, read_pause_us;
     enum ending ending;
     bool deaf, crlf, malformed, cut_inside, urgent, passes, shut, stopped;
     uint64_t reset_at, send_at, read_at;
@@ -53,6 +53,7 @@ struct client {
 static struct client *clients;
 static unsigned n_clients;
 static bool fair;
+static uint32_t talk; /* messages that a client has to say, at the most */
 static uint8_t scratch[PORTION];
 
 static void client_run(struct sim_task *task);
@@ -79,9 +80,17 @@ static void wait_until(struct client *c, uint64_t at)
 
 static void draw_manners(struct client *c)
 {
-    c->messages_left = sim_scale(0, 64);
-    c->window = sim_scale(1, 64);
-    c->size_max = sim_below(8) == 7 ? sim_scale(1, 300000) : sim_scale(1, 2000);
+    c->messages_left = sim_scale(0, talk);
+    c->window = sim_scale(1, talk);
+    c->size_max = sim_scale(1, 2000);
+    c->size_min = 0;
+    if (sim_below(8) == 7)
+        c->size_max = sim_scale(1, 300000);
+    if (setups_are_large() && sim_below(4) == 3) {
+        c->size_max = sim_scale(1 << 16, 300000);
+        c->size_min = c->size_max / 2;
+        c->messages_left = MIN(c->messages_left, 16U);
+    }
     c->portion = sim_below(4) > 0 ? PORTION : sim_scale(1, PORTION);
     c->think_us = sim_below(3) == 2 ? sim_scale(1, 1 << 20) : 0;
     c->read_portion = sim_below(4) > 0 ? PORTION : sim_scale(1, PORTION);
@@ -236,7 +245,7 @@ static void say(struct client *c)
         conn_say_malformed(k, sim_below(5));
         return;
     }
-    conn_say(k, chunk ? sim_scale(1, c->size_max) : sim_scale(0, c->size_max),
+    conn_say(k, sim_scale(MAX(c->size_min, (uint32_t)chunk), c->size_max),
              c->crlf && k->framing == FRAMING_LINE);
 }
 
@@ -287,8 +296,10 @@ static bool send_some(struct client *c)
         c->stopped = true;
     }
     n = send_portion(c, k->bytes + k->sent, MIN(left, (uint64_t)(fair ? PORTION : c->portion)));
-    if (n < 0)
+    if (n < 0) {
+        c->stopped = false;
         return false;
+    }
     if (c->stopped && (uint64_t)n < left)
         c->stopped = false;
     k->sent += (uint64_t)n;
@@ -367,6 +378,7 @@ static void client_run(struct sim_task *task)
 void clients_begin(void)
 {
     fair = false;
+    talk = sim_below(4) > 0 ? 64 : sim_scale(64, 2048);
     n_clients = sim_scale(1, MAX_CLIENTS);
     clients = sim_own_alloc(n_clients * sizeof *clients);
     for (unsigned i = 0; i < n_clients; i++) {

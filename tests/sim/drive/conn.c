@@ -15,35 +15,21 @@
 #define LARGE_FROM  2000 /* hardly less than the smallest buffer of a datagram socket holds */
 #define COARSE_NS   (8 * SIM_MS) /* the program's clock, and what it rounds */
 
-struct conn *conn_new(struct conn **all, unsigned number, enum framing framing)
+struct conn *conn_new(unsigned number, enum framing framing)
 {
     struct conn *c = sim_own_alloc(sizeof *c);
 
     c->number = number;
     c->framing = framing;
-    c->next = *all;
-    *all = c;
     return c;
 }
 
-void conns_free(struct conn **all)
+void conn_free(struct conn *c)
 {
-    struct conn *c;
-
-    while ((c = *all)) {
-        *all = c->next;
-        sim_own_free(c->bytes);
-        sim_own_free(c->messages);
-        sim_own_free(c->out);
-        sim_own_free(c);
-    }
-}
-
-struct conn *conn_find(struct conn *all, unsigned number)
-{
-    while (all && all->number != number)
-        all = all->next;
-    return all;
+    sim_own_free(c->bytes);
+    sim_own_free(c->messages);
+    sim_own_free(c->out);
+    sim_own_free(c);
 }
 
 static uint8_t *room(struct conn *c, size_t n)
@@ -170,9 +156,10 @@ static bool is_too_long(const struct conn *c, size_t i)
 {
     struct said_message m;
 
-    if (i < c->n_messages && c->messages[i].start < c->sent)
-        return c->messages[i].size > c->setup->max_message;
-    return conn_message(c, i, &m) && m.size > c->setup->max_message;
+    if (conn_message(c, i, &m))
+        return m.size > c->setup->max_message;
+    return i < c->n_messages && c->messages[i].start < c->sent &&
+           c->messages[i].size > c->setup->max_message;
 }
 
 static bool is_cut_inside(const struct conn *c, size_t i)
@@ -188,8 +175,7 @@ static bool is_cut_inside(const struct conn *c, size_t i)
 static bool is_late(const struct conn *c, size_t i)
 {
     uint64_t span = c->setup->message_ms;
-
-    if (span == TIMER_NEVER || i < c->complete)
+    if (span == TIMER_NEVER || i < c->complete || c->framing == FRAMING_CHUNK)
         return false;
     return sim_now() + COARSE_NS >= c->partial_at + span * SIM_MS;
 }
@@ -228,11 +214,6 @@ static const char *error_at(const struct conn *c, size_t i, unsigned which)
     return due[which] ? texts[which] : NULL;
 }
 
-bool conn_breaks_framing(const struct conn *c, size_t i)
-{
-    return error_at(c, i, 0) || error_at(c, i, 1) || error_at(c, i, 2);
-}
-
 static void consume(struct conn *c, size_t n)
 {
     c->n_out -= n;
@@ -245,7 +226,7 @@ static bool begins_alike(const struct conn *c, const uint8_t *expected, size_t n
 }
 
 /* What is out so far is, or begins, the next reply: then it is taken, as far as it is whole. */
-static bool take_reply(struct conn *c)
+static bool take_reply(struct conn *c, bool whole)
 {
     struct said_message m;
     struct said said;
@@ -264,7 +245,7 @@ static bool take_reply(struct conn *c)
     n = setup_reply(c->setup, &said, m.crlf, expected);
     alike = begins_alike(c, expected, n);
     sim_own_free(expected);
-    if (!alike)
+    if (!alike || (whole && n > c->n_out))
         return false;
     if (c->setup->record != RECORD_NONE && c->recorded <= c->replied)
         sim_violate("connection %u: reply %" PRIu64 " goes before its record", c->number,
@@ -326,7 +307,7 @@ void conn_replied(struct conn *c, const uint8_t *bytes, size_t n, uint64_t now)
         before = c->n_out;
         if (c->errored)
             sim_violate("connection %u: %zu bytes behind an error", c->number, c->n_out);
-        else if (!take_error(c) && !take_reply(c))
+        else if (!take_reply(c, true) && !take_error(c) && !take_reply(c, false))
             sim_violate("connection %u: what is sent is not reply %" PRIu64 ": %.*s", c->number,
                         c->replied + 1, (int)MIN(c->n_out, (size_t)40), (const char *)c->out);
         if (c->n_out == before)

@@ -33,7 +33,6 @@ enum excuse {
 };
 
 struct conn {
-    struct conn *next;
     unsigned number; /* of ours: the client's port, or its process */
     bool is_unix;
     uint8_t address; /* the last byte of the client's, TCP */
@@ -55,13 +54,14 @@ struct conn {
     struct sim_stream *server; /* its end of the stream, while it is open */
     const struct setup *setup; /* since it was accepted */
     const char *run_id;
-    unsigned life;         /* of which process */
-    uint64_t received;     /* bytes */
-    uint64_t unread;       /* that it found at the end */
-    size_t complete;       /* messages within them */
-    uint64_t partial_at;   /* when the message behind those began to come, ns */
-    uint64_t id;           /* as the records say */
-    uint64_t recorded;     /* messages, up to a gap that was due */
+    unsigned life;       /* of which process */
+    uint64_t received;   /* bytes */
+    uint64_t known;      /* bytes that had arrived when its worker last asked the kernel for news */
+    uint64_t unread;     /* that it found at the end */
+    size_t complete;     /* messages within them */
+    uint64_t partial_at; /* when the message behind those began to come, ns */
+    uint64_t id;         /* as the records say */
+    uint64_t recorded;   /* messages, up to a gap that was due */
     uint64_t unrecordable; /* the message that could not be recorded; 0: none */
     uint64_t replied;      /* whole replies taken by the kernel */
     uint64_t taken;        /* messages, as the program said at the end */
@@ -69,14 +69,17 @@ struct conn {
     uint64_t accepted_at, reply_at; /* ns */
     uint8_t *out;                   /* of a reply, so far */
     size_t n_out, out_capacity;
+    bool is_too_many; /* of its address, when it was accepted */
+    bool opened;      /* it became a connection: its state has changed */
+    int listening;    /* the descriptor that it was accepted from */
+    unsigned worker;  /* ... by this one */
     bool errored;     /* an error reply is out */
     unsigned excuses; /* enum excuse */
     char *line;       /* on the terminal, so far: see records.c */
 };
 
-struct conn *conn_new(struct conn **all, unsigned number, enum framing framing);
-void conns_free(struct conn **all);
-struct conn *conn_find(struct conn *all, unsigned number);
+struct conn *conn_new(unsigned number, enum framing framing);
+void conn_free(struct conn *c);
 
 /* The client goes on to say a message of so many bytes. */
 void conn_say(struct conn *c, size_t size, bool crlf);
@@ -97,6 +100,3 @@ void conn_replied(struct conn *c, const uint8_t *bytes, size_t n, uint64_t now);
 
 /* Whether the next record may be impossible: it is too large for a datagram, and files are forbidden. */
 bool conn_cannot_be_recorded(const struct conn *c);
-
-/* Whether message i, from 0, is none. */
-bool conn_breaks_framing(const struct conn *c, size_t i);

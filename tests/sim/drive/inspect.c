@@ -38,7 +38,7 @@ static void look_at_timer(const struct looking *l, const struct connection *c)
 }
 
 /* A source that could go on is on the ready list, or waits for an edge. */
-static void look_for_stall(const struct looking *l, const struct connection *c)
+static void look_for_stall(const struct connection *c)
 {
     const struct backlog *b = c->output.backlog;
 
@@ -48,7 +48,11 @@ static void look_for_stall(const struct looking *l, const struct connection *c)
         sim_violate("a reply could go, and its connection is not ready");
     if (b && b->released > 0 && c->transport.source.ready & READY_OUT)
         sim_violate("a reply could be sent, and its connection is not ready");
-    (void)l;
+    /* A peer that is gone gives up its descriptor and its place, whatever its messages wait for. In
+     * chunk framing two reads must not become one message. */
+    if (transport_is_broken(&c->transport) && c->transport.owner & CONNECTION_WAITING &&
+        c->settings->rules.framing != FRAMING_CHUNK)
+        sim_violate("a peer is gone, and keeps its place");
 }
 
 static void look_at_connection(void *item, void *userdata)
@@ -69,7 +73,7 @@ static void look_at_connection(void *item, void *userdata)
         sim_violate("%zu bytes are owed, and OutputLimit= is %zu", output_size(&c->output),
                     c->settings->output_limit);
     look_at_timer(l, c);
-    look_for_stall(l, c);
+    look_for_stall(c);
 }
 
 static void look_at_acceptors(const struct worker *w)

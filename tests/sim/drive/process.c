@@ -20,7 +20,7 @@
 #include "process.h"
 #include "record/event-log.h"
 
-#define PING_WITHIN (1000 * SIM_S)
+#define WITHIN (500 * SIM_S) /* a process may stand still for two minutes, and again */
 
 struct process process;
 
@@ -126,7 +126,9 @@ void process_limit(bool generous)
     atomic_store(&s->memory_limit, memory);
     process.max_connections = MAX(process.max_connections, max);
     process.max_per_address = MAX(process.max_per_address, per_address);
+    process.min_per_address = MIN(process.min_per_address, per_address);
     process.memory_limit = MAX(process.memory_limit, memory);
+    process.memory_was_limited |= memory < SIZE_MAX / 4;
     sim_say("LIMITS: %" PRIu64 " connections, %" PRIu64 " per address, %zu bytes", max, per_address,
             memory);
 }
@@ -150,6 +152,8 @@ void process_begin(void)
     process.shared.journal_path = JOURNAL_PATH;
     process.max_connections = process.max_per_address = 0;
     process.memory_limit = 0;
+    process.min_per_address = UINT64_MAX;
+    process.memory_was_limited = false;
     address_limit_init(&process.shared.addresses, UINT64_MAX);
     process_limit(false);
     sim_threads_begin();
@@ -199,8 +203,10 @@ void process_tend(void)
         return;
     if (process.pinged_at > 0 && crew_pings_answered(&process.crew, process.n_pings))
         process.pinged_at = 0;
-    if (process.pinged_at > 0 && sim_now() - process.pinged_at > PING_WITHIN)
+    if (process.pinged_at > 0 && sim_now() - process.pinged_at > WITHIN)
         sim_violate("a ping was not answered");
+    if (process.stopping && sim_now() - process.stopped_at > WITHIN)
+        sim_violate("the workers do not stop");
     if (!crew_plans_done(&process.crew, process.n_plans))
         return;
     for (unsigned i = 0; i < process.n_places; i++)
@@ -260,6 +266,7 @@ void process_stop(void)
     sim_say("STOP");
     if (!crew_all_ended(&process.crew)) {
         process.stopping = true;
+        process.stopped_at = sim_now();
         book_excuse_all(EXCUSE_STOPPED);
     }
     /* Those that ended by themselves are looked at while their counters are there. */

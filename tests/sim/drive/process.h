@@ -32,11 +32,13 @@ struct process {
     bool drain_asked; /* and not yet commanded */
     unsigned life;    /* counts processes */
     unsigned n_plans, n_pings;
-    uint64_t pinged_at;
+    uint64_t pinged_at, stopped_at;
     struct crew crew;
     struct shared shared;
     uint64_t max_connections, max_per_address; /* the largest in force in this life */
+    uint64_t min_per_address;                  /* the smallest */
     size_t memory_limit;
+    bool memory_was_limited;
     size_t n_files; /* descriptors that the main thread has */
 };
 

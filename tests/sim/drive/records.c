@@ -110,11 +110,11 @@ static struct conn *conn_of(const struct entry *e)
     char text[32] = "";
 
     if (e->port.value)
-        return conn_find(book.conns, (unsigned)number_of(&e->port));
+        return book_find((unsigned)number_of(&e->port));
     if (!e->peer.value || e->peer.size >= sizeof text)
         return NULL;
     memcpy(text, e->peer.value, e->peer.size);
-    return sscanf(text, "pid=%u", &pid) == 1 ? conn_find(book.conns, pid) : NULL;
+    return sscanf(text, "pid=%u", &pid) == 1 ? book_find(pid) : NULL;
 }
 
 /* The next message of a connection is recorded: the number that it should have. Where one could not
@@ -141,7 +141,9 @@ static void note(struct conn *c, uint64_t seq, const uint8_t *data, uint64_t siz
     else if (!conn_message(c, seq - 1, &m) || m.size > c->setup->max_message)
         sim_violate("connection %u: record %" PRIu64 " is of no message", c->number, seq);
     else if (data && (size != m.size || memcmp(data, c->bytes + m.data, size) != 0))
-        sim_violate("connection %u: record %" PRIu64 " is not what was sent", c->number, seq);
+        sim_violate("connection %u: record %" PRIu64 " is not what was sent: %" PRIu64
+                    " bytes, and not %zu",
+                    c->number, seq, size, m.size);
     if (c->unrecordable == 0)
         c->recorded = seq;
     if (seq > c->received + 1)
@@ -185,7 +187,7 @@ static struct conn *conn_of_line(const char *line, const char **ret_text)
         return NULL;
     *ret_text += 2;
     if (sscanf(line, "pid=%u", &number) == 1 || sscanf(line, "127.0.0.%u:%u", &a, &number) == 2)
-        return conn_find(book.conns, number);
+        return book_find(number);
     return NULL;
 }
 

@@ -77,8 +77,8 @@ static void fair(void)
     journal_turn_fair();
     terminal_turn_fair();
     book.progress_at = sim_now();
-    have_a_server();
     clients_turn_fair();
+    have_a_server();
     while (!clients_are_done() && !sim_violation()) {
         turn();
         if (book_quiet() > STALLED_NS / 2)
@@ -113,7 +113,7 @@ static void finish(void)
     sim_world_look_for_streams();
 }
 
-static void fill_result(struct run_result *r)
+void run_result(struct run_result *r)
 {
     *r = (struct run_result){
         .digest = sim_trace_digest(),
@@ -134,8 +134,12 @@ static void fill_result(struct run_result *r)
 void run(const struct run_options *options, struct run_result *ret)
 {
     sim_world_begin(SIM_BY_SEED, options->verbose);
-    book_begin(options->canary);
+    book_begin();
+    book.canary = options->canary;
     setups_begin();
+    /* Large entries go by several ways, which the kernel's want of memory leads them to. */
+    if (setups_are_large() && sim_below(2) > 0)
+        sim_fault_set(SIM_NO_KERNEL, 200000);
     process_draw();
     journal_begin();
     terminal_begin();
@@ -150,7 +154,7 @@ void run(const struct run_options *options, struct run_result *ret)
     if (sim_violation() && process.up)
         process_kill();
     finish();
-    fill_result(ret);
+    run_result(ret);
     setups_end();
     book_end();
     sim_world_end();

@@ -18,16 +18,22 @@ static struct {
     struct setup *all;
     unsigned n;
     uint32_t max_message, output_limit;
-    bool short_spans;
+    bool short_spans, large;
 } setups;
 
 void setups_begin(void)
 {
     setups.all = NULL;
     setups.n = 0;
-    setups.max_message = sim_scale(1, 1 << 19);
+    setups.large = sim_below(4) == 3;
+    setups.max_message = setups.large ? 1 << 19 : sim_scale(1, 1 << 19);
     setups.output_limit = sim_scale(1, 1 << 18);
     setups.short_spans = sim_below(2);
+}
+
+bool setups_are_large(void)
+{
+    return setups.large;
 }
 
 void setups_end(void)
@@ -47,22 +53,40 @@ static uint64_t draw_span(void)
     return setups.short_spans ? sim_scale(20, 2000) : sim_scale(1000, 60000);
 }
 
-const struct setup *setup_draw(enum framing framing)
+static struct setup *add(enum framing framing)
 {
-    static const enum record_mode records[] = { RECORD_JOURNAL, RECORD_JOURNAL, RECORD_JOURNAL,
-                                                RECORD_JOURNAL, RECORD_STDERR,  RECORD_NONE };
     struct setup *s = sim_own_alloc(sizeof *s);
 
     s->next = setups.all;
     setups.all = s;
     (void)snprintf(s->name, sizeof s->name, "rules-%u", ++setups.n);
     s->framing = framing;
+    return s;
+}
+
+const struct setup *setup_plain(enum framing framing)
+{
+    struct setup *s = add(framing);
+
+    s->record = RECORD_JOURNAL;
+    s->reply = REPLY_OK;
+    s->max_message = s->output_limit = 65536;
+    s->idle_ms = s->message_ms = s->write_ms = TIMER_NEVER;
+    return s;
+}
+
+const struct setup *setup_draw(enum framing framing)
+{
+    static const enum record_mode records[] = { RECORD_JOURNAL, RECORD_JOURNAL, RECORD_JOURNAL,
+                                                RECORD_JOURNAL, RECORD_STDERR,  RECORD_NONE };
+    struct setup *s = add(framing);
+
     s->record = records[sim_below(ARRAY_SIZE(records))];
     s->reply = (enum reply_kind)sim_below(REPLY_KINDS);
     /* Without records nobody would know the ID. */
     if (s->reply == REPLY_ID && s->record != RECORD_JOURNAL)
         s->reply = REPLY_OK;
-    s->max_message = sim_scale(1, setups.max_message);
+    s->max_message = sim_scale(setups.large ? 1 << 18 : 1, setups.max_message);
     if (framing == FRAMING_CHUNK)
         s->max_message = MIN(s->max_message, (size_t)READ_SIZE - 1);
     s->output_limit = sim_scale(1, setups.output_limit);

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Puts each fault of the list into a copy of the sources, and sees to it that the simulation finds it.
+
+    run.py [--seeds=N] [NAME...]
+
+From the build's folder, where tests/sim/simulate has been built; CC, CFLAGS and LDFLAGS are the build's."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).parent))
+from catalogue import MUTATIONS  # noqa: E402
+
+TOP = Path(os.environ.get("top_srcdir", Path(__file__).resolve().parents[3]))
+LIBRARIES = ["serve", "record", "net", "protocol", "base"]
+CC = shlex.split(os.environ.get("CC", "gcc"))
+CFLAGS = shlex.split(os.environ.get("CFLAGS", f"-include config.h -I{TOP}/src -std=gnu17 -D_GNU_SOURCE -O2"))
+LDFLAGS = shlex.split(os.environ.get("LDFLAGS", ""))
+SEEDS = 4000
+CROWD = 3000
+
+
+def edited(edits):
+    texts = {}
+    for name, old, new in edits:
+        text = texts.get(name) or (TOP / name).read_text()
+        if text.count(old) != 1:
+            raise SystemExit(f"{name} has no place, or several, for this edit:\n{old}")
+        texts[name] = text.replace(old, new)
+    return texts
+
+
+def build(folder, edits):
+    objects = []
+    for name, text in edited(edits).items():
+        source = folder / Path(name).name
+        source.write_text(text)
+        objects.append(source.with_suffix(".o"))
+        subprocess.run([*CC, *CFLAGS, "-w", f"-I{(TOP / name).parent}", "-c", source, "-o", objects[-1]], check=True)
+    driver = sorted(Path("tests/sim/drive").glob("*.o")) + [Path("tests/sim/simulate.o")]
+    libraries = [f"src/lib{name}.a" for name in LIBRARIES]
+    program = folder / "simulate"
+    # What has changed comes first, so that the libraries' own is not taken.
+    subprocess.run([*CC, *CFLAGS, "-w", *LDFLAGS, f"-Wl,@{TOP}/tests/sim/wrapped", "-o", program, *driver, *objects,
+                    *libraries, "tests/sim/libworld.a"], check=True)
+    return program
+
+
+def attempt(program, *arguments):
+    """What was found, or None."""
+    try:
+        run = subprocess.run([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120,
+                             check=False)
+    except subprocess.TimeoutExpired:
+        return "it comes to no end"
+    text = run.stdout.decode(errors="replace")
+    if run.returncode == 0:
+        return None
+    lines = [line for line in text.splitlines() if re.search(r"^seed|^crowd|ssertion", line)]
+    return lines[0] if lines else f"ends with {run.returncode}"
+
+
+def look(mutation, seeds):
+    name, what, edits = mutation
+    with tempfile.TemporaryDirectory() as folder:
+        program = build(Path(folder), edits)
+        found = attempt(program, f"--seeds={seeds}") or attempt(program, f"--crowd={CROWD}")
+    print(f"{'found    ' if found else 'NOT FOUND'} {name}: {what}\n          {found or ''}", flush=True)
+    return bool(found)
+
+
+def main():
+    seeds = SEEDS
+    names = []
+    for argument in sys.argv[1:]:
+        if argument.startswith("--seeds="):
+            seeds = int(argument.partition("=")[2])
+        else:
+            names.append(argument)
+    chosen = [m for m in MUTATIONS if not names or m[0] in names]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(lambda m: look(m, seeds), chosen))
+    print(f"# {sum(found)} of {len(found)} are found")
+    sys.exit(0 if all(found) else 1)
+
+
+if __name__ == "__main__":
+    main()

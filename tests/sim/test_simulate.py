@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The simulation finds nothing in many seeds, and something where there is something to find."""
+
+import os
+import subprocess
+import unittest
+from pathlib import Path
+
+TOP = Path(os.environ.get("top_srcdir", Path(__file__).resolve().parent.parent.parent))
+BUILD = Path(os.environ.get("top_builddir", TOP / "build"))
+SEEDS = int(os.environ.get("SIMULATE_SEEDS", "4000"))
+
+
+def simulate(*arguments):
+    run = subprocess.run([BUILD / "tests/sim/simulate", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         check=False)
+    return run.returncode, run.stdout.decode(errors="replace")
+
+
+def kept():
+    """The seeds that have found something once."""
+    lines = (TOP / "tests/sim/seeds").read_text().splitlines()
+    return [line.split()[0] for line in lines if line and not line.startswith("#")]
+
+
+class Simulate(unittest.TestCase):
+    def test_many_seeds_violate_nothing(self):
+        code, text = simulate(f"--seeds={SEEDS}")
+        print("".join(f"{line}\n" for line in text.splitlines() if line.startswith("#")), end="")
+        self.assertEqual(code, 0, text)
+
+    def test_what_once_failed_does_not_any_more(self):
+        for seed in kept():
+            with self.subTest(seed=seed):
+                code, text = simulate(f"--seed={seed}")
+                self.assertEqual(code, 0, text)
+
+    def test_a_crowd_is_served_in_few_turns(self):
+        code, text = simulate("--crowd=100000")
+        self.assertEqual(code, 0, text)
+
+    def test_a_canary_is_found(self):
+        code, text = simulate("--canary", "--seeds=100")
+        self.assertEqual(code, 1)
+        self.assertIn("record", text)
+        self.assertRegex(text, r"again: .*--seed=\d+ --verbose --canary")
+
+    def test_what_fails_is_shortened(self):
+        _, found = simulate("--canary", "--seeds=100")
+        seed = found.partition("seed ")[2].partition(":")[0]
+        code, text = simulate("--canary", f"--seed={seed}", "--shorten")
+        self.assertEqual(code, 1)
+        self.assertIn("decisions are enough", text)
+        self.assertIn("VIOLATED", text)
+
+    def test_a_wrong_option_is_refused(self):
+        self.assertEqual(simulate("--nothing")[0], 2)
+        self.assertEqual(simulate("--help")[0], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
