@@ -39,7 +39,9 @@ MUTATIONS = [
     ("pause-for-ever", "an acceptor that pauses sets no timer", [
         (S + "acceptor.c", "    a->source.ready = 0;\n    retry_later(x, a);", "    a->source.ready = 0;")]),
     ("accept-and-close", "where connections cannot be taken, one after another is accepted and closed", [
-        (S + "acceptor.c", "        pause_accepting(x, a, false);\n        r = connection_open(x, arrival, false);\n", "")]),
+        (S + "acceptor.c", "        pause_accepting(x, a, false);\n        r = connection_open(x, arrival, false);\n", ""),
+        (S + "acceptor.c", "    turn_away(x, arrival, r);\n    if (a->registered)\n        pause_accepting(x, a, false);\n",
+         "    turn_away(x, arrival, r);\n")]),
     ("old-clock", "the time to sleep is counted from the beginning of the turn", [
         (S + "worker.c", "until(next, clock_us(CLOCK_MONOTONIC_COARSE) / 1000)", "until(next, context_ms(&w->context))")]),
     ("memfd-blocks", "where files are forbidden, a large record blocks the journal for ever", [
