@@ -273,6 +273,9 @@ int input_collect(struct input *in, const struct exchange *e)
     ssize_t n = receive(e);
     size_t kept;
 
+    /* The end of a stream may end a message. */
+    if (n == 0 && stream_ended(e->transport))
+        session_postpone(&in->session);
     if (n <= 0)
         return (int)n;
     kept = MIN((size_t)n, budget_room_for_gone(&x->budget));

@@ -88,6 +88,25 @@ START_TEST(a_close_while_there_is_no_room)
 }
 END_TEST
 
+/* So it does where the line had been read before. */
+START_TEST(a_last_line_that_was_read_before)
+{
+    int a = stand_connect(&stand, 0);
+
+    stand_say(a, "thr");
+    (void)stand_run(&stand);
+    sink->places = 0;
+    (void)close(a);
+    (void)stand_run(&stand);
+    ck_assert_uint_eq(stand.contexts[0]->n_live, 1);
+    sink->places = BATCH_RECORDS;
+    (void)stand_run(&stand);
+    ck_assert_uint_eq(sink->taken, 1);
+    ck_assert_str_eq(sink->records[0].text, "thr");
+    ck_assert_uint_eq(counter_get(&counters->discarded), 0);
+}
+END_TEST
+
 /* Nothing to record: it need not wait. */
 START_TEST(an_unfinished_message_of_one_that_is_gone)
 {
@@ -221,6 +240,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_add_test(cases, a_reset_while_there_is_no_room);
     tcase_add_test(cases, a_close_while_there_is_no_room);
+    tcase_add_test(cases, a_last_line_that_was_read_before);
     tcase_add_test(cases, an_unfinished_message_of_one_that_is_gone);
     tcase_add_test(cases, a_chunk_that_waits);
     tcase_add_test(cases, chunks_stay_apart);

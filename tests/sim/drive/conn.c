@@ -148,7 +148,8 @@ void conn_received(struct conn *c, size_t n, uint64_t now)
     }
     while (c->complete < c->n_messages && c->messages[c->complete].end <= c->received)
         c->complete++;
-    if (c->complete != complete || before == 0 || c->messages[complete - 1].end == before)
+    if (c->complete != complete || before == 0 ||
+        (complete > 0 && c->messages[complete - 1].end == before))
         c->partial_at = now;
 }
 
