@@ -60,7 +60,7 @@ struct connection {
     uint64_t active_ms; /* when the last message was complete, or the last reply taken; LINGERING:
                            when that began */
     union {
-        struct timer timer;   /* of all deadlines the nearest, or earlier: see deadline() */
+        struct timer timer;   /* at the nearest deadline or before it: connection_deadline() */
         struct waiter waiter; /* CONNECTION_WAITING: has no deadline */
     };
 };

@@ -146,7 +146,7 @@ static void linger_on(struct context *x, struct connection *c)
     dispatch(x, c, false);
 }
 
-/* Its deadline has come: one of those of deadline(). */
+/* Its deadline has come: one of those of connection_deadline(). */
 static void expire(struct context *x, struct connection *c)
 {
     const struct settings *s = c->settings;
