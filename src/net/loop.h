@@ -26,8 +26,8 @@
  *     yes      clear       wait: an edge will come
  *
  * So a descriptor is registered once, for everything it will ever need: EPOLL_CTL_MOD would cost a
- * system call for each change of mind. A TCP socket may be registered for EPOLLOUT all the time. The
- * kernel reports that edge only after a send() found no room, and a third of the buffer is free
+ * system call for each change of mind. A TCP socket may be registered for EPOLLOUT all the time.
+ * The kernel reports that edge only after a send() found no room and a third of the buffer is free
  * again (tcp(7), sk_stream_is_writeable()). A UNIX stream reports it whenever its peer reads
  * (unix(7), unix_write_space()), so that every message would wake us twice: it is registered for
  * EPOLLOUT only while it lacks room.
@@ -51,7 +51,7 @@ enum {
 struct source {
     struct source *next; /* on the ready list */
     int fd;
-    uint8_t ready; /* READY_* */
+    uint8_t ready; /* READY_*: the loop sets them, the owner clears them */
     bool queued;   /* on the ready list */
     uint8_t kind;  /* the owner's: which struct this is part of */
     uint8_t state; /* the owner's */
@@ -75,16 +75,16 @@ void loop_deinit(struct loop *l);
  * over. 0 or a negative errno. */
 int loop_add(struct loop *l, struct source *s, uint32_t events);
 
-/* Registers a registered descriptor anew, for other events or with another source: an
- * EPOLL_CTL_MOD, which reports what is ready. 0 or a negative errno. */
+/* Changes the registration of s->fd: to other events, or to another source. The kernel then reports
+ * again what is ready (EPOLL_CTL_MOD). 0 or a negative errno. */
 int loop_modify(struct loop *l, struct source *s, uint32_t events);
 
 /* Must come before close() where a duplicate of the descriptor may live on, in another process for
  * instance: the kernel forgets a registration only with the last of them (epoll(7)). */
 void loop_remove(struct loop *l, struct source *s);
 
-/* Puts a source at the end of the ready list, unless it is there: for the next turn, if one is
- * running. */
+/* Puts a source at the end of the ready list, unless it is there. While a turn runs, the list is
+ * that of the next turn. */
 void loop_queue(struct loop *l, struct source *s);
 
 #define LOOP_FOREVER UINT64_MAX

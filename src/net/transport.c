@@ -42,10 +42,11 @@ static bool short_read_drains(const struct transport *t)
            !(t->source.ready & (READY_PRI | READY_RDHUP | READY_HUP | READY_ERR));
 }
 
-/* EPIPE alone leaves the incoming direction as it is: the peer reads no more, or its end of stream
- * came before its reset (tcp(7), tcp_reset()). After any other error the connection cannot go on, and
- * a TCP stream is cut. A UNIX peer that closes with unread input resets, too, but what it sent is
- * complete (unix(7)). */
+/* A peer's reset is seen here, whether sending or receiving finds it. EPIPE alone leaves the
+ * incoming direction as it is: the peer reads no more, or its end of stream came before its reset
+ * (tcp(7), tcp_reset()). After any other error the connection cannot go on. ECONNRESET also cuts a
+ * TCP stream. A UNIX peer that closes with unread input resets, too, but what it sent is complete
+ * (unix(7)). */
 static void note_error(struct transport *t, int error)
 {
     t->flags |= TRANSPORT_OUT_ENDED;
@@ -104,7 +105,7 @@ void transport_recheck(struct transport *t)
     t->source.ready |= READY_IN;
 }
 
-/* What cannot be registered for EPOLLOUT would wait for ever. */
+/* A stream that cannot be registered for EPOLLOUT would wait for ever: it sends no more. */
 static void await_room(struct transport *t, struct loop *l)
 {
     t->source.ready &= (uint8_t)~READY_OUT;
@@ -118,7 +119,7 @@ static void await_room(struct transport *t, struct loop *l)
 static void await_room_no_more(struct transport *t, struct loop *l)
 {
     t->flags &= (uint8_t)~TRANSPORT_OUT_WAITS;
-    /* If that fails, it is woken more often than it need be. */
+    /* If that fails, the stream is woken more often than it need be. */
     (void)loop_modify(l, &t->source, events(t));
 }
 

@@ -10,8 +10,8 @@
 #include "net/socket.h"
 
 /*
- * A stream to one peer: receive, send, and what each direction is waiting for. Whoever uses it never
- * calls the kernel, and does not know what kind of stream it is.
+ * A stream to one peer: receive, send, and what each direction is waiting for. The code that uses
+ * it makes no system call for the stream, and does not know whether it is TCP or UNIX.
  *
  * Each direction ends once, and on its own. The incoming one ends with the peer's end of stream, or
  * is cut by an error. The outgoing one ends when we shut it down, or when the peer takes nothing
@@ -34,22 +34,23 @@ struct transport {
     uint8_t owner; /* the owner's flags: there is room for them here */
 };
 
-/* fd: a connected, non-blocking stream socket, which belongs to the transport from now on. kind: see
- * struct source. */
+/* fd: a connected, non-blocking stream socket, which belongs to the transport from now on. kind:
+ * see struct source. All flags begin as 0, the owner's too. */
 void transport_init(struct transport *t, int fd, uint8_t kind, const struct peer *peer);
 
 /* Registers with the loop. registered: the descriptor is in it already, with another source. 0 or a
  * negative errno. */
 int transport_register(struct transport *t, struct loop *l, bool registered);
 
-/* Whether a transport_recv() may have something to say. */
+/* Whether transport_recv() may have bytes, an end or an error to give. */
 static inline bool transport_readable(const struct transport *t)
 {
     return t->source.ready & (READY_IN | READY_PRI | READY_RDHUP | READY_HUP | READY_ERR) &&
            !(t->flags & TRANSPORT_IN_ENDED);
 }
 
-/* Whether the kernel said that the stream has come to its end, behind what is yet to be received. */
+/* Whether the kernel said that the stream has come to its end, behind what is yet to be
+ * received. */
 static inline bool transport_is_ending(const struct transport *t)
 {
     return t->source.ready & (READY_RDHUP | READY_HUP | READY_ERR);
@@ -68,10 +69,11 @@ ssize_t transport_recv(struct transport *t, void *bytes, size_t n);
 /* Whether there are bytes to receive; if not, an edge will come. The end of the stream is none. */
 bool transport_has_bytes(struct transport *t);
 
-/* Looks for input that no edge announced. */
+/* Makes it readable again without an edge, so that the next transport_recv() asks the kernel. */
 void transport_recheck(struct transport *t);
 
-/* For transport_send(): goes on after a first send(2) said r, with errno; 0: there was none. */
+/* For transport_send() alone: goes on after a first send(2), which returned r and set errno. r: 0
+ * where there was no first one. */
 size_t transport_send_on(struct transport *t, struct loop *l, const void *bytes, size_t n,
                          ssize_t r);
 
@@ -91,6 +93,7 @@ static inline size_t transport_send(struct transport *t, struct loop *l, const v
     return transport_send_on(t, l, bytes, n, r);
 }
 
+/* From now on TRANSPORT_OUT_UNUSED says that nothing was sent. */
 static inline void transport_mark(struct transport *t)
 {
     t->flags |= TRANSPORT_OUT_UNUSED;
@@ -102,15 +105,15 @@ void transport_abandon_output(struct transport *t);
 /* Ends the outgoing direction, so that the peer sees the end after all that was sent. */
 void transport_shutdown(struct transport *t);
 
-/* Bytes that the kernel has of us and the peer's has not; the end of stream counts as one (tcp(7),
- * SIOCOUTQ; unix(7): those that the peer has not read). */
+/* Bytes that were sent and have not reached the peer's kernel; the end of stream counts as one
+ * (tcp(7), SIOCOUTQ). On a UNIX stream: those that the peer has not read. 0 where it is closed. */
 size_t transport_in_flight(const struct transport *t);
 
-/* Bytes that have arrived and were not received. */
+/* Bytes that have arrived and were not received; 0 once the incoming direction has ended. */
 size_t transport_unread(const struct transport *t);
 
-/* Whether the peer has all of it, as far as its kernel goes, so that closing destroys nothing. What
- * a UNIX peer has not read is in its own queue, which our close() leaves alone. */
+/* Whether the peer's kernel has all that was sent, so that closing destroys nothing. What a UNIX
+ * peer has not read is in its own queue, which our close() leaves alone. */
 static inline bool transport_has_delivered(const struct transport *t)
 {
     return t->peer.is_unix || transport_in_flight(t) == 0;
@@ -122,6 +125,6 @@ static inline void transport_cut(struct transport *t)
     t->flags |= TRANSPORT_IN_ENDED | TRANSPORT_IN_CUT;
 }
 
-/* Closes. reset: by an RST, which frees at once what the kernel holds for a peer that does not take
- * it (socket(7), SO_LINGER). Nothing where it is closed already. */
+/* Closes. reset: we send an RST, and what the kernel holds for a peer that does not take it is
+ * freed at once (socket(7), SO_LINGER). Nothing where it is closed already. */
 void transport_close(struct transport *t, bool reset);

@@ -20,7 +20,7 @@ struct batch {
     uint64_t start;               /* where the first byte stands among all that ever entered */
     uint64_t first, end;          /* numbers of the records, counted from 0: first up to end - 1 */
     uint64_t ends[BATCH_RECORDS]; /* by number % BATCH_RECORDS: where it ends, as `start` counts */
-    uint64_t usual;               /* bytes of a record, as they were of late */
+    uint64_t usual;               /* bytes of a record, the average of late */
 };
 
 void batch_free(struct batch *b);
@@ -30,10 +30,10 @@ static inline size_t batch_records(const struct batch *b)
     return (size_t)(b->end - b->first);
 }
 
-/* For how many more records there is room, if they are as large as usual. */
+/* How many more records there is room for, if they are as large as usual; 0 is exact. */
 size_t batch_room(const struct batch *b);
 
-/* To add a record: append its bytes to b->bytes, and then either keep or drop them. */
+/* To add a record: append its bytes to b->bytes. Then keep them as a record, or drop them. */
 void batch_keep(struct batch *b);
 void batch_drop(struct batch *b);
 

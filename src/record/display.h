@@ -13,7 +13,9 @@ struct display {
     struct buffer *line;
 };
 
+/* Opens nothing yet. */
 void display_init(struct display *d);
 void display_deinit(struct display *d);
 
+/* One line for the record. */
 void display_show(struct display *d, const struct record *record);

@@ -121,8 +121,8 @@ int entry_record(struct buffer **out, const struct record *record)
     uint8_t *p;
     int r;
 
-    /* Room for everything at once: what follows cannot fail. The data are in memory already, so
-     * that this cannot overflow. */
+    /* Room for everything at once: what follows cannot fail. The sum cannot overflow, since the
+     * data are in memory already. */
     r = buffer_reserve(out, HEAD_SIZE + RECORD_FIELDS * FIELD_OVERHEAD + strlen(record->peer_name) +
                                 2 + ENTRY_TEXT_MAX + id + peer + port + listener +
                                 2 * FORMAT_U64_MAX + record->size);

@@ -26,7 +26,7 @@ int entry_field(struct buffer **out, const char *name, const void *data, size_t 
  */
 int entry_begin(struct buffer **out, enum event event);
 
-/* Appends a message's whole entry. 0, or -ENOMEM, after which *out may hold a part of it. */
+/* Appends a message's whole entry. 0 or -ENOMEM; *out may then hold a part of it. */
 int entry_record(struct buffer **out, const struct record *record);
 
 /* Appends "PEER: TEXT" as a person reads it: escaped, on one line, cut at ENTRY_TEXT_MAX bytes of

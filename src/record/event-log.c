@@ -134,8 +134,8 @@ static bool write_stderr(const char *text)
     return stderr_write(target.fd, line, MIN((size_t)n, sizeof line - 1)) >= 0;
 }
 
-/* It does not count as written after all. Of what single peers bring about, trying once a second is
- * enough. */
+/* The event could not be written: the next one of its kind need not wait. Not for events about one
+ * connection, for which one attempt a second is enough. */
 static void take_back(enum event event, unsigned left_out)
 {
     atomic_store(&limits[event].last_us, 0);

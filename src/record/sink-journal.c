@@ -89,8 +89,8 @@ static int write_all(int fd, const uint8_t *data, size_t size)
     return 0;
 }
 
-/* A file in memory, sealed so that journald may trust that it stays as it is; or a negative errno.
- */
+/* A file in memory, sealed: journald takes only what cannot change any more. Or a negative
+ * errno. */
 static int large_file(const uint8_t *entry, size_t size)
 {
     _cleanup_close_ int fd = -EBADF;
@@ -107,7 +107,7 @@ static int large_file(const uint8_t *entry, size_t size)
     return STEAL_FD(fd);
 }
 
-/* No more of it is to be expected with time, as it is of an error that sink_state_after() knows. */
+/* Whether trying again is of no use. The errors that pass are in sink_state_after(). */
 static bool is_final(int error)
 {
     switch (error) {
@@ -128,8 +128,8 @@ static void forget_file(struct sink_journal *s)
 }
 
 /* An entry too large for a datagram goes as a file, with an empty datagram. Where there is no room
- * for that, the file is kept, for this record alone: it may still go as a datagram. 0 or a negative
- * errno; *ret_error: the file cannot be made. */
+ * for that datagram, the file is kept for the next attempt, which may still find that the entry
+ * goes as a datagram. 0 or a negative errno; *ret_error: set where the file can never be made. */
 static int send_file(struct sink_journal *s, const uint8_t *entry, size_t size, int *ret_error)
 {
     union {
@@ -184,8 +184,8 @@ static int send_some(struct sink_journal *s, int *ret_error)
     r = send_datagrams(s);
     if (r >= 0)
         return r;
-    /* A datagram is one piece of the kernel's memory, which has none above 4 MiB: ENOBUFS, and so
-     * for ever, where the send buffer would allow it. */
+    /* The kernel keeps a datagram in one piece of memory, and has no piece above 4 MiB: then it
+     * says ENOBUFS each time, although the send buffer has room. */
     entry = batch_record(&s->batch, s->batch.first, &size);
     if (r != -EMSGSIZE && !(r == -ENOBUFS && size >= LARGE))
         return r;

@@ -64,8 +64,8 @@ static size_t some_lines(const struct batch *b)
     return size;
 }
 
-/* The start of a line that was cut short must not be written again. Returns the number of lines that
- * are written now. */
+/* So many bytes are written. The start of a line that was cut short must not be written again.
+ * Returns the number of lines that are written whole now. */
 static size_t leave_written(struct batch *b, size_t written)
 {
     size_t lines = 0, size;

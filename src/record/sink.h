@@ -11,9 +11,10 @@
  * Where records go. A sink belongs to one thread and never blocks.
  *
  * Records are staged: encoded, and kept in order. Submitting hands over what is staged, as far as
- * the sink takes it, and tells how many of the oldest are now where they should be: then their
- * replies may go. That may be at once, or with a later call. What a sink could not take stays
- * staged. Nothing is dropped: where there is no room, whoever brings messages has to wait.
+ * the sink takes it. It tells how many of the oldest records are now where they should be: in the
+ * journal's queue, or written. Then their replies may go. A record may come to be there at once, or
+ * with a later call. What a sink could not take stays staged. Nothing is dropped: where there is no
+ * room, the connections that have messages wait.
  */
 
 #define SINK_JOURNAL_SOCKET "/run/systemd/journal/socket" /* journald's own */
@@ -21,12 +22,14 @@
 enum sink_state {
     SINK_READY, /* has taken all that was submitted */
     SINK_BUSY,  /* is full, or at work: submit again in a while, or when its descriptor says so */
-    SINK_STRAINED, /* the kernel is out of memory, and no event will tell: submit again in a while */
+    SINK_STRAINED, /* the system lacks memory, files or space: submit again in a while */
     SINK_AWAY,     /* nobody is there: open again in a while */
 };
 
 struct sink;
 
+/* What each kind of sink does for the functions below. submit() sets s->state where it is not
+ * SINK_READY. */
 struct sink_ops {
     int (*open)(struct sink *s);
     void (*free)(struct sink *s);
@@ -37,7 +40,7 @@ struct sink_ops {
 
 struct sink {
     const struct sink_ops *ops;
-    const char *name; /* for people: "the journal" */
+    const char *name; /* for people, who read it behind "the": "journal" */
     enum sink_state state;
     int fd;           /* -1: not open; closed by then in SINK_AWAY */
     uint32_t events;  /* EPOLL*: what its descriptor reports when a busy sink can go on */
@@ -60,16 +63,16 @@ bool sink_journal_exists(const char *path);
 /* Opens a sink that is away. What is staged stays. 0 and SINK_READY; or a negative errno. */
 int sink_open(struct sink *s);
 
-/* How many more records can be staged; an estimate, but true where it is 0. */
+/* How many more records can be staged. The number is an estimate, but 0 is exact. */
 size_t sink_room(const struct sink *s);
 
-/* 0; -EAGAIN: there is no room; -ENOMEM. */
+/* Keeps a copy of the record, encoded. 0; -EAGAIN: there is no room; -ENOMEM. */
 int sink_stage(struct sink *s, const struct record *record);
 
-/* Hands over what it can, and sets the state. Returns how many of the oldest records have come to
- * be where they should be since the last call. *ret_error: 0, or a negative errno: the one after
- * these cannot be made, now or ever; it is out of the way, and the caller is to submit again. Nothing
- * where it is not open. */
+/* Hands over what it can, and sets the state. Returns how many records, the oldest, have come to be
+ * where they should be since the last call. *ret_error: 0; or a negative errno: the next record
+ * after these can never be made. The sink has dropped it, and the caller submits again. A sink that
+ * is not open does nothing, and returns 0. */
 size_t sink_submit(struct sink *s, int *ret_error);
 
 /* --- for sinks --- */
