@@ -54,8 +54,9 @@ static void retry_later(struct context *x, struct acceptor *a)
     context_arm(x, &a->retry, context_ms(x) + PAUSE_MS);
 }
 
-/* Until the timer runs out, or a connection ends, on whatever worker. One that ended before that was
- * asked for is not waited for. */
+/* Pauses until the timer runs out, or a connection ends on any worker. for_place: a connection may
+ * have ended before accepting_pauses was set. Then nobody sends COMMAND_RESUME, so it looks
+ * again. */
 static void pause_accepting(struct context *x, struct acceptor *a, bool for_place)
 {
     loop_remove(&x->loop, &a->source);
@@ -69,7 +70,7 @@ static void pause_accepting(struct context *x, struct acceptor *a, bool for_plac
 
 void acceptor_begin(struct context *x, struct acceptor *a)
 {
-    /* A backlog that has filled up before is reported once, as an edge like any other
+    /* Connections that were in the backlog before are reported once, as an edge like any other
      * (epoll(7)). */
     int r = loop_add(&x->loop, &a->source, EPOLLIN | EPOLLEXCLUSIVE);
 
@@ -99,7 +100,7 @@ void acceptor_resume(struct context *x, struct acceptor *a)
     acceptor_begin(x, a);
 }
 
-/* Of all workers the one with the fewest connections, unless this one has hardly more. */
+/* The worker with the fewest connections; or this one, unless it has clearly more. */
 static struct context *choose(struct context *x)
 {
     uint64_t own = atomic_load_explicit(&x->n_connections, memory_order_relaxed), least = own;
@@ -117,8 +118,8 @@ static struct context *choose(struct context *x)
     return chosen;
 }
 
-/* Lets the other worker's loop report the socket: it is writable at once, so that no further call
- * wakes the worker. */
+/* Registers the socket with the other worker's loop. It is writable at once, which wakes that
+ * worker. False where that failed: the arrival is still the caller's. */
 static bool hand_over(struct context *to, const struct arrival *arrival)
 {
     struct handover *h = calloc(1, sizeof *h);
@@ -148,8 +149,8 @@ void handover_dispatch(struct context *x, struct handover *h)
     free(h);
 }
 
-/* Where the kernel watches no more sockets, the connection can have the listener's place, which
- * waits until there is another. */
+/* Where the kernel watches no more sockets, the connection takes the listener's place in the loop.
+ * The listener waits until there is another. */
 static void open_here(struct context *x, struct acceptor *a, const struct arrival *arrival)
 {
     int r = connection_open(x, arrival, false);
@@ -172,8 +173,7 @@ void handover_discard(struct context *x, struct handover *h)
     free(h);
 }
 
-/* Says why and closes; the peer is not listened to. The few bytes fit into any new socket's
- * buffer. */
+/* Says why, and closes without reading. The few bytes fit into any new socket's buffer. */
 static void refuse(struct context *x, const struct acceptor *a, int fd, const struct peer *peer)
 {
     struct event_about who = { .peer = peer, .listener = a->settings->name };
@@ -210,7 +210,8 @@ static void take_in(struct context *x, struct acceptor *a, int fd, const struct 
     open_here(x, a, &arrival);
 }
 
-/* False where nothing more is accepted now; then it pauses, or the backlog is empty. */
+/* accept4() failed. False where nothing more is accepted now: it pauses, or the backlog is
+ * empty. */
 static bool after_failure(struct context *x, struct acceptor *a, int error)
 {
     switch (error) {
@@ -227,8 +228,9 @@ static bool after_failure(struct context *x, struct acceptor *a, int error)
         pause_accepting(x, a, false);
         return false;
     default:
-        /* What happened to a connection while it waited is not the listener's end (accept(2),
-         * "Error handling"). What happens again and again is not of one connection. */
+        /* An error of one connection that waited is passed on here, and the listener goes on
+         * (accept(2), "Error handling"). An error that comes again and again is not of one
+         * connection. */
         event_log(EVENT_ACCEPT_FAILED, "%s: a connection could not be accepted: %s", a->address,
                   strerror(error));
         if (++a->failures < FAILURES_IN_A_ROW)
@@ -238,7 +240,7 @@ static bool after_failure(struct context *x, struct acceptor *a, int error)
     }
 }
 
-/* False: not now. */
+/* False where nothing more is accepted now. */
 static bool accept_one(struct context *x, struct acceptor *a)
 {
     struct sockaddr_any address = { .size = sizeof address.storage };

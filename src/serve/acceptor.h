@@ -11,12 +11,12 @@
 
 /*
  * One worker's way to a listening socket. Every worker accepts from every listener by itself: a
- * connection that comes to the thread which will serve it costs no switch between threads.
- * EPOLLEXCLUSIVE keeps one new connection from waking all of them (epoll_ctl(2)); since it then
- * tends to wake the same one, a worker that has more connections than another hands the new one
- * over.
+ * connection costs no switch between threads where its own thread accepts it. EPOLLEXCLUSIVE keeps
+ * one new connection from waking all workers (epoll_ctl(2)). It tends to wake the same worker each
+ * time. So a worker that has more connections than another hands the new one over.
  *
- * One that pauses is not in the loop, or it would take wake-ups that another worker could use.
+ * An acceptor that pauses is not in the loop, or it would take wake-ups that another worker could
+ * use.
  */
 struct acceptor {
     struct source source; /* first, see worker.c; its descriptor is the listener's own */
@@ -24,27 +24,29 @@ struct acceptor {
     struct acceptor *next;
     const char *address;       /* where it listens; the listener's */
     struct settings *settings; /* a reference: for new connections */
-    bool registered;           /* with the worker's loop; else it pauses */
+    bool registered;           /* with the worker's loop; else it has not begun, or it pauses */
     unsigned failures;         /* of accept4() in a row */
 };
 
-/* For a worker to come, made on any thread; NULL, out of memory. The descriptor and the address stay
- * the listener's, and must live longer. */
+/* For a worker that will take it; made on any thread. It takes a reference to the settings. The
+ * descriptor and the address stay the listener's, and must live longer. NULL, out of memory. */
 struct acceptor *acceptor_new(int fd, const char *address, struct settings *settings);
-/* One that has not begun. */
+/* Frees one that has not begun. */
 void acceptor_discard(struct acceptor *a);
 
-/* New connections get these settings. */
+/* New connections get these settings. It takes a reference to them. */
 void acceptor_change(struct acceptor *a, struct settings *settings);
 
-/* Registers with the worker's loop; where that fails, tries again by itself, and says so. */
+/* Registers with the worker's loop. Where that fails, the log says so, and it tries again by
+ * itself. */
 void acceptor_begin(struct context *x, struct acceptor *a);
+/* Ends one that has begun, and frees it. */
 void acceptor_free(struct context *x, struct acceptor *a);
 
 /* Accepts until there is nothing more, or the turn's share is done. */
 void acceptor_dispatch(struct context *x, struct acceptor *a);
 
-/* Ends a pause. */
+/* Ends a pause, if there is one. */
 void acceptor_resume(struct context *x, struct acceptor *a);
 
 /* An accepted connection on its way to another worker, which finds this in its loop. */
@@ -53,8 +55,8 @@ struct handover {
     struct arrival arrival;
 };
 
-/* Takes over the connection, on the worker that it was given to. */
+/* Takes over the connection, on the worker that it was given to, and frees the handover. */
 void handover_dispatch(struct context *x, struct handover *h);
 
-/* Closes it instead. */
+/* Closes the connection instead, and frees the handover. */
 void handover_discard(struct context *x, struct handover *h);

@@ -10,7 +10,7 @@
 
 /*
  * Counts connections by peer address, for MaxConnectionsPerAddress=. Shared by all workers, under a
- * lock that is taken only while connections are accepted or closed. UNIX peers have no address and
+ * lock that is taken only when a connection is accepted or closed. UNIX peers have no address and
  * are not counted.
  */
 struct address_limit {
@@ -22,7 +22,8 @@ struct address_limit {
 void address_limit_init(struct address_limit *l, uint64_t max);
 void address_limit_deinit(struct address_limit *l);
 
-/* Whether one more may come from there. *ret_counted: whether it was counted, and has to be
- * released at its end. Out of memory, it may not. */
+/* Whether one more connection may come from that address; not where memory is out. *ret_counted:
+ * whether it was counted, and has to be released at its end. From any thread. */
 bool address_limit_claim(struct address_limit *l, const struct peer *peer, bool *ret_counted);
+/* A connection that was counted has ended. From any thread. */
 void address_limit_release(struct address_limit *l, const struct peer *peer);

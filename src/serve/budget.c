@@ -8,8 +8,8 @@
 
 #define TRIM_ABOVE ((size_t)256 * 1024)
 
-/* free(3) is to give the end of a heap back to the system. malloc_trim(3) gives back what lies within,
- * but not the end (mallopt(3)). */
+/* Has free(3) give the free end of a heap back to the system. malloc_trim(3) gives back what lies
+ * within a heap, but not its end (mallopt(3)). */
 void budget_begin(void)
 {
     (void)mallopt(M_TRIM_THRESHOLD, 32 * 1024);
@@ -55,7 +55,7 @@ bool budget_is_slack(const struct budget *b)
     return b->peak > TRIM_ABOVE && b->used < b->peak / 4;
 }
 
-/* Freed buffers stay with malloc(3) for as long as anything in use lies behind them in its heap. */
+/* malloc(3) keeps freed buffers as long as anything in use lies behind them in its heap. */
 void budget_trim(struct budget *b)
 {
     (void)malloc_trim(0);

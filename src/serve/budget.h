@@ -9,7 +9,8 @@
 #include "base/buffer.h"
 
 /*
- * The memory that the buffers of a worker's connections may take (MemoryLimit=).
+ * The memory that the buffers of a worker's connections may take: its equal part of MemoryLimit=,
+ * which is enforced here. What these buffers take goes through budget_append() and budget_free().
  */
 struct budget {
     const atomic_size_t *limit; /* bytes; shared, and another thread may change it */
@@ -17,22 +18,23 @@ struct budget {
     size_t peak; /* since memory was last given back to the system */
 };
 
-/* Once, before there are threads: has malloc(3) keep little of what is freed. */
+/* For the whole process, once, before there are threads: has malloc(3) keep little of what is
+ * freed. */
 void budget_begin(void);
 
-/* How many more bytes may be kept for peers that are gone. They get half of the memory, so that
- * those that are there can go on. */
+/* How many more bytes may be kept for peers that are gone: half of the memory, less all that is
+ * used. So peers that are there can go on. */
 size_t budget_room_for_gone(const struct budget *b);
 
-/* Copies n bytes to the end of a connection's buffer; a new one is stamped now_ms. 0; -ENOMEM where
- * memory or its limit is at an end, and nothing has changed. */
+/* Copies n bytes to the end of a connection's buffer. A new buffer gets now_ms as its stamp. 0; or
+ * -ENOMEM where memory or its limit is at an end: then nothing has changed. */
 int budget_append(struct budget *b, struct buffer **buffer, const void *bytes, size_t n,
                   uint64_t now_ms);
 
 /* Frees such a buffer. NULL is fine. */
 void budget_free(struct budget *b, struct buffer **buffer);
 
-/* Whether so much less is used than was that giving memory back is worth its cost. */
+/* Whether so much less is used than before that giving memory back is worth its cost. */
 bool budget_is_slack(const struct budget *b);
 
 /* Gives what malloc(3) keeps of freed buffers back to the system. */

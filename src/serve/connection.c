@@ -6,7 +6,7 @@
 #include "record/event-log.h"
 #include "serve/connection.h"
 
-#define RECHECK_MS 50 /* until the peer's kernel has all of it, which gives no event */
+#define RECHECK_MS 50 /* between looks whether the peer's kernel has all: no event tells */
 
 struct exchange connection_exchange(struct context *x, struct connection *c)
 {
@@ -83,8 +83,8 @@ void connection_wait_no_more(struct context *x, struct connection *c)
     forget_waiting(c);
 }
 
-/* Only the time that it waited does not count against the peer: under load it waits again and
- * again, and one that has not finished a message must not begin anew each time. */
+/* Each deadline moves by the time waited, and does not begin anew: under load a connection waits
+ * again and again, and a peer that finishes no message would never be cut off. */
 void connection_waited(struct context *x, struct connection *c)
 {
     uint64_t waited = context_ms(x) - c->waiter.since_ms;
@@ -238,7 +238,7 @@ int connection_open(struct context *x, const struct arrival *arrival, bool regis
     c->active_ms = context_ms(x);
     c->input.session.number =
         atomic_fetch_add_explicit(&x->shared->next_connection, 1, memory_order_relaxed) + 1;
-    /* Another worker may have accepted it, whose listeners are not known here. */
+    /* Another worker may have accepted it from a listener that this worker does not have. */
     if (context_recorder(x, c->settings))
         recorder_need(context_recorder(x, c->settings));
     x->n_live++;

@@ -17,13 +17,14 @@
 
 /*
  * What the parts of one worker share: its loop, clock, timers, memory and scratch space. It belongs
- * to the worker's thread, but for what is marked.
+ * to the worker's thread, but for what is marked. A field that one part alone writes names it.
  */
 
 struct connection;
 struct display;
 struct recorder;
 
+/* A peer as text: see peer_format_address(), peer_format_port() and peer_join(). */
 struct peer_names {
     char address[PEER_TEXT_MAX], port[PEER_TEXT_MAX], both[PEER_TEXT_MAX];
 };
@@ -42,7 +43,7 @@ enum timer_kind { TIMER_CONNECTION, TIMER_ACCEPTOR, TIMER_TRIM };
 
 enum command {
     COMMAND_PING = 1 << 0,   /* say that you are alive */
-    COMMAND_DRAIN = 1 << 1,  /* answer what has arrived, then end */
+    COMMAND_DRAIN = 1 << 1,  /* the orderly stop: answer what has arrived, then end */
     COMMAND_STOP = 1 << 2,   /* end at once */
     COMMAND_SERVE = 1 << 3,  /* there is a new plan */
     COMMAND_RESUME = 1 << 4, /* a place is free: accept again */
@@ -53,41 +54,44 @@ struct context {
     struct loop loop;
     struct timer_wheel wheel; /* ms, on the clock of now.mono_us */
     struct moment now;
-    uint64_t now_ms; /* the same as .mono_us, as timers count */
+    uint64_t now_ms; /* now.mono_us in ms, as timers count */
     struct budget budget;
     struct pool connections;
-    size_t n_live;         /* connections that have not ended; some have given up their place */
-    struct source *buried; /* connections that have, to be freed at the end of the turn */
-    void (*trace)(const struct connection *c, int from, int to); /* each change of state; NULL */
+    size_t n_live;         /* connections that have not ended; connection.c */
+    struct source *buried; /* ended connections, freed at the end of the turn; connection.c */
+    void (*trace)(const struct connection *c, int from, int to); /* for tests; NULL */
     struct recorder *recorders[RECORD_MODES]; /* by enum record_mode; NULL: nothing is recorded */
     struct display *display;                  /* NULL: nobody looks */
-    struct buffer *reply;                     /* scratch: the replies of one read */
+    struct buffer *reply;                     /* scratch, else empty: the replies of one read */
     struct peer_names names;                  /* scratch: how records call a peer */
-    bool draining;
+    bool draining;                            /* COMMAND_DRAIN has come; worker.c */
 
     /* For other threads, too. */
     struct source command;               /* an eventfd: there are commands */
     atomic_uint commands;                /* enum command */
-    atomic_uint_least64_t n_connections; /* how loaded this worker is */
-    atomic_bool accepting_pauses;        /* wants COMMAND_RESUME */
-    atomic_uint waiting;                 /* recorders that take nothing */
+    atomic_uint_least64_t n_connections; /* that have a place here, or are on their way here */
+    atomic_bool accepting_pauses;        /* wants COMMAND_RESUME; acceptor.c */
+    atomic_uint waiting;                 /* recorders whose sink does not take all; recorder.c */
     struct counters counters;
 
     uint8_t scratch[READ_SIZE]; /* for one recv() */
 };
 
-/* 0 or a negative errno. shared: outlives the context. */
+/* x: zero, but for .connections. shared: outlives the context. 0 or a negative errno;
+ * context_deinit() follows in both cases. */
 int context_init(struct context *x, struct shared *shared);
 void context_deinit(struct context *x);
 
+/* The time of this turn, in ms of a monotonic clock. */
 static inline uint64_t context_ms(const struct context *x)
 {
     return x->now_ms;
 }
 
-/* Reads the clocks, which is done once a turn. */
+/* Reads the clocks: once a turn. */
 void context_read_clock(struct context *x);
 
+/* Arms a timer for that time, or arms it anew. */
 static inline void context_arm(struct context *x, struct timer *t, uint64_t ms)
 {
     timer_set(&x->wheel, t, ms);
@@ -100,7 +104,7 @@ static inline struct recorder *context_recorder(const struct context *x,
     return x->recorders[settings->record];
 }
 
-/* From any thread: enum command bits. */
+/* From any thread: sends enum command bits to the worker, and wakes it. */
 void context_command(struct context *x, unsigned commands);
 
 /* Takes the commands that have come since the last call. */
@@ -109,5 +113,5 @@ unsigned context_take_commands(struct context *x);
 /* Tells the main thread that something it asked for is done. */
 void context_notify(const struct context *x);
 
-/* A connection has ended: those workers whose accepting pauses may go on. */
+/* A connection has given up its place: workers whose accepting pauses may go on. */
 void context_place_is_free(struct context *x);

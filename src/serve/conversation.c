@@ -4,10 +4,10 @@
 
 #include "serve/conversation.h"
 
-/* A connection's share of a turn: so many recv(), then others come first. */
+/* A connection's share of a turn: so many recv(). Then others come first. */
 #define READS_PER_TURN 4
 
-/* input_take() said r. */
+/* input_take() returned r, which is not 0. */
 _cold_ static void break_off(struct context *x, struct connection *c, int r)
 {
     if (r == -ENOMEM)
@@ -84,8 +84,9 @@ static bool has_room(const struct recorder *r, bool served)
     return !r || (served ? recorder_has_room(r) : recorder_admits(r));
 }
 
-/* Whether what is to be taken next needs a record. The end of a stream alone does not; and after a
- * read a UNIX stream may be empty, which else only EAGAIN would tell. */
+/* Whether what is to be taken next needs a record. The end of a stream alone needs none. After a
+ * read a UNIX stream may be empty, which otherwise only EAGAIN would tell: an empty one needs
+ * none. */
 static bool needs_room(struct connection *c, bool pending, bool has_read)
 {
     bool ending = transport_is_ending(&c->transport);

@@ -6,7 +6,8 @@
 #include "serve/connection.h"
 
 /*
- * What a connection does with its input and output in its turn. After each of these it may be CLOSED.
+ * What a connection does with its input and output in its turn. After each of these it may be
+ * CLOSED.
  */
 
 /* Sends what may go by now. */

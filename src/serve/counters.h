@@ -4,8 +4,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* Written by one worker alone and read by anyone: relaxed, and without the bus lock of an atomic
- * increment. */
+/* One worker alone writes it, and any thread reads it: relaxed, and without the bus lock of an
+ * atomic increment. */
 typedef atomic_uint_least64_t counter;
 
 static inline void count(counter *c, uint64_t n)
@@ -22,6 +22,6 @@ static inline uint64_t counter_get(const counter *c)
 /* What has happened on one worker since it began. */
 struct counters {
     counter accepted, refused, messages, bytes_in, bytes_out, timeouts, protocol_errors, shed;
-    counter discarded;  /* bytes that arrived and were not recorded, nor refused by a reply */
-    counter dispatches; /* turns that connections had */
+    counter discarded;  /* bytes that arrived and were not taken as messages */
+    counter dispatches; /* how often connections were dispatched */
 };

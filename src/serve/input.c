@@ -7,8 +7,8 @@
 #include "record/event-log.h"
 #include "serve/input.h"
 
-/* So many messages keep a flooder from holding up others for more than a few hundred microseconds;
- * one that is recorded costs some ten times as much as one that is not. */
+/* With so many messages a flooder holds up others for a few hundred microseconds at most. A message
+ * that is recorded costs some ten times as much as one that is not. */
 #define MESSAGES_PER_TAKE 1024
 #define RECORDS_PER_TAKE  64
 #define LARGE             2000 /* the smallest buffer of a socket holds more (socket(7), SO_SNDBUF) */
@@ -105,7 +105,7 @@ static struct event_about about(const struct input *in, const struct exchange *e
     };
 }
 
-/* Counts n bytes that are in no record, and tells of them. */
+/* Counts n bytes that are not taken as messages, and logs them. */
 _cold_ static void discard(const struct input *in, const struct exchange *e, size_t n,
                            const char *reason)
 {
@@ -173,7 +173,8 @@ void input_drop(struct input *in, const struct exchange *e, const char *reason)
     budget_free(&e->context->budget, &in->bytes);
 }
 
-/* What is in the kernel still has arrived, too. */
+/* Cuts the stream. What is still in the kernel has arrived, too: it is counted, and its size
+ * returned. */
 static size_t leave_unread(const struct exchange *e)
 {
     size_t n = transport_unread(e->transport);
@@ -199,7 +200,7 @@ static int keep(struct input *in, const struct exchange *e, const uint8_t *bytes
     return budget_append(&x->budget, &in->bytes, bytes, n, context_ms(x));
 }
 
-/* bytes[n], nothing being kept. */
+/* Takes bytes[n], while nothing is kept. */
 static int take_new(struct input *in, const struct exchange *e, const uint8_t *bytes, size_t n)
 {
     size_t scanned = 0, used = 0;
@@ -216,7 +217,7 @@ static int take_new(struct input *in, const struct exchange *e, const uint8_t *b
     return r;
 }
 
-/* What is kept. */
+/* Takes what is kept. */
 static int take_kept(struct input *in, const struct exchange *e)
 {
     size_t scanned = in->bytes->scanned, used = 0;

@@ -11,16 +11,16 @@
 #include "serve/recorder.h"
 
 /*
- * From what a peer sends to records and replies: receives, feeds the session, stages records, and
+ * Makes records and replies of what a peer sends: receives, feeds the session, stages records, and
  * gives replies to the output.
  */
 struct input {
-    struct buffer *bytes; /* an unfinished message, or messages that could not be taken yet; .stamp:
-                             when the first byte came, ms; NULL: none */
+    struct buffer *bytes; /* an unfinished message, or messages that could not be taken yet; NULL:
+                             none. .stamp: when its first byte came, ms */
     struct session session;
 };
 
-/* What an input works with, for the time of a call. */
+/* What an input works with. It is made for each call, and all is borrowed. */
 struct exchange {
     struct context *context;
     const struct settings *settings;
@@ -41,23 +41,23 @@ static inline bool input_is_unfinished(const struct input *in)
     return in->bytes && !session_is_pending(&in->session);
 }
 
-/* Takes what is pending, else what one recv() gives. in->session.status says what came of it. 0; an
- * enum frame_error, where the peer broke the framing; -EAGAIN: nothing has arrived, and an edge will
- * come; -ENOMEM: the connection cannot go on. */
+/* Takes what is pending, else what one recv() gives. in->session.status has the result. 0; an
+ * enum frame_error, where the peer broke the framing; -EAGAIN: nothing has arrived, and an edge
+ * will come; -ENOMEM: the connection cannot go on. */
 int input_take(struct input *in, const struct exchange *e);
 
-/* Receives once, and keeps it for later. 0 or -EAGAIN, as above. What there is no memory for is
- * discarded, and the stream ends there. */
+/* Receives once, and keeps it for later: the peer is gone. 0 or -EAGAIN, as above. What there is no
+ * memory for is discarded, and the stream ends there. */
 int input_collect(struct input *in, const struct exchange *e);
 
 /* Receives once, and throws away what came. 0 or -EAGAIN, as above. */
 int input_discard(struct input *in, const struct exchange *e);
 
-/* Frees what was kept, and discards it. */
+/* Discards what was kept; reason: for the log. */
 void input_drop(struct input *in, const struct exchange *e, const char *reason);
 
 /* The connection ends: discards what was kept, and what has arrived and was not received. */
 void input_end(struct input *in, const struct exchange *e);
 
-/* The peer was made to wait for so long, which does not count against its message. */
+/* We made the peer wait for `ms`, which does not count against its message. */
 void input_excuse(struct input *in, const struct context *x, uint64_t ms);

@@ -55,7 +55,8 @@ static _inline_ size_t send_now(struct context *x, struct transport *t, const vo
     return sent;
 }
 
-/* To the end of the backlog. Where that fails, no empty one is left, which nobody would flush. */
+/* Puts the bytes at the end of the backlog. Where that fails, no empty backlog is left, which
+ * nobody would flush. */
 static int keep(struct output *o, struct context *x, const void *bytes, size_t n)
 {
     struct backlog *b = need_backlog(o);
@@ -134,7 +135,8 @@ static void let_go_of_first(struct backlog *b)
     slot_let_go(s);
 }
 
-/* Lets the leading whole replies go. 0, or why one cannot. */
+/* Lets the leading whole replies go. 0; or a negative errno: the next one never can, for that
+ * reason. */
 static int release(struct backlog *b)
 {
     while (b->first && slot_whole(b->first)) {

@@ -33,16 +33,18 @@ struct output {
 int output_send(struct output *o, struct context *x, struct transport *t, const void *bytes,
                 size_t n);
 
-/* Holds n bytes, the reply to `waits` records. 0 and the slot to complete, or NULL where nobody is
- * to be answered any more; -ENOMEM: the connection cannot go on. */
+/* Holds n bytes, the replies to `waits` records, until these are where they should be. 0, and in
+ * *ret the slot to complete, or NULL where the peer takes nothing more; -ENOMEM: the connection
+ * cannot go on. */
 int output_hold(struct output *o, struct context *x, struct transport *t, const void *bytes,
                 size_t n, unsigned waits, struct slot **ret);
 
-/* Sends what may go by now, as far as the kernel takes it. 0; or a negative errno: the record of the
- * oldest reply could not be made for that reason, and that reply and those behind it are gone. */
+/* Sends what may go by now, as far as the kernel takes it. 0; or a negative errno: the record of
+ * the oldest reply could not be made for that reason, and that reply and those behind it are
+ * gone. */
 int output_flush(struct output *o, struct context *x, struct transport *t);
 
-/* Throws everything away. */
+/* Throws everything away, and lets go of all slots. */
 void output_abandon(struct output *o, struct context *x);
 
 /* Bytes that are owed, held ones too. */
@@ -58,15 +60,15 @@ static inline bool output_holds(const struct output *o)
 }
 
 /* Since when the peer has taken nothing of what may go, in ms. The kernel reports room only when a
- * good part of its buffer is free, which for a slow peer may take minutes (tcp(7),
- * sk_stream_is_writeable()); so this looks at what the peer's kernel took. A backlog there is. */
+ * good part of its buffer is free (tcp(7), sk_stream_is_writeable()). With a slow peer that may
+ * take minutes. So this looks at what the peer's kernel took. There must be a backlog. */
 uint64_t output_stuck_since(struct output *o, const struct context *x, const struct transport *t);
 
-/* The same, as known so far. */
+/* The same as known so far, without asking the kernel. There must be a backlog. */
 static inline uint64_t output_progress_ms(const struct output *o)
 {
     return o->backlog->progress_ms;
 }
 
-/* The peer was made to wait for so long, which does not count against it. */
+/* We made the peer wait for `ms`, which does not count against it. */
 void output_excuse(struct output *o, const struct context *x, uint64_t ms);

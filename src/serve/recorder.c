@@ -15,10 +15,9 @@
 #define BACKOFF_MAX_US   (1000 * MS)
 #define STRAINED_US      (10 * MS)
 #define TELL_AGAIN_US    (100 * MS)
-#define REPORT_AFTER_US                                                                            \
-    (1000 * MS) /* a journal that is full for a moment is how a busy one works */
-/* journald takes some 15 µs for an entry. How many places its queue has is the most that it ever
- * took at once. */
+/* A journal that works is full for a moment now and then, of which the log says nothing. */
+#define REPORT_AFTER_US (1000 * MS)
+/* journald takes some 15 µs for an entry: a pause is shorter than it needs for its whole queue. */
 #define PAUSE_MIN_US       UINT64_C(100)
 #define PAUSE_MAX_US       UINT64_C(2000)
 #define PAUSE_PER_PLACE_US 4
@@ -35,7 +34,7 @@ void recorder_init(struct recorder *r, struct context *x, struct sink *sink)
     link_queue_init(&r->waiters);
 }
 
-/* A pause is shorter than a step of the turn's clock. */
+/* The clock itself: a pause is shorter than a step of the turn's clock. */
 static uint64_t now_us(void)
 {
     return clock_us(CLOCK_MONOTONIC);
@@ -102,6 +101,7 @@ static void complete(struct recorder *r, size_t n, int error)
     }
 }
 
+/* A stop, here, is a time in which the sink does not take everything. */
 static void stop_begins(struct recorder *r)
 {
     if (r->stopped_us > 0)
@@ -122,8 +122,8 @@ static void stop_ends(struct recorder *r)
     atomic_fetch_sub(&r->context->waiting, 1);
 }
 
-/* A journal that has just taken what waited is as good as full, and may have no room for the log's
- * word on it. */
+/* Tells the log that the stop is over. A journal that has just taken what waited is nearly full,
+ * and may have no room for that entry: it is tried again later. */
 static void tell_of_the_end(struct recorder *r)
 {
     if (r->untold_us == 0)
@@ -147,8 +147,8 @@ static void report_stop(struct recorder *r)
               (double)us / 1e6);
 }
 
-/* For one edge; false where it cannot be done. A regular file cannot be waited for, and need not be:
- * it never blocks (epoll_ctl(2), EPERM). */
+/* Registers the sink's descriptor for one edge; false where that fails. A regular file cannot be
+ * registered, and need not be: it never blocks (epoll_ctl(2), EPERM). */
 static bool watch(struct recorder *r)
 {
     r->source.fd = r->sink->fd;
@@ -156,7 +156,7 @@ static bool watch(struct recorder *r)
     return loop_add(&r->context->loop, &r->source, r->sink->events) == 0;
 }
 
-/* n: how many records the sink took before it was full. */
+/* The sink is full. n: how many records it took before. */
 static void wait_for_room(struct recorder *r, size_t n)
 {
     r->places = MAX(r->places, n);
@@ -185,7 +185,7 @@ static void wait_for_return(struct recorder *r)
     r->backoff_us = MIN(r->backoff_us * 2, BACKOFF_MAX_US);
 }
 
-/* What the sink's state asks for, now that it has taken n records more. */
+/* Does what the sink's state asks for, now that it has taken n records more. */
 static void follow_up(struct recorder *r, size_t n)
 {
     if (r->sink->state != SINK_READY)

@@ -13,41 +13,45 @@
 #include "serve/slot.h"
 
 /*
- * A worker's way to a sink: stages the records of a turn, submits them at its end, and completes the
- * slots of those that the sink has. Whoever has something to record while there is no room waits
- * here, in order.
+ * A worker's way to a sink: stages the records of a turn, submits them at its end, and completes
+ * the slots of those that the sink has. A connection that has something to record while there is no
+ * room waits here, in order: it is a waiter. A reply that waits for its record is another matter:
+ * that is a slot, and `awaiting` says for how many records.
  *
  *              all taken                    a pause made no room
  *   TAKING ◄──────────────── PAUSING ────────────────────────────► WATCHING
- *      │   full, for a moment   ▲   full again, after taking some      │
+ *      │   full, for a moment   ▲   full again                         │
  *      └────────────────────────┴──────────────────────────────────────┘
  *
- *   any ──► STRAINED   the kernel has no memory      ──► any, after a while
- *   any ──► AWAY       nobody is there               ──► any, when it can be opened
+ *   any ──► STRAINED   the system lacks memory or files, or the sink cannot be watched
+ *   any ──► AWAY       nobody is there
  *
- * A full journal is not waited for by its socket's edge. Whoever sleeps in epoll_wait(2) with that
- * socket registered is woken with every single entry that journald reads (unix(7): the sender's
- * unix_write_space(), the queue's peer_wait), and it is journald that pays: waking a thread on
- * another CPU takes it a seventh of what an entry costs altogether. So the socket is not in the loop
- * while journald works. A pause comes instead, in which journald reads a part of its queue, but not
- * all of it. Only when a pause made no room, since journald stands still, is the socket registered,
- * for one edge. EPOLL_CTL_ADD reports room that there is already, so that none is missed.
+ * Each try to submit, or to open, leads to the state that the sink then asks for.
+ *
+ * While the journal is full, the recorder does not sleep until its socket has room. A worker that
+ * sleeps in epoll_wait(2) with that socket registered is woken with every single entry that
+ * journald reads (unix(7): the sender's unix_write_space(), the queue's peer_wait). It is journald
+ * that pays: to wake a thread on another CPU takes it a seventh of what an entry costs altogether.
+ * So the socket is not in the loop while journald works. The recorder makes a pause instead, in
+ * which journald reads a part of its queue, but not all of it. When a pause made no room, journald
+ * stands still. Only then is the socket registered, for one edge. EPOLL_CTL_ADD reports room that
+ * there is already, so that none is missed.
  */
 enum recorder_state {
     RECORDER_CLOSED, /* not needed so far */
     RECORDER_TAKING,
-    RECORDER_PAUSING,
-    RECORDER_WATCHING,
-    RECORDER_STRAINED,
-    RECORDER_AWAY
+    RECORDER_PAUSING,  /* the sink is full: submit again at the deadline */
+    RECORDER_WATCHING, /* ... or when its descriptor reports room */
+    RECORDER_STRAINED, /* submit again at the deadline */
+    RECORDER_AWAY      /* open again at the deadline */
 };
 
 #define RECORDER_NEVER UINT64_MAX
 
-/* Embedded in what waits for room. */
+/* Embedded in what waits for room: a connection. */
 struct waiter {
     struct link link;
-    uint64_t since_ms;
+    uint64_t since_ms; /* when it began to wait */
 };
 
 /* A run of records of one slot. */
@@ -62,12 +66,12 @@ struct recorder {
     struct sink *sink;
     enum recorder_state state;
     uint64_t deadline_us; /* when to look again, on CLOCK_MONOTONIC; RECORDER_NEVER */
-    uint64_t stopped_us;  /* since when it does not take everything; 0: it does */
-    uint64_t backoff_us;  /* until a sink that is away is looked for again */
-    uint64_t untold_us;   /* how long a stop was that is over, and that the log has still to tell */
-    bool reported;        /* that it stopped */
-    size_t places;        /* in the sink's queue, as far as is known */
-    size_t n_unsubmitted;
+    uint64_t stopped_us;  /* since when the sink does not take everything; 0: it does */
+    uint64_t backoff_us;  /* from one look for a sink that is away to the next */
+    uint64_t untold_us;   /* the log has still to tell that the sink is back, after so long; or 0 */
+    bool reported;        /* the log told that the sink stopped */
+    size_t places;        /* in the sink's queue: the most that it took at once */
+    size_t n_unsubmitted; /* records staged since the last submit */
 
     struct awaiting awaiting[BATCH_RECORDS]; /* oldest first; a ring, by number % BATCH_RECORDS */
     uint64_t first, end;                     /* numbers of those */
@@ -76,10 +80,11 @@ struct recorder {
 
 /* sink: belongs to the recorder from now on. */
 void recorder_init(struct recorder *r, struct context *x, struct sink *sink);
+/* Frees the sink, with what it has not taken, and completes all slots with -ECANCELED. */
 void recorder_deinit(struct recorder *r);
 
-/* Opens the sink where that has not been done; when that fails, tries again by itself, and says
- * so. */
+/* Opens the sink where that has not been done. When that fails, the log says so, and the recorder
+ * tries again by itself. */
 void recorder_need(struct recorder *r);
 
 /* Whether a record can be staged now. */
@@ -88,31 +93,33 @@ static inline bool recorder_has_room(const struct recorder *r)
     return sink_room(r->sink) > 0;
 }
 
-/* Whether one who comes now can stage a record: nobody waits, and there is room. */
+/* Whether a connection that comes now can stage a record: none waits, and there is room. */
 bool recorder_admits(const struct recorder *r);
 
-/* 0; -EAGAIN: there is no room; -ENOMEM. */
+/* Stages a record, which is copied. 0; -EAGAIN: there is no room; -ENOMEM. */
 int recorder_stage(struct recorder *r, const struct record *record);
 
-/* The last n staged records are this slot's; NULL: nobody waits for them. */
+/* The n records staged last are this slot's: it is completed when they are where they should be.
+ * NULL: no reply waits for them. Every staged record is given to one call, in order. */
 void recorder_await(struct recorder *r, struct slot *slot, unsigned n);
 
-/* Waits for room behind all others. */
+/* Puts a waiter behind all others that wait for room. */
 void recorder_wait(struct recorder *r, struct waiter *w);
 
-/* Waits no more. */
+/* Takes out a waiter. */
 void recorder_leave(struct recorder *r, struct waiter *w);
 
-/* The first that waits, if there is room for its record, and waits no more; or NULL. */
+/* If there is room for a record, takes out the first waiter and returns it; else NULL. */
 struct waiter *recorder_next(struct recorder *r);
 
 /* At the end of a turn: submits what was staged, if the sink takes something. */
 void recorder_commit(struct recorder *r);
 
-/* The sink's descriptor has news. */
+/* The sink's descriptor has news: submits. */
 void recorder_dispatch(struct recorder *r);
 
-/* Looks again if it is time to. */
+/* If the deadline has come, does what was put off until then: submits, opens the sink, or tells the
+ * log. */
 void recorder_check(struct recorder *r);
 
 /* Until when the worker may sleep, in µs on CLOCK_MONOTONIC: 0, RECORDER_NEVER, or a deadline. */

@@ -25,9 +25,9 @@ int record_mode_parse(const char *name, enum record_mode *ret)
     return -EINVAL;
 }
 
-/* In chunk framing a read is a message, and one byte more than allowed says that it is too long.
- * Elsewhere a peer that takes no replies gets no more kept of what it asks than of what it is
- * told. */
+/* In chunk framing a read is a message, and one byte more than allowed shows that it is too long.
+ * In other framings, what is kept of a peer's messages while it takes no replies is no more than
+ * the replies that are kept for it. */
 static size_t read_size(const struct settings *s)
 {
     if (s->rules.framing == FRAMING_CHUNK)

@@ -9,9 +9,9 @@
 #include "protocol/session.h"
 
 /*
- * What one listener's connections obey: a [Listener NAME] section. Immutable, so that workers share
- * it without locks; counted, since a connection keeps the settings that it was accepted with when
- * others take their place.
+ * What one listener's connections obey: a [Listener NAME] section. Immutable once they are in use,
+ * so that workers share them without locks. References are counted: a connection keeps the settings
+ * that it was accepted with, also when a reload puts others in their place.
  */
 
 enum record_mode { RECORD_JOURNAL, RECORD_STDERR, RECORD_NONE, RECORD_MODES };
@@ -29,16 +29,17 @@ struct settings {
     size_t read_size;                       /* what one recv() asks for; see settings_prepare() */
 };
 
-/* With the defaults. NULL, out of memory. */
+/* With the defaults, and one reference. name is copied. NULL, out of memory. */
 struct settings *settings_new(const char *name, enum record_mode record);
 
-/* To be called when all else is set: makes the constant replies, and what else follows from the
- * rest. 0 or -ENOMEM. */
+/* To be called when all else is set: makes what follows from the rest, and the constant
+ * reply. 0 or -ENOMEM. */
 int settings_prepare(struct settings *s);
 
+/* Takes one more reference, and returns s. From any thread. */
 struct settings *settings_ref(struct settings *s);
-/* NULL is fine. */
+/* Gives one back; the last one frees the settings. From any thread. NULL is fine. */
 void settings_unref(struct settings *s);
 
-/* 0 or -EINVAL. */
+/* By the name that Record= has for it. 0 or -EINVAL. */
 int record_mode_parse(const char *name, enum record_mode *ret);

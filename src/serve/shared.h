@@ -11,11 +11,11 @@
 struct context;
 
 /*
- * What the workers share, besides immutable settings. It is touched when connections come and go,
- * and never between a message and its reply.
+ * What the workers share, besides immutable settings. Workers write to it when connections come and
+ * go, and never between a message and its reply. The main thread sets the limits.
  */
 struct shared {
-    /* 64 random bits in hexadecimal: makes record IDs unique across restarts. */
+    /* 64 random bits in hexadecimal, which make record IDs unique across restarts. */
     char run_id[RUN_ID_MAX + 1];
     const char *journal_path; /* NULL: journald's own socket */
     bool show; /* a person sits at standard error: show there what goes to the journal */
@@ -23,8 +23,8 @@ struct shared {
     unsigned n_contexts;
     int notify_fd; /* eventfd: a worker has carried out a command, or ended */
 
-    atomic_uint_least64_t next_connection; /* number of the last connection */
-    atomic_uint_least64_t n_connections;
+    atomic_uint_least64_t next_connection; /* the number of the last connection */
+    atomic_uint_least64_t n_connections;   /* that have a place, on all workers */
     atomic_uint_least64_t max_connections;
     atomic_size_t memory_limit; /* of one worker's connections' buffers, bytes */
     struct address_limit addresses;

@@ -9,15 +9,16 @@
 /*
  * A reply that cannot go yet, in its place in a connection's order.
  *
- * A slot waits for records, and is whole when all of them are where they should be. Whoever
- * completes it never touches a connection: a slot that becomes whole puts its owner on the ready
- * list, and the owner, in its own turn, sends its leading whole slots. So replies keep their order
- * whatever is completed first, and no byte of one reaches another client.
+ * A slot waits for records, and is whole when all of them are where they should be. The recorder,
+ * which completes it, never touches a connection: a slot that becomes whole puts its owner on the
+ * ready list. When the loop comes to the owner, it sends its leading whole slots. So replies keep
+ * their order whatever is completed first, and no byte of one reaches another client.
  *
- * Consecutive replies that wait for records of the same batch share a slot.
+ * The replies to the messages of one read share a slot.
  *
- * Two hold a slot: the connection, until it has taken the reply, and whoever completes it. An owner
- * that ends first lets go of its slots, and the last record to complete frees them.
+ * A slot is held twice: by the connection, until that has taken the reply, and by the recorder,
+ * until all its records are completed. An owner that ends first lets go of its slots. The last
+ * record to complete then frees them.
  */
 struct slot {
     struct slot *next;    /* the connection's next */
@@ -27,7 +28,7 @@ struct slot {
     int error;            /* a negative errno: one of them could not be made, and no reply goes */
 };
 
-/* waits: at least 1. NULL, out of memory. */
+/* waits: for so many records, at least 1. NULL, out of memory. */
 struct slot *slot_new(struct source *owner, size_t size, unsigned waits);
 
 static inline bool slot_whole(const struct slot *s)
@@ -35,8 +36,9 @@ static inline bool slot_whole(const struct slot *s)
     return s->waits == 0;
 }
 
-/* n of its records are where they should be; or, with a negative errno, never will be. */
+/* n of its records are where they should be; or, with a negative errno, never will be. With the
+ * last one, the owner is queued, or the slot freed. */
 void slot_complete(struct slot *s, struct loop *l, unsigned n, int error);
 
-/* The owner has taken the reply, or has ended. */
+/* The owner has taken the reply, or has ended, and does not touch the slot any more. */
 void slot_let_go(struct slot *s);

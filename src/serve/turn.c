@@ -4,8 +4,8 @@
 #include "record/event-log.h"
 #include "serve/conversation.h"
 
-/* The usual case, in which there is nothing to decide: all messages are answered, and the timer, if
- * there has to be one, is armed. */
+/* The usual case, in which there is nothing to decide: all messages are answered, and the timer is
+ * armed where there has to be one. */
 static bool is_settled(const struct connection *c)
 {
     const struct settings *s = c->settings;
@@ -30,8 +30,9 @@ static bool is_quiet(const struct connection *c)
     return !input_is_pending(&c->input) && !transport_readable(&c->transport);
 }
 
-/* While draining: everything that has arrived is answered. A peer that has been told nothing since
- * then has nothing on its way that an RST could destroy, and sees an error at once. */
+/* While draining, when everything that has arrived is answered. If nothing was sent since draining
+ * began and all before has reached the peer, an RST can destroy nothing: the connection ends at
+ * once, and what the peer sends then fails. */
 static void settle_drained(struct context *x, struct connection *c)
 {
     bool silent = c->transport.flags & TRANSPORT_OUT_UNUSED && !c->input.bytes &&
@@ -57,7 +58,8 @@ static void finish(struct context *x, struct connection *c)
     loop_queue(&x->loop, &c->transport.source);
 }
 
-/* The peer had time to see our end, has all that it was sent, and is not within a message. */
+/* Whether the peer had time to see our end, has all that it was sent, and is not within a
+ * message. */
 static bool has_lingered(const struct context *x, const struct connection *c)
 {
     return !(c->transport.owner & CONNECTION_DISCARDS) && !c->input.bytes && is_quiet(c) &&
@@ -65,7 +67,7 @@ static bool has_lingered(const struct context *x, const struct connection *c)
            transport_has_delivered(&c->transport);
 }
 
-/* One that is gone waits for nothing but its rate. */
+/* No deadline ends one that is gone: its messages are yet to be recorded, as its rate allows. */
 static void settle_lingering(struct context *x, struct connection *c)
 {
     bool late = context_ms(x) >= c->active_ms + CONNECTION_LINGER_MS;
@@ -74,8 +76,8 @@ static void settle_lingering(struct context *x, struct connection *c)
         connection_end(x, c, false);
 }
 
-/* The one place that decides what comes next. A peer that cannot be answered, and does not know it, is
- * told so by the end of our side, as soon as all that has arrived is taken. */
+/* The one place that decides what comes next. A peer that cannot be answered may not know it: the
+ * end of our side tells it so, as soon as all that has arrived is taken. */
 static void settle(struct context *x, struct connection *c)
 {
     if (c->transport.owner & CONNECTION_WAITING || connection_state(c) == CONNECTION_CLOSED)
@@ -178,7 +180,7 @@ static void expire(struct context *x, struct connection *c)
 
 void turn_expire(struct context *x, struct connection *c)
 {
-    /* While lingering, what has to come next is looked at now and then, and not only at the end. */
+    /* A lingering connection is looked at each time its timer runs out, and not only at its end. */
     if (connection_state(c) != CONNECTION_LINGERING && connection_deadline(x, c) > context_ms(x))
         connection_arm(x, c);
     else

@@ -4,14 +4,14 @@
 #include "serve/connection.h"
 
 /*
- * A connection's turn: it acts on its news, and then one function decides what comes next. After it
- * the connection may be CLOSED.
+ * A connection's part of its worker's turn: it acts on its news, and then one function decides what
+ * comes next. After each of these the connection may be CLOSED.
  */
 
-/* The loop has news, or the connection was on the ready list for another reason. */
+/* The loop has come to it on the ready list. One that is CLOSED is buried. */
 void turn_dispatch(struct context *x, struct connection *c);
 
-/* The recorder has room for it. */
+/* It waited, and the recorder has room for it. */
 void turn_serve(struct context *x, struct connection *c);
 
 /* Its timer has run out. */

@@ -44,13 +44,13 @@ static void free_acceptors(struct worker *w)
     }
 }
 
-/* One that is there already only changes its settings. */
+/* An acceptor that is there already only changes its settings. */
 static struct acceptor *install(struct worker *w, struct acceptor *new)
 {
     struct recorder *recorder = context_recorder(&w->context, new->settings);
     struct acceptor *a = take_acceptor(w, new->source.fd);
 
-    /* Only when a listener needs it, so that nobody looks for a journal that is not used. */
+    /* Only when a listener needs it: a journal that is not used is not looked for. */
     if (recorder)
         recorder_need(recorder);
     if (!a) {
@@ -84,7 +84,7 @@ void worker_serve(struct worker *w, struct worker_plan *plan)
 {
     struct worker_plan *unread = atomic_exchange(&w->plan, plan);
 
-    /* Two in quick succession: the worker sees the newer one alone. */
+    /* Two plans in quick succession: the worker sees the newer one alone. */
     if (unread) {
         worker_plan_free(unread);
         atomic_fetch_add(&w->plans_done, 1);
@@ -169,8 +169,8 @@ static void run_timer(struct worker *w, struct timer *t)
     }
 }
 
-/* Before anything runs out, what came in until the clock was read is looked at: the process may have
- * stood still since it last asked the kernel, and what came meanwhile came in time. */
+/* Before a timer runs out, the loop is asked once more. The process may have stood still since it
+ * last asked the kernel, and what came meanwhile came in time. */
 static void run_timers(struct worker *w)
 {
     struct context *x = &w->context;
@@ -184,7 +184,7 @@ static void run_timers(struct worker *w)
         run_timer(w, t);
 }
 
-/* Those that wait get the room that there is, in order. */
+/* The waiters get the room that there is, in order. */
 static void serve_waiters(struct worker *w, struct recorder *r)
 {
     struct waiter *waiter;
@@ -193,7 +193,7 @@ static void serve_waiters(struct worker *w, struct recorder *r)
         turn_serve(&w->context, CONTAINER_OF(waiter, struct connection, waiter));
 }
 
-/* At the end of a turn. */
+/* At the end of a turn: deadline, waiters, submission. */
 static void run_recorder(struct worker *w, struct recorder *r)
 {
     if (r->state == RECORDER_CLOSED)
@@ -208,8 +208,8 @@ static uint64_t until(uint64_t deadline_us, uint64_t now_us)
     return deadline_us > now_us ? deadline_us - now_us : 0;
 }
 
-/* How long the loop may wait, in µs. The turn may have taken a while: what is left is counted from
- * now on. */
+/* How long the loop may wait, in µs, counted from now and not from the turn's clock: the turn may
+ * have taken a while. */
 static uint64_t timeout_us(const struct worker *w)
 {
     uint64_t next = timer_wheel_next(&w->context.wheel), wait = LOOP_FOREVER,
@@ -229,7 +229,7 @@ static void watch_memory(struct worker *w)
 {
     struct context *x = &w->context;
 
-    /* A while after a burst, and not after each message that was large. */
+    /* Memory is given back a while after a burst, and not after each large message. */
     if (budget_is_slack(&x->budget) && !timer_armed(&w->trim))
         context_arm(x, &w->trim, context_ms(x) + TRIM_AFTER_MS);
 }
@@ -275,14 +275,14 @@ void worker_run(struct worker *w)
 
 /* --- beginning and end ---------------------------------------------------------------------- */
 
-/* Connections that were given to this worker and that it will never look at. */
+/* Closes connections that were handed over to this worker and that it will never look at. */
 static void discard_handovers(struct worker *w)
 {
     struct context *x = &w->context;
     struct source *s;
     bool some;
 
-    do { /* LOOP_EVENTS come at once */
+    do { /* one loop_wait() gives LOOP_EVENTS at most */
         some = false;
         (void)loop_wait(&x->loop, 0);
         for (; (s = loop_next(&x->loop)); some = true)
