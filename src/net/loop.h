@@ -9,9 +9,10 @@
  * Edge-triggered epoll behind a list of what is ready.
  *
  * The kernel reports an edge once. What it reported is kept as readiness bits on the source, and a
- * source with news is put on the ready list. Readiness ends only when a system call says EAGAIN:
- * then, and only then, the owner clears the bit, and the next edge sets it again. Hence the
- * invariant that keeps edge-triggering from stalling:
+ * source with news is put on the ready list. Readiness ends only when the kernel says that nothing
+ * is left: by EAGAIN, or in one of the ways that transport.c knows. Then, and only then, the owner
+ * clears the bit, and the next edge sets it again. Hence the invariant that keeps edge-triggering
+ * from stalling:
  *
  *     a source whose owner could go on is on the ready list,
  *     or waits for an edge that the kernel owes it.
