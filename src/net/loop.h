@@ -52,7 +52,7 @@ enum {
 struct source {
     struct source *next; /* on the ready list */
     int fd;
-    uint8_t ready; /* READY_*: the loop sets them, the owner clears them */
+    uint8_t ready; /* READY_*: set as the kernel reports, cleared by the owner */
     bool queued;   /* on the ready list */
     uint8_t kind;  /* the owner's: which struct this is part of */
     uint8_t state; /* the owner's */

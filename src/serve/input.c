@@ -22,14 +22,15 @@ void input_excuse(struct input *in, const struct context *x, uint64_t ms)
         in->bytes->stamp = MIN(context_ms(x), in->bytes->stamp + ms);
 }
 
+/* The records of one feed. */
 struct staging {
     const struct exchange *exchange;
-    unsigned n;
-    bool large; /* the last one */
+    unsigned n; /* staged so far */
+    bool large; /* the last one staged was */
 };
 
-/* The records of one feed share a slot. A large one, which may turn out impossible to make, has one for
- * itself: the others' replies go all the same. */
+/* The records of one feed share a slot. A large record may turn out impossible to make: it has a
+ * slot of its own, so that the others' replies go all the same. */
 static int stage(void *userdata, const struct record *record, _unused_ size_t reply_size)
 {
     struct staging *s = userdata;

@@ -14,7 +14,8 @@
  * ready list. When the loop comes to the owner, it sends its leading whole slots. So replies keep
  * their order whatever is completed first, and no byte of one reaches another client.
  *
- * The replies to the messages of one read share a slot.
+ * The replies to the messages of one feed share a slot. A large message has a slot of its own:
+ * input.c has the reason.
  *
  * A slot is held twice: by the connection, until that has taken the reply, and by the recorder,
  * until all its records are completed. An owner that ends first lets go of its slots. The last
