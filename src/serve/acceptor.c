@@ -150,7 +150,8 @@ void handover_dispatch(struct context *x, struct handover *h)
 }
 
 /* Where the kernel watches no more sockets, the connection takes the listener's place in the loop.
- * The listener waits until there is another. */
+ * The listener waits until there is another. After a connection that could not be taken, accepting
+ * pauses: the next one would fare no better. */
 static void open_here(struct context *x, struct acceptor *a, const struct arrival *arrival)
 {
     int r = connection_open(x, arrival, false);
