@@ -305,5 +305,9 @@ void recorder_deinit(struct recorder *r)
     }
     if (r->stopped_us > 0)
         atomic_fetch_sub(&r->context->waiting, 1);
+    if (!recorder_is_done(r))
+        event_log(EVENT_DISCARDED,
+                  "discarded %zu records, none of them answered: the %s has not taken them",
+                  r->sink->n_waiting, r->sink->name);
     sink_free(r->sink);
 }

@@ -436,6 +436,18 @@ START_TEST(a_record_that_cannot_be_made)
 }
 END_TEST
 
+/* Records that nobody has at the end are told of. */
+START_TEST(what_was_not_taken_is_told_of)
+{
+    stage_for(NULL, 3);
+    ck_assert_uint_eq(hooks.logged[EVENT_DISCARDED], 0);
+    recorder_deinit(recorder);
+    ck_assert_uint_eq(hooks.logged[EVENT_DISCARDED], 1);
+    ck_assert_ptr_nonnull(strstr(hooks.last_logged, "discarded 3 records"));
+    recorder_init(recorder, context, &sink_fake_new()->sink);
+}
+END_TEST
+
 START_TEST(no_room)
 {
     sink->places = 2;
@@ -492,6 +504,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, away_and_back_but_full);
     tcase_add_test(cases, a_sink_that_completes_later);
     tcase_add_test(cases, a_record_that_cannot_be_made);
+    tcase_add_test(cases, what_was_not_taken_is_told_of);
     tcase_add_test(cases, no_room);
     tcase_add_test(cases, its_end);
     suite_add_tcase(suite, cases);
