@@ -23,19 +23,16 @@ PURE = """
     inet_ntop inet_pton memchr memcmp memcpy memmem memmove memrchr memset snprintf sprintf stpcpy strchr strcmp strcpy
     strcspn strdup strerror strerrordesc_np strerrorname_np strlen strncmp strnlen strrchr strspn strtod strtol strtoul
     strtoull vsnprintf
+    ceil exp2 floor log2 sqrt
     pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock
 """.split()
 
 # Made by the process before or beside its workers, from functions that no worker calls.
 ELSEWHERE = """
     freeaddrinfo gai_strerror getaddrinfo getrlimit if_indextoname if_nametoindex lstat mallopt setrlimit
-    sigfillset fflush fputs fwrite stdout stderr
+    ferror program_invocation_short_name sigfillset fflush fputs fwrite stdout stderr
     tdelete tdestroy tfind tsearch
 """.split()
-
-# As long as workers have no library of their own.
-if not (BUILD / "src" / "libserve.a").exists():
-    ELSEWHERE += ["timerfd_create", "timerfd_settime"]
 
 # Sanitizers' and coverage's own.
 INSTRUMENTS = re.compile(r"__(asan|ubsan|lsan|tsan|sanitizer|gcov|llvm)_|_GLOBAL_OFFSET_TABLE_|__start_|__stop_|__sancov")
