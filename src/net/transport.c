@@ -53,7 +53,7 @@ static void note_error(struct transport *t, int error)
     if (error == EPIPE)
         return;
     t->flags |= TRANSPORT_OUT_FAILED;
-    if (error == ECONNRESET && !t->peer.is_unix)
+    if (!t->peer.is_unix)
         t->flags |= TRANSPORT_IN_CUT;
 }
 

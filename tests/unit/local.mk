@@ -292,7 +292,7 @@ hooks_ldflags = \
 tests_unit_test_transport_SOURCES = tests/unit/test-transport.c
 tests_unit_test_transport_SOURCES += $(stand)
 tests_unit_test_transport_CFLAGS = $(unit_cflags)
-tests_unit_test_transport_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_transport_LDFLAGS = $(hooks_ldflags) -Wl,--wrap=syscall
 tests_unit_test_transport_LDADD = $(stand_libs)
 
 tests_unit_test_waiting_SOURCES = tests/unit/test-waiting.c

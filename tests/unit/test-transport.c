@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/macros.h"
@@ -19,6 +21,26 @@ static struct loop loop;
 static struct transport transport;
 static int peer;
 static char bytes[1 << 20];
+static int send_error; /* the next send fails so; 0: it does not */
+
+/* That of net/socket.h, which always has six arguments (ld(1), --wrap). */
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+    long a[6];
+    va_list arguments;
+
+    va_start(arguments, number);
+    for (size_t i = 0; i < ARRAY_SIZE(a); i++)
+        a[i] = va_arg(arguments, long);
+    va_end(arguments);
+    if (number != SYS_sendto || send_error == 0)
+        return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    errno = send_error;
+    send_error = 0;
+    return -1;
+}
 
 static void setup(void)
 {
@@ -241,6 +263,30 @@ START_TEST(a_send_hears_of_the_cut)
 }
 END_TEST
 
+/* So it is of whatever else ends the connection; the kernel then says to the receiver that the stream
+ * has ended, and nothing else (tcp(7), tcp_write_err()). */
+START_TEST(a_send_hears_of_another_end)
+{
+    static const int errors[] = { ETIMEDOUT, EHOSTUNREACH };
+
+    connect_some(TCP);
+    send_error = errors[_i];
+    ck_assert_uint_eq(transport_send(&transport, &loop, "reply", 5), 0);
+    ck_assert_int_eq(transport.flags,
+                     TRANSPORT_IN_CUT | TRANSPORT_OUT_ENDED | TRANSPORT_OUT_FAILED);
+}
+END_TEST
+
+/* The incoming direction is none of EPIPE's business. */
+START_TEST(a_send_hears_that_the_peer_reads_no_more)
+{
+    connect_some(_i);
+    send_error = EPIPE;
+    ck_assert_uint_eq(transport_send(&transport, &loop, "reply", 5), 0);
+    ck_assert_int_eq(transport.flags, TRANSPORT_OUT_ENDED);
+}
+END_TEST
+
 /* What a UNIX peer sent before it closed is complete, even where it left something unread. */
 START_TEST(a_unix_peer_closes)
 {
@@ -425,6 +471,8 @@ Suite *test_suite(void)
     tcase_add_test(cases, the_incoming_direction_is_cut);
     tcase_add_test(cases, a_look_hears_of_the_cut);
     tcase_add_test(cases, a_send_hears_of_the_cut);
+    tcase_add_loop_test(cases, a_send_hears_of_another_end, 0, 2);
+    tcase_add_loop_test(cases, a_send_hears_that_the_peer_reads_no_more, UNIX, TCP + 1);
     tcase_add_test(cases, a_unix_peer_closes);
     tcase_add_loop_test(cases, room_is_an_edge, UNIX, TCP + 1);
     tcase_add_test(cases, a_unix_stream_asks_for_room_only_when_it_lacks_it);
