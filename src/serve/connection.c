@@ -178,7 +178,7 @@ uint64_t connection_deadline(const struct context *x, const struct connection *c
         return d;
     if (connection_is_limited(c))
         return MIN(d, connection_resume_ms(c));
-    if (input_is_unfinished(&c->input))
+    if (input_is_unfinished(&c->input) && !connection_is_owed_enough(c))
         d = MIN(d, span_after(c->input.bytes->stamp, s->message_ms));
     if (!c->output.backlog && !input_is_pending(&c->input))
         d = MIN(d, span_after(c->active_ms, s->idle_ms));

@@ -160,8 +160,14 @@ static inline uint64_t connection_resume_ms(const struct connection *c)
     return session_resume_us(&c->input.session, &c->settings->rules) / 1000 + 1;
 }
 
+/* Whether it is owed so much that nothing is read of it. */
+static inline bool connection_is_owed_enough(const struct connection *c)
+{
+    return output_size(&c->output) >= c->settings->output_limit;
+}
+
 /* The nearest deadline, in ms, or TIMER_NEVER. While replies are held there is none: the peer is
- * not to blame, and no error may overtake such a reply. */
+ * not to blame, and no error may overtake such a reply. Nor is a message late that is not read. */
 uint64_t connection_deadline(const struct context *x, const struct connection *c);
 
 /* Arms the timer for that deadline, unless it is armed for that time or an earlier one. A timer

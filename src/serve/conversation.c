@@ -27,6 +27,7 @@ _cold_ static void refuse_record(struct context *x, struct connection *c, int er
 
 void conversation_flush(struct context *x, struct connection *c)
 {
+    bool stopped = connection_is_owed_enough(c);
     int r;
 
     if (!c->output.backlog)
@@ -34,6 +35,9 @@ void conversation_flush(struct context *x, struct connection *c)
     r = output_flush(&c->output, x, &c->transport);
     if (r < 0)
         refuse_record(x, c, r);
+    /* Its message, of which nothing was read meanwhile, has its time anew. */
+    if (stopped && !connection_is_owed_enough(c))
+        input_excuse(&c->input, x, context_ms(x));
     if (!c->output.backlog && connection_state(c) == CONNECTION_OPEN)
         connection_was_active(x, c);
 }
@@ -48,8 +52,7 @@ static bool wants_input(const struct context *x, const struct connection *c)
         return false;
     if (connection_is_limited(c) && connection_resume_ms(c) > context_ms(x))
         return false;
-    return output_size(&c->output) < c->settings->output_limit ||
-           c->transport.flags & TRANSPORT_OUT_ENDED;
+    return !connection_is_owed_enough(c) || c->transport.flags & TRANSPORT_OUT_ENDED;
 }
 
 /* In chunk framing two reads must not become one message. */

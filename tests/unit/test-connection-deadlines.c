@@ -256,6 +256,43 @@ START_TEST(one_that_takes_little_at_a_time)
 }
 END_TEST
 
+/* While its replies pile up nothing is read of it, and its message is not late. Then it has its time
+ * anew. */
+START_TEST(replies_pile_up_before_an_unfinished_message)
+{
+    static char text[20000 + sizeof "\nunfi"];
+    struct connection *c;
+    bool ends = _i;
+    int a, size = 1;
+
+    memset(text, 'm', 20000);
+    strcpy(text + 20000, "\nunfi");
+    stand.settings->message_ms = 1000;
+    stand.settings->output_limit = 100;
+    a = stand_connect(&stand, 0);
+    c = stand_last(&stand, 0);
+    ck_assert_int_eq(setsockopt(c->transport.source.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size),
+                     0);
+    stand_say(a, text);
+    (void)stand_run(&stand);
+    ck_assert(input_is_unfinished(&c->input));
+    ck_assert_uint_ge(output_size(&c->output), 100);
+    stand_say(a, ends ? "nished\n" : "nishe");
+    stand_pass(&stand, 5000);
+    ck_assert_str_eq(stand_states(1), "");
+    while (c->output.backlog) {
+        (void)stand_hear(a);
+        (void)stand_run(&stand);
+    }
+    stand_pass(&stand, 999);
+    ck_assert_str_eq(stand_states(1), "");
+    stand_pass(&stand, 1);
+    ck_assert_str_eq(stand_states(1), ends ? "" : "FL");
+    ck_assert_uint_eq(sink->taken, 1U + ends);
+    (void)close(a);
+}
+END_TEST
+
 /* The rest of one second's share, then one after the other; the clock brings the next. */
 START_TEST(above_the_rate)
 {
@@ -429,6 +466,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, one_that_takes_no_reply);
     tcase_add_test(cases, one_that_is_finished_and_takes_no_reply);
     tcase_add_test(cases, one_that_takes_little_at_a_time);
+    tcase_add_loop_test(cases, replies_pile_up_before_an_unfinished_message, false, true + 1);
     tcase_add_test(cases, above_the_rate);
     tcase_add_test(cases, above_the_rate_nothing_else_runs_out);
     tcase_add_test(cases, waiting_for_room_does_not_count);
