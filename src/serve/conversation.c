@@ -66,7 +66,7 @@ _cold_ void conversation_collect(struct context *x, struct connection *c)
     struct exchange e = connection_exchange(x, c);
 
     for (unsigned reads = 0; transport_readable(&c->transport); reads++) {
-        if (!may_collect(c) && transport_unread(&c->transport) > 0)
+        if (!may_collect(c) && transport_has_bytes(&c->transport))
             return;
         if (!may_collect(c))
             break;

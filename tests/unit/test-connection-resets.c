@@ -170,6 +170,29 @@ START_TEST(chunks_stay_apart)
 }
 END_TEST
 
+/* At an urgent mark the kernel counts nothing, and there is something behind it. */
+START_TEST(chunks_stay_apart_at_an_urgent_mark)
+{
+    int a;
+
+    stand.settings->rules.framing = FRAMING_CHUNK;
+    a = stand_connect_tcp(&stand, 0);
+    (void)stand_run(&stand);
+    sink->places = 0;
+    stand_say(a, "one");
+    ck_assert_int_eq(send(a, "!", 1, MSG_OOB), 1);
+    stand_say(a, "two");
+    (void)stand_run(&stand);
+    reset(a);
+    (void)stand_run(&stand);
+    sink->places = BATCH_RECORDS;
+    (void)stand_run(&stand);
+    ck_assert_uint_eq(sink->taken, 2);
+    ck_assert_str_eq(sink->records[1].text, "two");
+    ck_assert_str_eq(stand_states(1), "FC");
+}
+END_TEST
+
 /* The memory for what waits is limited as any. */
 START_TEST(no_memory_for_what_waits)
 {
@@ -244,6 +267,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, an_unfinished_message_of_one_that_is_gone);
     tcase_add_test(cases, a_chunk_that_waits);
     tcase_add_test(cases, chunks_stay_apart);
+    tcase_add_test(cases, chunks_stay_apart_at_an_urgent_mark);
     tcase_add_test(cases, no_memory_for_what_waits);
     tcase_add_test(cases, all_at_once);
     suite_add_tcase(suite, cases);
