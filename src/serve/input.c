@@ -13,6 +13,9 @@
 #define RECORDS_PER_TAKE  64
 #define LARGE             2000 /* the smallest buffer of a socket holds more (socket(7), SO_SNDBUF) */
 
+/* Replies that were large do not keep their memory. */
+#define REPLIES_KEPT ((size_t)4 * READ_SIZE)
+
 static const char broken[] = "it broke the framing",
                   no_memory[] = "there is no memory for them; see MemoryLimit=";
 
@@ -49,6 +52,14 @@ static int stage(void *userdata, const struct record *record, _unused_ size_t re
     return r;
 }
 
+static inline void forget_replies(struct context *x)
+{
+    if (x->reply && _unlikely_(x->reply->capacity > REPLIES_KEPT))
+        buffer_free(&x->reply);
+    else
+        buffer_clear(x->reply);
+}
+
 /* The replies wait for the last n records staged. */
 _noinline_ static int hold_replies(const struct exchange *e, unsigned n)
 {
@@ -59,7 +70,7 @@ _noinline_ static int hold_replies(const struct exchange *e, unsigned n)
 
     r = output_hold(e->output, x, e->transport, bytes, buffer_size(x->reply), n, &slot);
     recorder_await(e->recorder, slot, n);
-    buffer_clear(x->reply);
+    forget_replies(x);
     return r;
 }
 
@@ -71,7 +82,7 @@ static _inline_ int send_replies(const struct exchange *e)
 
     if (size > 0)
         r = output_send(e->output, x, e->transport, buffer_head(x->reply), size);
-    buffer_clear(x->reply);
+    forget_replies(x);
     return r;
 }
 

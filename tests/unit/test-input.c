@@ -393,6 +393,22 @@ START_TEST(thrown_away)
 }
 END_TEST
 
+/* The scratch space of a worker that made a large reply is small again. */
+START_TEST(a_large_reply)
+{
+    static char piece[100001];
+
+    exchange.recorder = _i == 0 ? exchange.recorder : NULL;
+    stand.settings->rules.max_message = 1 << 20;
+    memset(piece, 'x', sizeof piece - 1);
+    for (int i = 0; i < 8; i++)
+        ck_assert_int_eq(take(piece), SESSION_HUNGRY);
+    ck_assert_int_eq(take("\n"), SESSION_HUNGRY);
+    ck_assert_uint_eq(counter_get(&context->counters.messages), 1);
+    ck_assert(!context->reply || context->reply->capacity <= 512 * 1024);
+}
+END_TEST
+
 START_TEST(no_memory)
 {
     atomic_store(&stand.shared.memory_limit, 2);
@@ -483,6 +499,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, collected_for_later);
     tcase_add_test(cases, collected_above_the_rate);
     tcase_add_test(cases, thrown_away);
+    tcase_add_loop_test(cases, a_large_reply, 0, 2);
     tcase_add_test(cases, no_memory);
     tcase_add_test(cases, no_memory_for_a_reply_to_what_was_kept);
     tcase_add_test(cases, no_memory_for_the_reply);
