@@ -21,6 +21,10 @@
  * ECONNREFUSED and then ENOTCONN: a new socket is needed.
  */
 
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10U
+#endif
+
 #define SEND_AT_ONCE 64
 #define LARGE        ((size_t)64 * 1024)
 #define SNDBUF_SIZE  (8 * 1024 * 1024) /* as sd_journal_send(3) asks; the kernel limits it */
@@ -89,6 +93,19 @@ static int write_all(int fd, const uint8_t *data, size_t size)
     return 0;
 }
 
+/* From a sender that is not root, journald takes a file only with the four seals below and no other
+ * (systemd 252, memfd_get_sealed()). What it refuses it drops, and the sender is not told. Where
+ * vm.memfd_noexec is 1, the kernel adds a fifth seal, unless the file is made with MFD_EXEC. Where it
+ * is 2, that flag is refused. Kernels before 6.3 do not know the flag (memfd_create(2)). */
+static int create_file(void)
+{
+    int fd = memfd_create("answerd-entry", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+
+    if (fd < 0 && errno == EINVAL)
+        fd = memfd_create("answerd-entry", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    return fd < 0 ? -errno : fd;
+}
+
 /* A file in memory, sealed: journald takes only what cannot change any more. Or a negative
  * errno. */
 static int large_file(const uint8_t *entry, size_t size)
@@ -96,9 +113,9 @@ static int large_file(const uint8_t *entry, size_t size)
     _cleanup_close_ int fd = -EBADF;
     int r;
 
-    fd = memfd_create("answerd-entry", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    fd = create_file();
     if (fd < 0)
-        return -errno;
+        return fd;
     r = write_all(fd, entry, size);
     if (r < 0)
         return r;

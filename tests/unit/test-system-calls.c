@@ -61,11 +61,32 @@ WRAP(int, getsockopt, (int fd, int level, int name, void *value, socklen_t *n),
      (fd, level, name, value, n))
 WRAP(int, epoll_create1, (int flags), (flags))
 WRAP(int, epoll_wait, (int fd, struct epoll_event *events, int n, int ms), (fd, events, n, ms))
-WRAP(int, memfd_create, (const char *name, unsigned flags), (name, flags))
 WRAP(ssize_t, write, (int fd, const void *bytes, size_t n), (fd, bytes, n))
 WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
 WRAP(int, sendmmsg, (int fd, struct mmsghdr *messages, unsigned n, int flags),
      (fd, messages, n, flags))
+
+#ifndef MFD_EXEC
+#define MFD_NOEXEC_SEAL 0x8U
+#define MFD_EXEC        0x10U
+#endif
+
+static int noexec = -1; /* vm.memfd_noexec; -1: as a kernel that does not know of it, before 6.3 */
+
+int __real_memfd_create(const char *name, unsigned flags);
+int __wrap_memfd_create(const char *name, unsigned flags);
+int __wrap_memfd_create(const char *name, unsigned flags)
+{
+    if (fails("memfd_create"))
+        return -1;
+    if (flags & MFD_EXEC && (noexec < 0 || noexec == 2)) {
+        errno = noexec < 0 ? EINVAL : EACCES;
+        return -1;
+    }
+    if (noexec > 0 && !(flags & MFD_EXEC))
+        flags |= MFD_NOEXEC_SEAL;
+    return __real_memfd_create(name, flags & ~MFD_EXEC);
+}
 
 /* For this one the errno stands for one of the errors of its own. */
 int __real_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
@@ -342,6 +363,41 @@ START_TEST(impossible_entries)
 }
 END_TEST
 
+/* The seals of the file that came beside an empty datagram. */
+static int receive_seals(void)
+{
+    union {
+        struct cmsghdr header;
+        uint8_t space[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr message = { .msg_control = &control, .msg_controllen = sizeof control };
+    int fd, seals;
+
+    ck_assert_int_eq(recvmsg(journal, &message, MSG_CMSG_CLOEXEC), 0);
+    ck_assert_ptr_nonnull(CMSG_FIRSTHDR(&message));
+    memcpy(&fd, CMSG_DATA(&control.header), sizeof fd);
+    seals = fcntl(fd, F_GET_SEALS, 0);
+    (void)close(fd);
+    return seals;
+}
+
+/* journald drops a file with any other seals (systemd 252, memfd_get_sealed()). */
+START_TEST(the_seals_that_journald_asks_for)
+{
+    struct sink *sink = journal_start();
+    int refused;
+
+    noexec = _i;
+    stage(sink, 32 << 20);
+    ck_assert_uint_eq(sink_submit(sink, &refused), noexec != 2);
+    ck_assert_int_eq(refused, noexec == 2 ? -EACCES : 0);
+    if (noexec != 2)
+        ck_assert_int_eq(receive_seals(), F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+    sink_free(sink);
+    (void)close(journal);
+}
+END_TEST
+
 START_TEST(no_journal)
 {
     char too_long[200];
@@ -413,6 +469,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, entries);
     tcase_add_test(cases, large_entries);
     tcase_add_test(cases, impossible_entries);
+    tcase_add_loop_test(cases, the_seals_that_journald_asks_for, -1, 3);
     tcase_add_test(cases, no_journal);
     tcase_add_test(cases, no_standard_error);
     suite_add_tcase(suite, cases);
