@@ -15,9 +15,11 @@
 #include "process.h"
 #include "run.h"
 
-#define TURNS_MAX  30000         /* of the first part */
-#define TURNS_EVER 2000000       /* of all */
-#define STALLED_NS (200 * SIM_S) /* more than any timeout that is drawn */
+#define TURNS_MAX  30000   /* of the first part */
+#define TURNS_EVER 2000000 /* of all */
+/* More than any timeout that is drawn, and than what a peer that is gone may have left takes at its rate,
+ * of which nothing can be seen where it is not recorded. */
+#define STALLED_NS (3000 * SIM_S)
 
 static void turn(void)
 {

@@ -30,8 +30,8 @@ MUTATIONS = [
     ("newcomers-overtake", "newcomers take the room of those that wait", [
         (S + "recorder.c", "return !r->waiters.first && recorder_has_room(r);", "return recorder_has_room(r);")]),
     ("held-replies-free", "OutputLimit does not see replies that are held", [
-        (S + "conversation.c", "return output_size(&c->output) < c->settings->output_limit",
-         "return (c->output.backlog ? c->output.backlog->released : 0) < c->settings->output_limit"),
+        (S + "conversation.c", "return !connection_is_owed_enough(c) ||",
+         "return (c->output.backlog ? c->output.backlog->released : 0) < c->settings->output_limit ||"),
         (S + "input.c", "s->output_limit - MIN(s->output_limit, output_size(e->output))",
          "s->output_limit - MIN(s->output_limit, e->output->backlog ? e->output->backlog->released : 0)")]),
     ("paused-in-loop", "an acceptor that pauses stays in the loop", [
@@ -98,7 +98,7 @@ MUTATIONS = [
     ("budget-kept", "the memory of a buffer is freed and not given back", [
         (S + "budget.c", "    if (*buffer)\n        b->used -= (*buffer)->capacity;\n", "")]),
     ("cut-taken-for-end", "what is left of a stream that was cut is recorded as a message", [
-        (N + "transport.c", "if (error == ECONNRESET && !t->peer.is_unix)", "if (error == 0)"),
+        (N + "transport.c", "    t->flags |= TRANSPORT_OUT_FAILED;\n    if (!t->peer.is_unix)", "    t->flags |= TRANSPORT_OUT_FAILED;\n    if (error == 0)"),
         (N + "transport.c", "if (r < 0 && !t->peer.is_unix)", "if (r > 0)")]),
     ("sent-twice", "after some records were taken, the last of them is sent again", [
         (R + "sink-journal.c", "batch_leave(&s->batch, n < 0 ? 1 : (size_t)n);", "batch_leave(&s->batch, n < 2 ? 1 : (size_t)n - 1);")]),
