@@ -14,6 +14,7 @@ import select
 import socket
 import time
 
+import net
 import nspawn
 
 PATIENCE = net.TIMEOUT  # A client which has no answer by then counts as "late".
