@@ -42,11 +42,11 @@ static bool short_read_drains(const struct transport *t)
            !(t->source.ready & (READY_PRI | READY_RDHUP | READY_HUP | READY_ERR));
 }
 
-/* A peer's reset is seen here, whether sending or receiving finds it. EPIPE alone leaves the
- * incoming direction as it is: the peer reads no more, or its end of stream came before its reset
- * (tcp(7), tcp_reset()). After any other error the connection cannot go on. ECONNRESET also cuts a
- * TCP stream. A UNIX peer that closes with unread input resets, too, but what it sent is complete
- * (unix(7)). */
+/* An error is seen here, whether sending or receiving finds it: the kernel tells of it once. EPIPE
+ * alone leaves the incoming direction as it is: the peer reads no more, or its end of stream came
+ * before its reset (tcp(7), tcp_reset()). After any other error the connection cannot go on, and a
+ * TCP stream is cut. A UNIX peer that closes with unread input resets, too, but what it sent is
+ * complete (unix(7)). */
 static void note_error(struct transport *t, int error)
 {
     t->flags |= TRANSPORT_OUT_ENDED;

@@ -27,11 +27,12 @@ _cold_ static void refuse_record(struct context *x, struct connection *c, int er
 
 void conversation_flush(struct context *x, struct connection *c)
 {
-    bool stopped = connection_is_owed_enough(c);
+    bool stopped;
     int r;
 
     if (!c->output.backlog)
         return;
+    stopped = connection_is_owed_enough(c);
     r = output_flush(&c->output, x, &c->transport);
     if (r < 0)
         refuse_record(x, c, r);
