@@ -161,7 +161,7 @@ class Listeners(Base):
             said = daemon.reload(config("ok", f"Listen={new}\nListen=/nonexistent/s\n"))
             self.assertIn("reload refused", said)
             self.assertEqual(os.listdir(self.folder), [])
-        self.assertEqual(net.fd_count(daemon.pid), before)
+        net.wait_until(lambda: net.fd_count(daemon.pid) == before, what="descriptors as before")
         daemon.stop()
 
     def test_the_port_of_a_kept_listener_stays(self):

@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import signal
+import time
 import sys
 import unittest
 
@@ -142,6 +143,9 @@ class Look(unittest.TestCase):
         reply = self.say("127.0.0.22", b"valve 3 open")
         self.say("127.0.0.22", b"flow=\x01\x80 1.25")
         self.say("127.0.0.23", then=b"x" * (MESSAGE_SIZE_MAX + 1))
+        # Of each kind of event, one is written a second.
+        written = time.monotonic()
+        net.wait_until(lambda: time.monotonic() > written + 1.1, what="the next event of its kind to be admitted")
         self.say("127.0.0.24", then=b"GET")
         self.make_clients_wait()
         for _ in range(3):
