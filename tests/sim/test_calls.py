@@ -21,7 +21,7 @@ PURE = """
     __assert_fail __ctype_b_loc __ctype_tolower_loc __ctype_toupper_loc __errno_location __memcpy_chk __memmove_chk
     __memset_chk __snprintf_chk __sprintf_chk __stack_chk_fail __strcpy_chk __vsnprintf_chk abort bcmp gmtime_r
     inet_ntop inet_pton memchr memcmp memcpy memmem memmove memrchr memset snprintf sprintf stpcpy strchr strcmp strcpy
-    strcspn strdup strerror strerrordesc_np strerrorname_np strlen strncmp strnlen strrchr strspn strtod strtol strtoul
+    strcspn strdup strftime strerror strerrordesc_np strerrorname_np strlen strncmp strnlen strrchr strspn strtod strtol strtoul
     strtoull vsnprintf
     ceil exp2 floor log2 sqrt
     pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock
@@ -30,7 +30,7 @@ PURE = """
 # Made by the process before or beside its workers, from functions that no worker calls.
 ELSEWHERE = """
     freeaddrinfo gai_strerror getaddrinfo getrlimit if_indextoname if_nametoindex lstat mallopt setrlimit
-    ferror program_invocation_short_name sigfillset fflush fputs fwrite stdout stderr
+    ferror fprintf program_invocation_short_name sigfillset fflush fputs fwrite stdout stderr
     tdelete tdestroy tfind tsearch
 """.split()
 

@@ -8,8 +8,8 @@ import os
 import pty
 import re
 import signal
-import time
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
