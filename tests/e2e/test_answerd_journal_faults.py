@@ -8,7 +8,7 @@ import unittest
 import journald
 import net
 import tap
-from daemon import Daemon
+from daemon import Daemon, sanitized
 from load import Load
 
 MESSAGES = "MESSAGE_ID=bb76528fac9d4b059a11d46c1196ef46"
@@ -47,7 +47,8 @@ class JournalFaults(Faults):
                 self.journal.pause_until_full()
                 memory = net.rss_bytes(self.daemon.pid)
                 load.expect_stalled()
-                self.assertLess(net.rss_bytes(self.daemon.pid) - memory, 1 << 20)
+                if not sanitized():
+                    self.assertLess(net.rss_bytes(self.daemon.pid) - memory, 1 << 20)
                 self.journal.resume()
                 self.assertLess(load.wait_answered(1), 1 + net.LATE)
         self.assertEqual(load.unknown, [])

@@ -252,7 +252,7 @@ tests_unit_test_socket_LDADD = $(unit_libs)
 tests_unit_test_system_calls_SOURCES = tests/unit/test-system-calls.c
 tests_unit_test_system_calls_CFLAGS = $(unit_cflags)
 tests_unit_test_system_calls_LDFLAGS = $(AM_LDFLAGS)
-tests_unit_test_system_calls_LDFLAGS += -Wl,--wrap=bind,--wrap=epoll_create1,--wrap=epoll_wait,--wrap=fcntl,--wrap=getaddrinfo
+tests_unit_test_system_calls_LDFLAGS += -Wl,--wrap=bind,--wrap=epoll_create1,--wrap=epoll_pwait2,--wrap=epoll_wait,--wrap=fcntl,--wrap=getaddrinfo
 tests_unit_test_system_calls_LDFLAGS += -Wl,--wrap=getsockopt,--wrap=listen,--wrap=memfd_create,--wrap=sendmmsg
 tests_unit_test_system_calls_LDFLAGS += -Wl,--wrap=sendmsg,--wrap=setsockopt,--wrap=socket,--wrap=write
 tests_unit_test_system_calls_LDADD = $(unit_libs)

@@ -60,6 +60,12 @@ WRAP(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t
 WRAP(int, getsockopt, (int fd, int level, int name, void *value, socklen_t *n),
      (fd, level, name, value, n))
 WRAP(int, epoll_create1, (int flags), (flags))
+#ifdef HAVE_EPOLL_PWAIT2
+WRAP(int, epoll_pwait2,
+     (int fd, struct epoll_event *events, int n, const struct timespec *timeout,
+      const sigset_t *signals),
+     (fd, events, n, timeout, signals))
+#endif
 WRAP(int, epoll_wait, (int fd, struct epoll_event *events, int n, int ms), (fd, events, n, ms))
 WRAP(ssize_t, write, (int fd, const void *bytes, size_t n), (fd, bytes, n))
 WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
@@ -215,6 +221,14 @@ START_TEST(loops)
     ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     fail_at("epoll_wait", 1, EBADF);
     ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), -EBADF);
+#ifdef HAVE_EPOLL_PWAIT2
+    fail_at("epoll_pwait2", 1, ENOSYS);
+    ck_assert_int_eq(loop_wait(&loop, 999), 0);
+    fail_at("epoll_pwait2", 1, EPERM);
+    ck_assert_int_eq(loop_wait(&loop, 999), 0);
+    fail_at("epoll_pwait2", 1, EBADF);
+    ck_assert_int_eq(loop_wait(&loop, 999), -EBADF);
+#endif
     loop_deinit(&loop);
 }
 END_TEST
