@@ -28,6 +28,21 @@ size_t budget_room_for_gone(const struct budget *b)
     return half - MIN(half, b->used);
 }
 
+int budget_take(struct budget *b, size_t n)
+{
+    if (b->used + n > limit(b))
+        return -ENOMEM;
+    b->used += n;
+    b->peak = MAX(b->peak, b->used);
+    return 0;
+}
+
+void budget_give(struct budget *b, size_t n)
+{
+    assert(b->used >= n);
+    b->used -= n;
+}
+
 int budget_append(struct budget *b, struct buffer **buffer, const void *bytes, size_t n,
                   uint64_t now_ms)
 {
@@ -44,9 +59,8 @@ int budget_append(struct budget *b, struct buffer **buffer, const void *bytes, s
 
 void budget_free(struct budget *b, struct buffer **buffer)
 {
-    assert(!*buffer || b->used >= (*buffer)->capacity);
     if (*buffer)
-        b->used -= (*buffer)->capacity;
+        budget_give(b, (*buffer)->capacity);
     buffer_free(buffer);
 }
 

@@ -9,8 +9,8 @@
 #include "base/buffer.h"
 
 /*
- * The memory that the buffers of a worker's connections may take: its equal part of MemoryLimit=,
- * which is enforced here. What these buffers take goes through budget_append() and budget_free().
+ * The memory that a worker's connections may take for what waits, bytes read and replies: its equal
+ * part of MemoryLimit=, which is enforced here.
  */
 struct budget {
     const atomic_size_t *limit; /* bytes; shared, and another thread may change it */
@@ -25,6 +25,11 @@ void budget_begin(void);
 /* How many more bytes may be kept for peers that are gone: half of the memory, less all that is
  * used. So peers that are there can go on. */
 size_t budget_room_for_gone(const struct budget *b);
+
+/* Takes n bytes of the budget for memory that the caller allocates itself, or gives them back. 0; or
+ * -ENOMEM where the limit is reached. */
+int budget_take(struct budget *b, size_t n);
+void budget_give(struct budget *b, size_t n);
 
 /* Copies n bytes to the end of a connection's buffer. A new buffer gets now_ms as its stamp. 0; or
  * -ENOMEM where memory or its limit is at an end: then nothing has changed. */

@@ -172,7 +172,7 @@ uint64_t connection_deadline(const struct context *x, const struct connection *c
         return TIMER_NEVER;
     if (connection_state(c) == CONNECTION_LINGERING)
         return linger_deadline(x, c);
-    if (c->output.backlog)
+    if (!output_is_empty(&c->output))
         d = span_after(output_progress_ms(&c->output), s->write_ms);
     if (connection_state(c) != CONNECTION_OPEN)
         return d;
@@ -180,7 +180,7 @@ uint64_t connection_deadline(const struct context *x, const struct connection *c
         return MIN(d, connection_resume_ms(c));
     if (input_is_unfinished(&c->input) && !connection_is_owed_enough(c))
         d = MIN(d, span_after(c->input.bytes->stamp, s->message_ms));
-    if (!c->output.backlog && !input_is_pending(&c->input))
+    if (output_is_empty(&c->output) && !input_is_pending(&c->input))
         d = MIN(d, span_after(c->active_ms, s->idle_ms));
     return d;
 }
@@ -255,7 +255,7 @@ void connection_free_buried(struct context *x)
         struct connection *c = CONTAINER_OF(x->buried, struct connection, transport.source);
 
         assert(connection_state(c) == CONNECTION_CLOSED && !c->transport.source.queued);
-        assert(!c->input.bytes && !c->output.backlog && !link_linked(&c->timer.link));
+        assert(!c->input.bytes && output_is_empty(&c->output) && !link_linked(&c->timer.link));
         x->buried = c->transport.source.next;
         settings_unref(c->settings);
         pool_free(&x->connections, c);

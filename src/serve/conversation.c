@@ -30,7 +30,7 @@ void conversation_flush(struct context *x, struct connection *c)
     bool stopped;
     int r;
 
-    if (!c->output.backlog)
+    if (output_is_empty(&c->output))
         return;
     stopped = connection_is_owed_enough(c);
     r = output_flush(&c->output, x, &c->transport);
@@ -39,7 +39,7 @@ void conversation_flush(struct context *x, struct connection *c)
     /* Its message, of which nothing was read meanwhile, has its time anew. */
     if (stopped && !connection_is_owed_enough(c))
         input_excuse(&c->input, x, context_ms(x));
-    if (!c->output.backlog && connection_state(c) == CONNECTION_OPEN)
+    if (output_is_empty(&c->output) && connection_state(c) == CONNECTION_OPEN)
         connection_was_active(x, c);
 }
 

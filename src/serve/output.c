@@ -1,50 +1,66 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "base/macros.h"
 #include "serve/output.h"
 
-static void note_progress(struct backlog *b, const struct context *x, const struct transport *t)
+static struct slot *oldest(const struct output *o)
 {
-    b->progress_ms = context_ms(x);
-    b->in_flight = transport_in_flight(t);
+    return o->last->next;
+}
+
+static void note_progress(struct slot *s, const struct context *x, const struct transport *t)
+{
+    s->progress_ms = context_ms(x);
+    s->in_flight = transport_in_flight(t);
 }
 
 uint64_t output_stuck_since(struct output *o, const struct context *x, const struct transport *t)
 {
-    struct backlog *b = o->backlog;
-
-    if (transport_in_flight(t) < b->in_flight)
-        note_progress(b, x, t);
-    return b->progress_ms;
+    if (transport_in_flight(t) < oldest(o)->in_flight)
+        note_progress(oldest(o), x, t);
+    return output_progress_ms(o);
 }
 
 void output_excuse(struct output *o, const struct context *x, uint64_t ms)
 {
-    if (o->backlog)
-        o->backlog->progress_ms = MIN(context_ms(x), o->backlog->progress_ms + ms);
+    if (!output_is_empty(o) && !output_holds(o))
+        oldest(o)->progress_ms = MIN(context_ms(x), oldest(o)->progress_ms + ms);
 }
 
-static struct backlog *need_backlog(struct output *o)
+/* Puts the bytes at the end of what is owed. NULL, out of memory. */
+static struct slot *owe(struct output *o, struct context *x, struct transport *t, const void *bytes,
+                        size_t n, unsigned waits)
 {
-    struct backlog *b = o->backlog;
+    struct slot *s;
 
-    if (b)
-        return b;
-    b = malloc(sizeof *b);
-    if (b)
-        *b = (struct backlog){ .tail = &b->first };
-    return o->backlog = b;
+    if (budget_take(&x->budget, sizeof *s + n) < 0)
+        return NULL;
+    s = slot_new(&t->source, bytes, n, waits);
+    if (!s) {
+        budget_give(&x->budget, sizeof *s + n);
+        return NULL;
+    }
+    s->next = s;
+    if (o->last) {
+        s->begin = o->last->begin + o->last->size;
+        s->next = oldest(o);
+        o->last->next = s;
+    }
+    o->last = s;
+    return s;
 }
 
-static void free_backlog(struct output *o, struct context *x)
+static void drop_oldest(struct output *o, struct context *x)
 {
-    assert(!o->backlog->first);
-    budget_free(&x->budget, &o->backlog->bytes);
-    free(o->backlog);
-    o->backlog = NULL;
+    struct slot *s = oldest(o);
+
+    o->last->next = s->next;
+    if (s == o->last)
+        o->last = NULL;
+    budget_give(&x->budget, sizeof *s + s->size);
+    slot_let_go(s);
 }
 
 static _inline_ size_t send_now(struct context *x, struct transport *t, const void *bytes, size_t n)
@@ -55,40 +71,20 @@ static _inline_ size_t send_now(struct context *x, struct transport *t, const vo
     return sent;
 }
 
-/* Puts the bytes at the end of the backlog. Where that fails, no empty backlog is left, which
- * nobody would flush. */
-static int keep(struct output *o, struct context *x, const void *bytes, size_t n)
-{
-    struct backlog *b = need_backlog(o);
-    int r;
-
-    if (!b)
-        return -ENOMEM;
-    r = n > 0 ? budget_append(&x->budget, &b->bytes, bytes, n, context_ms(x)) : 0;
-    if (r < 0 && !b->first && b->released == 0)
-        free_backlog(o, x);
-    return r;
-}
-
 /* What the kernel did not take at once, or may not go yet. */
 _noinline_ static int send_later(struct output *o, struct context *x, struct transport *t,
                                  const void *bytes, size_t n)
 {
-    bool first = !o->backlog;
-    int r;
+    bool first = output_is_empty(o);
+    struct slot *s;
 
     if (t->flags & TRANSPORT_OUT_ENDED)
         return 0;
-    r = keep(o, x, bytes, n);
-    if (r < 0)
-        return r;
-    /* What answers no record goes with the reply before it. */
-    if (o->backlog->first)
-        CONTAINER_OF(o->backlog->tail, struct slot, next)->size += n;
-    else
-        o->backlog->released += n;
+    s = owe(o, x, t, bytes, n, 0);
+    if (!s)
+        return -ENOMEM;
     if (first)
-        note_progress(o->backlog, x, t);
+        note_progress(s, x, t);
     return 0;
 }
 
@@ -99,7 +95,7 @@ int output_send(struct output *o, struct context *x, struct transport *t, const 
 
     if (n == 0)
         return 0;
-    if (!o->backlog)
+    if (output_is_empty(o))
         sent = send_now(x, t, bytes, n);
     return sent == n ? 0 : send_later(o, x, t, (const uint8_t *)bytes + sent, n - sent);
 }
@@ -107,96 +103,93 @@ int output_send(struct output *o, struct context *x, struct transport *t, const 
 int output_hold(struct output *o, struct context *x, struct transport *t, const void *bytes,
                 size_t n, unsigned waits, struct slot **ret)
 {
-    struct slot *slot;
-    int r;
-
     *ret = NULL;
     if (t->flags & TRANSPORT_OUT_ENDED)
         return 0;
-    r = keep(o, x, bytes, n);
-    if (r < 0)
-        return r;
-    slot = slot_new(&t->source, n, waits);
-    if (!slot)
-        return -ENOMEM;
-    *o->backlog->tail = slot;
-    o->backlog->tail = &slot->next;
-    *ret = slot;
-    return 0;
+    *ret = owe(o, x, t, bytes, n, waits);
+    return *ret ? 0 : -ENOMEM;
 }
 
-static void let_go_of_first(struct backlog *b)
+static bool may_go(const struct slot *s)
 {
-    struct slot *s = b->first;
-
-    b->first = s->next;
-    if (!b->first)
-        b->tail = &b->first;
-    slot_let_go(s);
+    return slot_whole(s) && s->error == 0;
 }
 
-/* Lets the leading whole replies go. 0; or a negative errno: the next one never can, for that
- * reason. */
-static int release(struct backlog *b)
+/* Points *ret at bytes that may go next, those of several short replies together, and returns their
+ * number. The oldest slot may go. */
+static size_t gather(const struct output *o, struct context *x, const uint8_t **ret)
 {
-    while (b->first && slot_whole(b->first)) {
-        if (b->first->error < 0)
-            return b->first->error;
-        b->released += b->first->size;
-        assert(b->released <= buffer_size(b->bytes));
-        let_go_of_first(b);
+    const struct slot *s = oldest(o);
+    size_t n = 0;
+
+    *ret = s->bytes + s->sent;
+    if (s == o->last || !may_go(s->next) || s->size - s->sent >= sizeof x->scratch)
+        return s->size - s->sent;
+    *ret = x->scratch;
+    do {
+        size_t some = MIN(s->size - s->sent, sizeof x->scratch - n);
+
+        memcpy(x->scratch + n, s->bytes + s->sent, some);
+        n += some;
+        s = s->next;
+    } while (s != oldest(o) && may_go(s));
+    return n;
+}
+
+/* n bytes of what gather() found are gone, and so are the slots that have no more. */
+static void consume(struct output *o, struct context *x, size_t n)
+{
+    while (o->last && may_go(oldest(o)) && oldest(o)->size - oldest(o)->sent <= n) {
+        n -= oldest(o)->size - oldest(o)->sent;
+        drop_oldest(o, x);
     }
-    return 0;
+    if (n > 0)
+        oldest(o)->sent += n;
 }
 
-static void drop_held(struct backlog *b)
+/* Returns whether the peer's kernel took something. */
+static bool send_what_may_go(struct output *o, struct context *x, struct transport *t)
 {
-    while (b->first)
-        let_go_of_first(b);
-    buffer_truncate(b->bytes, b->released);
+    bool took = false;
+
+    while (o->last && may_go(oldest(o))) {
+        const uint8_t *bytes;
+        size_t n = gather(o, x, &bytes), sent = n > 0 ? send_now(x, t, bytes, n) : 0;
+
+        consume(o, x, sent);
+        took |= sent > 0;
+        if (sent < n)
+            break;
+    }
+    return took;
 }
 
-static void send_released(struct backlog *b, struct context *x, struct transport *t)
+/* Throws everything away. 0; or the error of the oldest reply that had one. */
+static int abandon(struct output *o, struct context *x)
 {
-    size_t sent;
+    int error = 0;
 
-    if (b->released == 0)
-        return;
-    sent = send_now(x, t, buffer_head(b->bytes), b->released);
-    if (sent == 0)
-        return;
-    buffer_consume(b->bytes, sent);
-    b->released -= sent;
-    if (b->released > 0)
-        note_progress(b, x, t);
+    while (o->last) {
+        error = error ?: oldest(o)->error;
+        drop_oldest(o, x);
+    }
+    return error;
 }
 
 int output_flush(struct output *o, struct context *x, struct transport *t)
 {
-    struct backlog *b = o->backlog;
-    bool nothing_was_due;
-    int error;
+    bool took = send_what_may_go(o, x, t);
 
-    if (!b)
+    if (!o->last)
         return 0;
-    nothing_was_due = b->released == 0;
-    error = release(b);
-    if (error < 0)
-        drop_held(b);
-    send_released(b, x, t);
-    if (nothing_was_due && b->released > 0)
-        note_progress(b, x, t);
-    if (t->flags & TRANSPORT_OUT_ENDED)
-        output_abandon(o, x);
-    else if (b->released == 0 && !b->first)
-        free_backlog(o, x);
-    return error;
+    if (t->flags & TRANSPORT_OUT_ENDED || (slot_whole(oldest(o)) && !may_go(oldest(o))))
+        return abandon(o, x);
+    if (may_go(oldest(o)) && (took || output_holds(o)))
+        note_progress(oldest(o), x, t);
+    return 0;
 }
 
 void output_abandon(struct output *o, struct context *x)
 {
-    if (!o->backlog)
-        return;
-    drop_held(o->backlog);
-    free_backlog(o, x);
+    (void)abandon(o, x);
 }

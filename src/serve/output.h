@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,23 +11,17 @@
 #include "serve/slot.h"
 
 /*
- * What a connection owes its peer: replies that wait for their slots, and bytes that the kernel has
- * not taken. A connection that owes nothing has nothing of this but a NULL pointer.
+ * What a connection owes its peer: replies that wait for their records, and bytes that the kernel
+ * has not taken. It is a circle of slots in the order in which they go:
  *
- *     bytes   │ may go: `released` │ of the first slot │ of the second │ …
+ *     last->next, the oldest │ … │ last │ last->next
+ *
+ * A connection that owes nothing has nothing of this but a NULL pointer.
  *
  * Once the outgoing direction has ended, all that is given to it is thrown away.
  */
-struct backlog {
-    struct slot *first, **tail; /* in order */
-    struct buffer *bytes;       /* NULL while all replies are empty */
-    size_t released;            /* so many of them may go */
-    uint64_t progress_ms;       /* when the peer last took something */
-    size_t in_flight;           /* as transport_in_flight() said then */
-};
-
 struct output {
-    struct backlog *backlog; /* NULL: nothing is owed */
+    struct slot *last; /* NULL: nothing is owed */
 };
 
 /* Sends n bytes, behind all that is owed. 0; -ENOMEM: the connection cannot go on. */
@@ -39,35 +34,45 @@ int output_send(struct output *o, struct context *x, struct transport *t, const 
 int output_hold(struct output *o, struct context *x, struct transport *t, const void *bytes,
                 size_t n, unsigned waits, struct slot **ret);
 
-/* Sends what may go by now, as far as the kernel takes it. 0; or a negative errno: the record of
- * the oldest reply could not be made for that reason, and that reply and those behind it are
+/* Sends what may go by now, as far as the kernel takes it. 0; or a negative errno: all before it is
+ * sent, the record of this reply could not be made for that reason, and it and those behind it are
  * gone. */
 int output_flush(struct output *o, struct context *x, struct transport *t);
 
 /* Throws everything away, and lets go of all slots. */
 void output_abandon(struct output *o, struct context *x);
 
+static inline bool output_is_empty(const struct output *o)
+{
+    return !o->last;
+}
+
 /* Bytes that are owed, held ones too. */
 static inline size_t output_size(const struct output *o)
 {
-    return o->backlog ? buffer_size(o->backlog->bytes) : 0;
+    const struct slot *oldest = o->last ? o->last->next : NULL;
+
+    return oldest ? o->last->begin + o->last->size - (oldest->begin + oldest->sent) : 0;
 }
 
-/* Whether a reply waits for its record. */
+/* Whether the oldest reply waited for its record when last looked at: it is not the peer that
+ * keeps us. */
 static inline bool output_holds(const struct output *o)
 {
-    return o->backlog && o->backlog->first;
+    return o->last && o->last->next->progress_ms == 0;
 }
 
 /* Since when the peer has taken nothing of what may go, in ms. The kernel reports room only when a
  * good part of its buffer is free (tcp(7), sk_stream_is_writeable()). With a slow peer that may
- * take minutes. So this looks at what the peer's kernel took. There must be a backlog. */
+ * take minutes. So this looks at what the peer's kernel took. Something must be owed, and not
+ * held. */
 uint64_t output_stuck_since(struct output *o, const struct context *x, const struct transport *t);
 
-/* The same as known so far, without asking the kernel. There must be a backlog. */
+/* The same as known so far, without asking the kernel. */
 static inline uint64_t output_progress_ms(const struct output *o)
 {
-    return o->backlog->progress_ms;
+    assert(o->last && !output_holds(o));
+    return o->last->next->progress_ms;
 }
 
 /* We made the peer wait for `ms`, which does not count against it. */

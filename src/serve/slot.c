@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "serve/slot.h"
 
-struct slot *slot_new(struct source *owner, size_t size, unsigned waits)
+struct slot *slot_new(struct source *owner, const void *bytes, size_t n, unsigned waits)
 {
-    struct slot *s = malloc(sizeof *s);
+    struct slot *s = malloc(sizeof *s + n);
 
-    assert(owner && waits > 0);
-    if (s)
-        *s = (struct slot){ .owner = owner, .size = size, .waits = waits };
+    assert(owner);
+    if (!s)
+        return NULL;
+    *s = (struct slot){ .owner = owner, .waits = waits, .size = n };
+    if (n > 0)
+        memcpy(s->bytes, bytes, n);
     return s;
 }
 

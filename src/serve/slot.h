@@ -3,11 +3,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "net/loop.h"
 
 /*
- * A reply that cannot go yet, in its place in a connection's order.
+ * A reply that is owed, in its place in a connection's order.
  *
  * A slot waits for records, and is whole when all of them are where they should be. The recorder,
  * which completes it, never touches a connection: a slot that becomes whole puts its owner on the
@@ -15,22 +16,32 @@
  * their order whatever is completed first, and no byte of one reaches another client.
  *
  * The replies to the messages of one feed share a slot. A large message has a slot of its own:
- * input.c has the reason.
+ * input.c has the reason. What answers no record, and bytes that the kernel did not take, are slots
+ * that wait for nothing.
  *
- * A slot is held twice: by the connection, until that has taken the reply, and by the recorder,
+ * A slot is held twice: by the connection, until that has sent the reply, and by the recorder,
  * until all its records are completed. An owner that ends first lets go of its slots. The last
  * record to complete then frees them.
  */
 struct slot {
-    struct slot *next;    /* the connection's next */
     struct source *owner; /* NULL: it has ended */
-    size_t size;          /* of the reply, bytes */
     unsigned waits;       /* for so many records */
     int error;            /* a negative errno: one of them could not be made, and no reply goes */
+
+    /* output.c's */
+    struct slot *next;    /* the next younger one; of the youngest: the oldest */
+    uint64_t begin;       /* where the reply begins in all that was owed since nothing was */
+    uint64_t progress_ms; /* of the oldest, once it may go: when the peer last took something */
+    size_t in_flight;     /* as transport_in_flight() said then */
+    size_t sent;          /* so many bytes are gone */
+
+    size_t size; /* bytes */
+    uint8_t bytes[];
 };
 
-/* waits: for so many records, at least 1. NULL, out of memory. */
-struct slot *slot_new(struct source *owner, size_t size, unsigned waits);
+/* bytes: n of them, the reply, which is copied. waits: for so many records; 0: whole from the
+ * start. NULL, out of memory. */
+struct slot *slot_new(struct source *owner, const void *bytes, size_t n, unsigned waits);
 
 static inline bool slot_whole(const struct slot *s)
 {
@@ -41,5 +52,5 @@ static inline bool slot_whole(const struct slot *s)
  * last one, the owner is queued, or the slot freed. */
 void slot_complete(struct slot *s, struct loop *l, unsigned n, int error);
 
-/* The owner has taken the reply, or has ended, and does not touch the slot any more. */
+/* The owner has sent the reply, or has ended, and does not touch the slot any more. */
 void slot_let_go(struct slot *s);

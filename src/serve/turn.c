@@ -10,7 +10,8 @@ static bool is_settled(const struct connection *c)
 {
     const struct settings *s = c->settings;
 
-    return connection_state(c) == CONNECTION_OPEN && !c->input.bytes && !c->output.backlog &&
+    return connection_state(c) == CONNECTION_OPEN && !c->input.bytes &&
+           output_is_empty(&c->output) &&
            !(c->transport.owner &
              (CONNECTION_DRAINING | CONNECTION_DISCARDS | CONNECTION_WAITING)) &&
            !(c->transport.flags & (TRANSPORT_IN_ENDED | TRANSPORT_OUT_ENDED)) &&
@@ -86,10 +87,11 @@ static void settle(struct context *x, struct connection *c)
         if (input_has_ended(c) || c->transport.owner & CONNECTION_DISCARDS ||
             (c->transport.flags & TRANSPORT_OUT_FAILED && is_quiet(c)))
             connection_enter(x, c, CONNECTION_FINISHING);
-        else if (c->transport.owner & CONNECTION_DRAINING && is_quiet(c) && !c->output.backlog)
+        else if (c->transport.owner & CONNECTION_DRAINING && is_quiet(c) &&
+                 output_is_empty(&c->output))
             settle_drained(x, c);
     }
-    if (connection_state(c) == CONNECTION_FINISHING && !c->output.backlog)
+    if (connection_state(c) == CONNECTION_FINISHING && output_is_empty(&c->output))
         finish(x, c);
     else if (connection_state(c) == CONNECTION_LINGERING)
         settle_lingering(x, c);
@@ -156,7 +158,7 @@ static void expire(struct context *x, struct connection *c)
 
     if (connection_state(c) == CONNECTION_LINGERING) {
         linger_on(x, c);
-    } else if (c->output.backlog &&
+    } else if (!output_is_empty(&c->output) &&
                span_after(output_progress_ms(&c->output), s->write_ms) <= now) {
         if (span_after(output_stuck_since(&c->output, x, &c->transport), s->write_ms) <= now) {
             cut_off(x, c, "took no reply", s->write_ms);

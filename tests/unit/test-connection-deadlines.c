@@ -193,7 +193,7 @@ static int fill(struct connection **ret)
         stand_say(a, message);
         (void)stand_run(&stand);
     }
-    ck_assert_ptr_nonnull((*ret)->output.backlog);
+    ck_assert(!output_is_empty(&(*ret)->output));
     return a;
 }
 
@@ -280,7 +280,7 @@ START_TEST(replies_pile_up_before_an_unfinished_message)
     stand_say(a, ends ? "nished\n" : "nishe");
     stand_pass(&stand, 5000);
     ck_assert_str_eq(stand_states(1), "");
-    while (c->output.backlog) {
+    while (!output_is_empty(&c->output)) {
         (void)stand_hear(a);
         (void)stand_run(&stand);
     }

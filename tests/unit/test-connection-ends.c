@@ -110,7 +110,7 @@ START_TEST(lingering_records_without_a_reply)
     stand_say(a, "two\nthr");
     (void)stand_run(&stand);
     ck_assert_uint_eq(sink->taken, 2);
-    ck_assert_ptr_null(stand_last(&stand, 0)->output.backlog);
+    ck_assert(output_is_empty(&stand_last(&stand, 0)->output));
     /* In the middle of a message is no place to end. */
     for (int i = 0; i < 10; i++)
         stand_pass(&stand, GRACE_MS / 5);

@@ -76,7 +76,7 @@ START_TEST(recorded_at_once)
     ck_assert_str_eq(stand_hear(a), "one\ntwo\n");
     check_records("one two ");
     ck_assert_uint_eq(sink->records[1].seq, 2);
-    ck_assert_ptr_null(stand_last(&stand, 0)->output.backlog);
+    ck_assert(output_is_empty(&stand_last(&stand, 0)->output));
     (void)close(a);
 }
 END_TEST
@@ -309,7 +309,7 @@ START_TEST(taken_although_nothing_can_be_sent)
     stand_say(a, "one\n");
     (void)stand_run(&stand);
     ck_assert_str_eq(stand_states(1), "");
-    ck_assert_ptr_null(stand_last(&stand, 0)->output.backlog);
+    ck_assert(output_is_empty(&stand_last(&stand, 0)->output));
     stand_say(a, "two\nthree\n");
     (void)stand_run(&stand);
     check_records("one two three ");
@@ -369,7 +369,7 @@ START_TEST(reading_stops_at_the_output_limit)
         ck_assert_uint_le(output_size(&c->output), 8000 + 1001);
     }
     ck_assert_str_eq(heard, all);
-    ck_assert_ptr_null(c->output.backlog);
+    ck_assert(output_is_empty(&c->output));
     /* And waits for room no more. */
     ck_assert(!(c->transport.flags & TRANSPORT_OUT_WAITS));
     free(heard);

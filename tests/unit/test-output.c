@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,7 +33,7 @@ static void setup(void)
 static void teardown(void)
 {
     output_abandon(&output, context);
-    ck_assert_ptr_null(output.backlog);
+    ck_assert(output_is_empty(&output));
     loop_unqueue(&context->loop, &transport.source);
     transport_close(&transport, false);
     peer = close_fd(peer);
@@ -66,10 +67,10 @@ static void flush(const char *expected)
 START_TEST(sent_at_once)
 {
     say("one");
-    ck_assert_ptr_null(output.backlog);
+    ck_assert(output_is_empty(&output));
     ck_assert_str_eq(stand_hear(peer), "one");
     say("");
-    ck_assert_ptr_null(output.backlog);
+    ck_assert(output_is_empty(&output));
     flush("");
     ck_assert_uint_eq(counter_get(&context->counters.bytes_out), 3);
     ck_assert_uint_eq(output_size(&output), 0);
@@ -91,7 +92,7 @@ START_TEST(held_until_its_record_is_made)
     complete(s, 1);
     ck_assert(transport.source.queued);
     flush("one");
-    ck_assert_ptr_null(output.backlog);
+    ck_assert(output_is_empty(&output));
 }
 END_TEST
 
@@ -123,7 +124,7 @@ START_TEST(in_order_whatever_is_completed_first)
             strcat(expected, texts[k]);
         ck_assert_str_eq(heard, expected);
     }
-    ck_assert_ptr_null(output.backlog);
+    ck_assert(output_is_empty(&output));
 }
 END_TEST
 
@@ -142,7 +143,7 @@ START_TEST(an_error_behind_held_replies)
     complete(a, 1);
     say("behind one that is whole");
     flush("threebehind one that is whole");
-    ck_assert_ptr_null(output.backlog);
+    ck_assert(output_is_empty(&output));
 }
 END_TEST
 
@@ -160,11 +161,11 @@ START_TEST(empty_replies)
     flush("");
     complete(b, 1);
     flush("text");
-    ck_assert_ptr_null(output.backlog);
+    ck_assert(output_is_empty(&output));
     a = hold("", 1);
     slot_complete(a, &context->loop, 1, -EPERM);
     ck_assert_int_lt(output_flush(&output, context, &transport), 0);
-    ck_assert_ptr_null(output.backlog);
+    ck_assert(output_is_empty(&output));
 }
 END_TEST
 
@@ -180,7 +181,7 @@ START_TEST(a_record_that_cannot_be_made)
     complete(a, 1);
     ck_assert_int_lt(output_flush(&output, context, &transport), 0);
     ck_assert_str_eq(stand_hear(peer), "one");
-    ck_assert_ptr_null(output.backlog);
+    ck_assert(output_is_empty(&output));
     complete(d, 1); /* frees it */
     say("error");
     ck_assert_str_eq(stand_hear(peer), "error");
@@ -207,12 +208,12 @@ START_TEST(as_far_as_the_kernel_takes_it)
     size_t heard, sent = fill();
     struct slot *s;
 
-    ck_assert_uint_eq(output.backlog->released, 65536 - sent);
+    ck_assert_uint_eq(output_size(&output), 65536 - sent);
     s = hold("held", 1);
     say("error");
     complete(s, 1);
     heard = strlen(stand_hear(peer));
-    while (output.backlog) {
+    while (!output_is_empty(&output)) {
         (void)loop_wait(&context->loop, 0);
         while (loop_next(&context->loop))
             ;
@@ -222,6 +223,66 @@ START_TEST(as_far_as_the_kernel_takes_it)
     ck_assert_uint_eq(heard, 65536 + strlen("helderror"));
     ck_assert_uint_eq(counter_get(&context->counters.bytes_out), heard);
     ck_assert_uint_eq(context->budget.used, 0);
+}
+END_TEST
+
+/* Short ones are sent together, and are cut wherever the kernel takes no more. */
+START_TEST(many_short_replies)
+{
+    static struct slot *slots[5000];
+    int size = 8192;
+    size_t heard = 0;
+    char text[16];
+
+    ck_assert_int_eq(setsockopt(transport.source.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    for (unsigned i = 0; i < 5000; i++) {
+        (void)snprintf(text, sizeof text, "reply %06u\n", i);
+        slots[i] = hold(text, 1);
+    }
+    for (unsigned i = 0; i < 5000; i++)
+        complete(slots[i], 1);
+    while (!output_is_empty(&output)) {
+        size_t owed = output_size(&output);
+
+        ck_assert_int_eq(output_flush(&output, context, &transport), 0);
+        for (const char *byte = stand_hear(peer); *byte; byte++, heard++) {
+            (void)snprintf(text, sizeof text, "reply %06u\n", (unsigned)(heard / 13 % 1000000));
+            ck_assert_int_eq(*byte, text[heard % 13]);
+        }
+        ck_assert_uint_eq(output_size(&output) + heard, 5000 * 13);
+        ck_assert_uint_lt(output_size(&output), owed);
+        (void)loop_wait(&context->loop, 0);
+        while (loop_next(&context->loop))
+            ;
+    }
+    ck_assert_uint_eq(heard, 5000 * 13);
+    ck_assert_uint_eq(context->budget.used, 0);
+}
+END_TEST
+
+/* What could not be recorded is told behind what the peer is slow to take. */
+START_TEST(a_failure_behind_what_is_not_taken)
+{
+    size_t heard = fill();
+    struct slot *a = hold("one", 1), *b = hold("two", 1);
+    int r;
+
+    complete(a, 1);
+    slot_complete(b, &context->loop, 1, -EPERM);
+    ck_assert_int_eq(output_flush(&output, context, &transport), 0);
+    ck_assert_uint_eq(output_size(&output), 65536 - heard + 6);
+    heard = 0;
+    do {
+        heard += strlen(stand_hear(peer));
+        (void)loop_wait(&context->loop, 0);
+        while (loop_next(&context->loop))
+            ;
+        r = output_flush(&output, context, &transport);
+    } while (r == 0);
+    ck_assert_int_eq(r, -EPERM);
+    ck_assert(output_is_empty(&output));
+    heard += strlen(stand_hear(peer));
+    ck_assert_uint_eq(heard, 65536 + 3);
 }
 END_TEST
 
@@ -239,7 +300,7 @@ START_TEST(progress)
     ck_assert_uint_eq(output_stuck_since(&output, context, &transport), begin);
     /* The kernel tells nothing of it. */
     while (recv(peer, bytes, sizeof bytes, 0) > 0 &&
-           transport_in_flight(&transport) == output.backlog->in_flight)
+           transport_in_flight(&transport) == output.last->next->in_flight)
         ;
     ck_assert_uint_eq(output_progress_ms(&output), begin);
     ck_assert_uint_eq(output_stuck_since(&output, context, &transport), begin + 1000);
@@ -278,17 +339,16 @@ START_TEST(the_direction_has_ended)
 {
     struct slot *a = hold("one", 1), *b;
 
-    (void)hold("two", 1);
+    b = hold("two", 1);
     transport_abandon_output(&transport);
-    b = output.backlog->first->next;
     flush("");
-    ck_assert_ptr_null(output.backlog);
+    ck_assert(output_is_empty(&output));
     complete(a, 1);
     complete(b, 1);
     ck_assert(!transport.source.queued);
     ck_assert_ptr_null(hold("three", 1));
     say("four");
-    ck_assert_ptr_null(output.backlog);
+    ck_assert(output_is_empty(&output));
     ck_assert_str_eq(stand_hear(peer), "");
 }
 END_TEST
@@ -297,7 +357,7 @@ START_TEST(the_peer_is_gone)
 {
     peer = close_fd(peer);
     say("one");
-    ck_assert_ptr_null(output.backlog);
+    ck_assert(output_is_empty(&output));
     ck_assert_int_ne(transport.flags & TRANSPORT_OUT_ENDED, 0);
 }
 END_TEST
@@ -305,10 +365,10 @@ END_TEST
 /* Nothing is left of what could not be kept. */
 START_TEST(no_memory_to_hold)
 {
+    struct slot *s;
     unsigned n;
 
     for (n = 1;; n++) {
-        struct slot *s;
         int r;
 
         hooks_fail_allocation(n);
@@ -322,29 +382,29 @@ START_TEST(no_memory_to_hold)
         ck_assert_int_eq(r, -ENOMEM);
         ck_assert_ptr_null(s);
         output_abandon(&output, context);
-        ck_assert_ptr_null(output.backlog);
+        ck_assert(output_is_empty(&output));
     }
-    ck_assert_uint_eq(n, 4); /* the backlog, its bytes, the slot */
+    ck_assert_uint_eq(n, 2); /* the slot alone */
+    atomic_store(&stand.shared.memory_limit, sizeof(struct slot) + 2);
+    ck_assert_int_eq(output_hold(&output, context, &transport, "one", 3, 1, &s), -ENOMEM);
+    ck_assert_uint_eq(context->budget.used, 0);
 }
 END_TEST
 
-/* Nor an empty backlog, which nobody would ever flush. */
 START_TEST(no_memory_to_keep)
 {
     static char large[65536];
     int size = 8192;
 
     ck_assert_int_eq(setsockopt(transport.source.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
-    for (unsigned n = 1; n <= 2; n++) {
-        hooks_fail_allocation(n);
-        transport.source.ready |= READY_OUT;
-        ck_assert_int_eq(output_send(&output, context, &transport, large, sizeof large), -ENOMEM);
-        ck_assert(hooks_allocation_failed());
-        ck_assert_ptr_null(output.backlog);
-    }
+    hooks_fail_allocation(1);
+    ck_assert_int_eq(output_send(&output, context, &transport, large, sizeof large), -ENOMEM);
+    ck_assert(hooks_allocation_failed());
+    ck_assert(output_is_empty(&output));
+    ck_assert_uint_eq(context->budget.used, 0);
     atomic_store(&stand.shared.memory_limit, 10);
     ck_assert_int_eq(output_send(&output, context, &transport, large, sizeof large), -ENOMEM);
-    ck_assert_ptr_null(output.backlog);
+    ck_assert(output_is_empty(&output));
 }
 END_TEST
 
@@ -361,6 +421,8 @@ Suite *test_suite(void)
     tcase_add_test(cases, empty_replies);
     tcase_add_test(cases, a_record_that_cannot_be_made);
     tcase_add_test(cases, as_far_as_the_kernel_takes_it);
+    tcase_add_test(cases, many_short_replies);
+    tcase_add_test(cases, a_failure_behind_what_is_not_taken);
     tcase_add_test(cases, progress);
     tcase_add_test(cases, progress_begins_when_something_is_due);
     tcase_add_test(cases, the_direction_has_ended);

@@ -57,7 +57,7 @@ static void stage_for(struct slot *s, unsigned n)
 
 static struct slot *stage(struct source *owner, unsigned n)
 {
-    struct slot *s = slot_new(owner, 1, n);
+    struct slot *s = slot_new(owner, "x", 1, n);
 
     stage_for(s, n);
     return s;
@@ -467,7 +467,7 @@ START_TEST(its_end)
 {
     struct recorder r;
     struct sink_fake *f = sink_fake_new();
-    struct slot *s = slot_new(&owners[0], 1, 2);
+    struct slot *s = slot_new(&owners[0], "x", 1, 2);
 
     f->takes = 0;
     recorder_init(&r, context, &f->sink);

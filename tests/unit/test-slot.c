@@ -23,10 +23,11 @@ static void teardown(void)
 
 START_TEST(whole_with_its_last_record)
 {
-    struct slot *s = slot_new(&owner, 7, 3);
+    struct slot *s = slot_new(&owner, "reply", 5, 3);
 
     ck_assert_ptr_nonnull(s);
-    ck_assert_uint_eq(s->size, 7);
+    ck_assert_uint_eq(s->size, 5);
+    ck_assert_mem_eq(s->bytes, "reply", 5);
     ck_assert(!slot_whole(s));
     slot_complete(s, &loop, 1, 0);
     ck_assert(!slot_whole(s));
@@ -42,7 +43,7 @@ END_TEST
 START_TEST(failed_with_any_of_its_records)
 {
     for (unsigned bad = 0; bad < 3; bad++) {
-        struct slot *s = slot_new(&owner, 0, 3);
+        struct slot *s = slot_new(&owner, NULL, 0, 3);
 
         for (unsigned i = 0; i < 3; i++)
             slot_complete(s, &loop, 1, i == bad ? -EPERM : 0);
@@ -55,7 +56,7 @@ END_TEST
 
 START_TEST(an_owner_is_told_once)
 {
-    struct slot *a = slot_new(&owner, 1, 1), *b = slot_new(&owner, 1, 1);
+    struct slot *a = slot_new(&owner, "x", 1, 1), *b = slot_new(&owner, "x", 1, 1);
 
     slot_complete(a, &loop, 1, 0);
     slot_complete(b, &loop, 1, 0);
@@ -69,7 +70,7 @@ END_TEST
 
 START_TEST(an_owner_that_ended_is_not_told)
 {
-    struct slot *s = slot_new(&owner, 1, 2);
+    struct slot *s = slot_new(&owner, "x", 1, 2);
 
     slot_complete(s, &loop, 1, 0);
     slot_let_go(s);

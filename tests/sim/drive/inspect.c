@@ -40,13 +40,13 @@ static void look_at_timer(const struct looking *l, const struct connection *c)
 /* A source that could go on is on the ready list, or waits for an edge. */
 static void look_for_stall(const struct connection *c)
 {
-    const struct backlog *b = c->output.backlog;
+    const struct slot *oldest = c->output.last ? c->output.last->next : NULL;
 
     if (c->transport.source.queued)
         sim_violate("a worker sleeps, and a connection is ready");
-    if (b && b->first && slot_whole(b->first))
+    if (oldest && slot_whole(oldest) && output_holds(&c->output))
         sim_violate("a reply could go, and its connection is not ready");
-    if (b && b->released > 0 && c->transport.source.ready & READY_OUT)
+    if (oldest && slot_whole(oldest) && c->transport.source.ready & READY_OUT)
         sim_violate("a reply could be sent, and its connection is not ready");
     /* A peer that is gone gives up its descriptor and its place, whatever its messages wait for. In
      * chunk framing two reads must not become one message. */
@@ -55,14 +55,26 @@ static void look_for_stall(const struct connection *c)
         sim_violate("a peer is gone, and keeps its place");
 }
 
+static size_t owed_memory(const struct output *o)
+{
+    const struct slot *s = o->last;
+    size_t n = 0;
+
+    if (s)
+        do {
+            n += sizeof *s + s->size;
+            s = s->next;
+        } while (s != o->last);
+    return n;
+}
+
 static void look_at_connection(void *item, void *userdata)
 {
     const struct connection *c = item;
     struct looking *l = userdata;
 
     l->bytes += c->input.bytes ? c->input.bytes->capacity : 0;
-    l->bytes +=
-        c->output.backlog && c->output.backlog->bytes ? c->output.backlog->bytes->capacity : 0;
+    l->bytes += owed_memory(&c->output);
     if (connection_state(c) == CONNECTION_CLOSED)
         return;
     l->live++;
