@@ -98,7 +98,7 @@ static int answer_described(const struct session *s, const struct session_feed *
     r = append_reply(feed, frame, &record);
     if (r < 0 || !feed->record)
         return r;
-    r = feed->record(feed->userdata, &record, buffer_size(*feed->reply) - before);
+    r = feed->record(feed->userdata, &record);
     if (r < 0)
         buffer_truncate(*feed->reply, before);
     return r;

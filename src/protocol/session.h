@@ -66,9 +66,9 @@ int session_rules_prepare(struct session_rules *rules);
 /* Frees what that made. */
 void session_rules_release(struct session_rules *rules);
 
-/* Offers a record and its reply's size. 0 takes it; -EAGAIN refuses: the message stays in the
+/* Offers a record. 0 takes it; -EAGAIN refuses: the message stays in the
  * input, and its reply is not given. */
-typedef int (*session_record_fn)(void *userdata, const struct record *record, size_t reply_size);
+typedef int (*session_record_fn)(void *userdata, const struct record *record);
 
 /* One feed's surroundings. */
 struct session_feed {

@@ -237,7 +237,7 @@ int connection_open(struct context *x, const struct arrival *arrival, bool regis
     c->timer.kind = TIMER_CONNECTION;
     c->active_ms = context_ms(x);
     c->input.session.number =
-        atomic_fetch_add_explicit(&x->shared->next_connection, 1, memory_order_relaxed) + 1;
+        atomic_fetch_add_explicit(&x->shared->last_connection, 1, memory_order_relaxed) + 1;
     /* Another worker may have accepted it from a listener that this worker does not have. */
     if (context_recorder(x, c->settings))
         recorder_need(context_recorder(x, c->settings));

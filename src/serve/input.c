@@ -34,7 +34,7 @@ struct staging {
 
 /* The records of one feed share a slot. A large record may turn out impossible to make: it has a
  * slot of its own, so that the others' replies go all the same. */
-static int stage(void *userdata, const struct record *record, _unused_ size_t reply_size)
+static int stage(void *userdata, const struct record *record)
 {
     struct staging *s = userdata;
     const struct exchange *e = s->exchange;

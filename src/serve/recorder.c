@@ -101,28 +101,28 @@ static void complete(struct recorder *r, size_t n, int error)
     }
 }
 
-/* A stop, here, is a time in which the sink does not take everything. */
-static void stop_begins(struct recorder *r)
+/* An outage is a time in which the sink does not take everything. */
+static void outage_begins(struct recorder *r)
 {
-    if (r->stopped_us > 0)
+    if (r->outage_us > 0)
         return;
-    r->stopped_us = MAX(now_us(), UINT64_C(1));
+    r->outage_us = MAX(now_us(), UINT64_C(1));
     atomic_fetch_add(&r->context->waiting, 1);
 }
 
-static void stop_ends(struct recorder *r)
+static void outage_ends(struct recorder *r)
 {
-    if (r->stopped_us == 0)
+    if (r->outage_us == 0)
         return;
     if (r->reported)
-        r->untold_us = MAX(now_us() - r->stopped_us, UINT64_C(1));
-    r->stopped_us = 0;
+        r->untold_us = MAX(now_us() - r->outage_us, UINT64_C(1));
+    r->outage_us = 0;
     r->reported = false;
     r->backoff_us = BACKOFF_FIRST_US;
     atomic_fetch_sub(&r->context->waiting, 1);
 }
 
-/* Tells the log that the stop is over. A journal that has just taken what waited is nearly full,
+/* Tells the log that the outage is over. A journal that has just taken what waited is nearly full,
  * and may have no room for that entry: it is tried again later. */
 static void tell_of_the_end(struct recorder *r)
 {
@@ -135,11 +135,11 @@ static void tell_of_the_end(struct recorder *r)
         r->deadline_us = now_us() + TELL_AGAIN_US;
 }
 
-static void report_stop(struct recorder *r)
+static void report_outage(struct recorder *r)
 {
-    uint64_t us = now_us() - r->stopped_us;
+    uint64_t us = now_us() - r->outage_us;
 
-    if (r->reported || r->stopped_us == 0 || us < REPORT_AFTER_US)
+    if (r->reported || r->outage_us == 0 || us < REPORT_AFTER_US)
         return;
     r->reported = true;
     event_log(EVENT_JOURNAL_BLOCKED,
@@ -167,7 +167,7 @@ static void wait_for_room(struct recorder *r, size_t n)
         r->deadline_us = now_us() + MIN(MAX(us, PAUSE_MIN_US), PAUSE_MAX_US);
     } else if (watch(r)) {
         r->state = RECORDER_WATCHING;
-        r->deadline_us = r->reported ? RECORDER_NEVER : r->stopped_us + REPORT_AFTER_US;
+        r->deadline_us = r->reported ? RECORDER_NEVER : r->outage_us + REPORT_AFTER_US;
     } else {
         r->state = RECORDER_STRAINED;
         r->deadline_us = now_us() + STRAINED_US;
@@ -189,25 +189,25 @@ static void wait_for_return(struct recorder *r)
 static void follow_up(struct recorder *r, size_t n)
 {
     if (r->sink->state != SINK_READY)
-        stop_begins(r);
+        outage_begins(r);
     /* A sink that takes something is slow, but does not stand still. */
-    if (n > 0 && r->stopped_us > 0 && !r->reported)
-        r->stopped_us = now_us();
+    if (n > 0 && r->outage_us > 0 && !r->reported)
+        r->outage_us = now_us();
     switch (r->sink->state) {
     case SINK_READY:
         r->state = RECORDER_TAKING;
         r->deadline_us = RECORDER_NEVER;
-        stop_ends(r);
+        outage_ends(r);
         tell_of_the_end(r);
         return;
     case SINK_BUSY:
         wait_for_room(r, n);
-        report_stop(r);
+        report_outage(r);
         return;
     case SINK_STRAINED:
         r->state = RECORDER_STRAINED;
         r->deadline_us = now_us() + STRAINED_US;
-        report_stop(r);
+        report_outage(r);
         return;
     case SINK_AWAY:
         wait_for_return(r);
@@ -234,7 +234,7 @@ static void submit(struct recorder *r)
 static void open_sink(struct recorder *r)
 {
     if (sink_open(r->sink) < 0) {
-        stop_begins(r);
+        outage_begins(r);
         wait_for_return(r);
         return;
     }
@@ -277,7 +277,7 @@ void recorder_check(struct recorder *r)
         submit(r);
         break;
     case RECORDER_WATCHING:
-        report_stop(r);
+        report_outage(r);
         break;
     case RECORDER_AWAY:
         open_sink(r);
@@ -303,7 +303,7 @@ void recorder_deinit(struct recorder *r)
         if (a->slot)
             slot_complete(a->slot, &r->context->loop, a->n, -ECANCELED);
     }
-    if (r->stopped_us > 0)
+    if (r->outage_us > 0)
         atomic_fetch_sub(&r->context->waiting, 1);
     if (!recorder_is_done(r))
         event_log(EVENT_DISCARDED,

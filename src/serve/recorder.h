@@ -66,10 +66,10 @@ struct recorder {
     struct sink *sink;
     enum recorder_state state;
     uint64_t deadline_us; /* when to look again, on CLOCK_MONOTONIC; RECORDER_NEVER */
-    uint64_t stopped_us;  /* since when the sink has taken nothing; 0: it takes everything */
+    uint64_t outage_us;   /* when the outage began; 0: there is none */
     uint64_t backoff_us;  /* from one look for a sink that is away to the next */
     uint64_t untold_us;   /* the log has still to tell that the sink is back, after so long; or 0 */
-    bool reported;        /* the log told that the sink stopped */
+    bool reported;        /* the log told of the outage */
     size_t places;        /* in the sink's queue: the most that it took at once */
     size_t n_unsubmitted; /* records staged since the last submit */
 

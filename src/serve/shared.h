@@ -23,7 +23,7 @@ struct shared {
     unsigned n_contexts;
     int notify_fd; /* eventfd: a worker has carried out a command, or ended */
 
-    atomic_uint_least64_t next_connection; /* the number of the last connection */
+    atomic_uint_least64_t last_connection; /* the number of the last connection */
     atomic_uint_least64_t n_connections;   /* that have a place, on all workers */
     atomic_uint_least64_t max_connections;
     atomic_size_t memory_limit; /* of one worker's connections' buffers, bytes */

@@ -28,6 +28,7 @@ struct conversation {
     size_t messages; /* taken by the present feed */
     bool refused;    /* the present feed had a record refused */
     size_t replied;  /* bytes of all replies that go with records */
+    size_t seen;     /* those of them that are in .reply */
     struct outcome *outcome;
 };
 
@@ -41,9 +42,10 @@ static void append_string(struct buffer **b, const char *text)
     append(b, text, strlen(text) + 1);
 }
 
-static int take_record(void *userdata, const struct record *record, size_t reply_size)
+static int take_record(void *userdata, const struct record *record)
 {
     struct conversation *c = userdata;
+    size_t reply_size = buffer_size(c->reply) - c->seen; /* its reply is there already */
     struct buffer **log = &c->outcome->records;
 
     EXPECT(!c->refused);
@@ -65,6 +67,7 @@ static int take_record(void *userdata, const struct record *record, size_t reply
     EXPECT(record->seq == c->outcome->n_records);
     c->messages++;
     c->replied += reply_size;
+    c->seen += reply_size;
     return 0;
 }
 
@@ -98,6 +101,7 @@ static void flush(struct conversation *c)
         n = 1 + random_below(&c->random, n);
     append(&c->outcome->replies, buffer_head(c->reply), n);
     buffer_consume(c->reply, n);
+    c->seen -= MIN(n, c->seen); /* an error's reply has no record */
 }
 
 static void choose_limits(struct conversation *c)

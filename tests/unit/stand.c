@@ -198,7 +198,7 @@ static void compare(void *item, void *userdata)
 
 struct connection *stand_last(struct stand *s, unsigned worker)
 {
-    struct search search = { .number = atomic_load(&s->shared.next_connection) };
+    struct search search = { .number = atomic_load(&s->shared.last_connection) };
 
     pool_for_each(&s->contexts[worker]->connections, compare, &search);
     return search.found;

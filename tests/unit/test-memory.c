@@ -116,9 +116,8 @@ START_TEST(frames)
 }
 END_TEST
 
-static int take(void *userdata, const struct record *record, size_t reply_size)
+static int take(void *userdata, const struct record *record)
 {
-    (void)reply_size;
     return entry_record(userdata, record);
 }
 

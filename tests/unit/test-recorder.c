@@ -191,7 +191,7 @@ START_TEST(standing_still_is_watched)
     ck_assert(!dispatch());
     pass(100);
     ck_assert_int_eq(recorder->state, RECORDER_WATCHING);
-    ck_assert_uint_eq(recorder_sleeps_until(recorder), recorder->stopped_us + 1000 * MS);
+    ck_assert_uint_eq(recorder_sleeps_until(recorder), recorder->outage_us + 1000 * MS);
     ck_assert(!dispatch());
     sink_fake_make_room(sink, 1);
     ck_assert(dispatch());
