@@ -142,19 +142,21 @@ class Bench:
         self.record("crowd", rounds, [(f"recorded {n}", n, 1) for n in self.sizes.recording])
 
     def record(self, part, rounds, work):
-        """Work for every answerd, (column, connections, in flight), in turns with a flood of the same entries."""
+        """Work for every answerd, (column, connections, in flight), in turns with a flood of the same entries:
+        those of many connections differ more, and cost journald more."""
         n, cpus = self.sizes.recorded, (self.load_cpus, self.server_cpus)
         try:
             journald.require()
         except unittest.SkipTest as reason:
             self.missing[part] = str(reason)
             return
-        with tempfile.NamedTemporaryFile(prefix="answerd-entries") as entries:
-            measure.journal_capture(n, entries.name)
+        with tempfile.TemporaryDirectory(prefix="answerd-entries") as folder:
+            for column, connections, in_flight in work:
+                measure.journal_capture(n, connections, in_flight, os.path.join(folder, column))
             for number in range(rounds):
                 self.say(f"{part}, round {number + 1} of {rounds}")
-                self.add(part, flood=measure.journal_flood(n, entries.name, *cpus))
                 for column, connections, in_flight in turns.rotated(work, number):
+                    self.add("flood", **{column: measure.journal_flood(n, os.path.join(folder, column), *cpus)})
                     for a in turns.rotated(self.answerds, number):
                         self.add(a.name, **{column: measure.journal_answerd(a, n, connections, in_flight, *cpus)})
 

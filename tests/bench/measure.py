@@ -130,8 +130,8 @@ class Journal(journald.Journal):
         self.close()
 
 
-def journal_capture(n, path):
-    """Writes the entries to a file that answerd makes of n messages, in the form that flood reads."""
+def journal_capture(n, connections, in_flight, path):
+    """Writes the entries that answerd makes of n messages to a file, in the form that flood reads."""
 
     def receive(sock):
         n_received = 0
@@ -150,7 +150,7 @@ def journal_capture(n, path):
         sock.bind(os.path.join(folder, "socket"))
         with recording(servers.ANSWERD, sock.getsockname()) as server:
             received = thread.submit(receive, sock)
-            journal_load(server, n, 50, 16)
+            journal_load(server, n, connections, in_flight)
             received.result()
 
 

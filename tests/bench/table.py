@@ -69,7 +69,7 @@ def alone(bench, median):
         if few and crowd:
             lines.append(row([f"user instructions per message{of}", f"{few:,.0f} at 50 connections",
                               f"{crowd:,.0f} at {bench.sizes.crowd:,}", f"{crowd / few:.3f}"]))
-        flood, recorded = median("journal", "flood"), median(a.name, "recorded")
+        flood, recorded = median("flood", "recorded"), median(a.name, "recorded")
         if flood and recorded:
             lines.append(row([f"into the journal, a second{of}", f"{flood:,.0f} by a bare sendmmsg() flood",
                               f"{recorded:,.0f} recorded and answered", f"{recorded / flood:.2f}"]))
@@ -81,15 +81,17 @@ def alone(bench, median):
 
 
 def crowd(bench, median):
-    """With the ratio to the flood."""
-    flood, sizes = median("crowd", "flood"), bench.sizes.recording
-    if not flood:
+    """With the ratios to floods of the same entries."""
+    sizes = bench.sizes.recording
+    floods = [median("flood", f"recorded {n}") for n in sizes]
+    if not all(floods):
         return []
-    lines = [row([f"recorded and answered a second, one in flight ({flood:,.0f} by the flood)",
-                  *[f"{n:,} connections" for n in sizes]]), row(["---"] + ["---:"] * len(sizes))]
+    lines = [row(["recorded and answered a second, one in flight", *[f"{n:,} connections" for n in sizes]]),
+             row(["---"] + ["---:"] * len(sizes)),
+             row(["flood of the same entries"] + [f"{flood:,.0f}" for flood in floods])]
     for a in bench.answerds:
         rates = [median(a.name, f"recorded {n}") for n in sizes]
-        lines.append(row([a.name] + [f"{rate:,.0f}" + ratio(rate, flood) for rate in rates]))
+        lines.append(row([a.name] + [f"{rate:,.0f}" + ratio(rate, flood) for rate, flood in zip(rates, floods)]))
     return lines
 
 
