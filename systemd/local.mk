@@ -11,7 +11,12 @@ nodist_systemdsystemunit_DATA = \
 dist_catalog_DATA = systemd/answerd.catalog
 
 examplesdir = $(docdir)/examples
-dist_examples_DATA = systemd/answerd.conf
+dist_examples_DATA = \
+	examples/client.c \
+	examples/client.py \
+	examples/client.sh \
+	examples/resend.py \
+	systemd/answerd.conf
 
 EXTRA_DIST += systemd/answerd.service.in
 CLEANFILES += $(nodist_systemdsystemunit_DATA)

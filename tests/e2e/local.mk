@@ -22,6 +22,7 @@ E2E_TESTS = \
 	tests/e2e/test_ask_prompt.py \
 	tests/e2e/test_docs_manual.py \
 	tests/e2e/test_docs_readme.py \
+	tests/e2e/test_examples.py \
 	tests/e2e/test_gone_peers.py \
 	tests/e2e/test_held_replies.py \
 	tests/e2e/test_last_messages.py \
