@@ -6,6 +6,9 @@
 #include "base/macros.h"
 #include "serve/context.h"
 
+/* The longest turns take some 10 ms. */
+#define STALL_US UINT64_C(1000000)
+
 int context_init(struct context *x, struct shared *shared)
 {
     int r;
@@ -32,7 +35,21 @@ void context_deinit(struct context *x)
 void context_read_clock(struct context *x)
 {
     x->now = moment_now();
+    x->now.mono_us -= x->stalled_us;
     x->now_ms = x->now.mono_us / 1000;
+}
+
+void context_leave_out_stall(struct context *x)
+{
+    uint64_t now_us = clock_us(CLOCK_MONOTONIC_COARSE) - x->stalled_us;
+
+    if (now_us > x->now.mono_us + STALL_US)
+        x->stalled_us += now_us - x->now.mono_us;
+}
+
+uint64_t context_ms_now(const struct context *x)
+{
+    return (clock_us(CLOCK_MONOTONIC_COARSE) - x->stalled_us) / 1000;
 }
 
 /* Fails only when the counter is full, and then the reader is woken anyway (eventfd(2)). */

@@ -53,8 +53,9 @@ struct context {
     struct shared *shared;
     struct loop loop;
     struct timer_wheel wheel; /* ms, on the clock of now.mono_us */
-    struct moment now;
-    uint64_t now_ms; /* now.mono_us in ms, as timers count */
+    struct moment now;        /* of this turn; .mono_us leaves out the time of stalls */
+    uint64_t now_ms;          /* now.mono_us in ms, as timers count */
+    uint64_t stalled_us;      /* how long this worker stood still in the midst of turns */
     struct budget budget;
     struct pool connections;
     size_t n_live;         /* connections that have not ended; connection.c */
@@ -90,6 +91,14 @@ static inline uint64_t context_ms(const struct context *x)
 
 /* Reads the clocks: once a turn. */
 void context_read_clock(struct context *x);
+
+/* At the end of a turn. A turn that took very long stood still: the process was stopped, or its
+ * machine. All that the turn noted carries a time before that. So the worker's clock goes on from
+ * there, and no deadline comes early. */
+void context_leave_out_stall(struct context *x);
+
+/* What context_ms() would be if the clock were read now. */
+uint64_t context_ms_now(const struct context *x);
 
 /* Arms a timer for that time, or arms it anew. */
 static inline void context_arm(struct context *x, struct timer *t, uint64_t ms)

@@ -219,7 +219,7 @@ static uint64_t timeout_us(const struct worker *w)
     if (recorders == 0)
         return 0;
     if (next != TIMER_NEVER)
-        wait = until(next, clock_us(CLOCK_MONOTONIC_COARSE) / 1000) * 1000;
+        wait = until(next, context_ms_now(&w->context)) * 1000;
     if (recorders != RECORDER_NEVER)
         wait = MIN(wait, until(recorders, clock_us(CLOCK_MONOTONIC)));
     return wait;
@@ -253,6 +253,7 @@ void worker_turn(struct worker *w)
         dispatch_ready(w);
     connection_free_buried(x);
     watch_memory(w);
+    context_leave_out_stall(x);
 }
 
 bool worker_is_done(const struct worker *w)

@@ -132,6 +132,8 @@ int __real_accept4(int fd, struct sockaddr *sa, socklen_t *size, int flags);
 int __wrap_accept4(int fd, struct sockaddr *sa, socklen_t *size, int flags);
 int __wrap_accept4(int fd, struct sockaddr *sa, socklen_t *size, int flags)
 {
+    hooks.now_us += hooks.accept_us;
+    hooks.accept_us = 0;
     if (hooks.accept_fails == 0)
         return __real_accept4(fd, sa, size, flags);
     hooks.accept_fails--;

@@ -22,6 +22,7 @@ struct hooks {
     int wait_error;        /* the next wait for events */
     int accept_error;      /* accept4() fails so ... */
     unsigned accept_fails; /* ... for so many times */
+    uint64_t accept_us;    /* the clock moves by so much while the next accept4() is under way */
     unsigned allocation;   /* so many allocations from now on one fails; 0: none */
     bool allocation_failed;
     bool log_is_full;                 /* the log takes nothing */

@@ -66,6 +66,23 @@ START_TEST(idle_from_the_beginning)
 }
 END_TEST
 
+/* The time of the turn is then long past. */
+START_TEST(idle_from_the_beginning_though_the_process_stood_still)
+{
+    int a;
+
+    stand.settings->idle_ms = 1000;
+    hooks.accept_us = UINT64_C(100000000);
+    a = stand_connect(&stand, 0);
+    check_sleeps(1000);
+    stand_pass(&stand, 999);
+    ck_assert_str_eq(stand_states(1), "");
+    stand_pass(&stand, 1);
+    ck_assert_str_eq(stand_states(1), "FL");
+    (void)close(a);
+}
+END_TEST
+
 /* From the last message; and where the reply had to wait, from when it was taken. */
 START_TEST(idle_from_the_last_reply)
 {
@@ -458,6 +475,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_add_test(cases, nothing_to_wait_for);
     tcase_add_test(cases, idle_from_the_beginning);
+    tcase_add_test(cases, idle_from_the_beginning_though_the_process_stood_still);
     tcase_add_test(cases, idle_from_the_last_reply);
     tcase_add_test(cases, idle_with_an_unfinished_message);
     tcase_add_test(cases, a_message_takes_too_long);

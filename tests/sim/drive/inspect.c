@@ -120,13 +120,15 @@ static void look_at_recorder(const struct worker *w, const struct recorder *r)
 static void look_at_sleep(const struct worker *w, uint64_t timeout_ns)
 {
     uint64_t until = timeout_ns > NEVER_NS ? NEVER_NS : sim_now() + timeout_ns,
-             timer = timer_wheel_next(&w->context.wheel),
+             next = timer_wheel_next(&w->context.wheel),
+             timer =
+                 next == TIMER_NEVER ? NEVER_NS : next * SIM_MS + w->context.stalled_us * SIM_US,
              recorder = MIN(recorder_sleeps_until(&w->journal), recorder_sleeps_until(&w->console));
 
-    if (timer != TIMER_NEVER && until > MAX(timer * SIM_MS, sim_now()) + SLACK_NS)
+    if (next != TIMER_NEVER && until > MAX(timer, sim_now()) + SLACK_NS)
         sim_violate("a worker would sleep for %" PRIu64
                     " ms, and its next timer is due in %" PRId64,
-                    timeout_ns / SIM_MS, (int64_t)(timer - sim_now() / SIM_MS));
+                    timeout_ns / SIM_MS, ((int64_t)timer - (int64_t)sim_now()) / (int64_t)SIM_MS);
     if (recorder != RECORDER_NEVER && until > MAX(recorder * SIM_US, sim_now()) + SLACK_NS)
         sim_violate("a worker would sleep longer than its recorder");
 }
