@@ -76,6 +76,7 @@ ssize_t transport_recv(struct transport *t, void *bytes, size_t n)
     }
     if (r < 0)
         note_error(t, errno);
+    /* Whatever it was: a TCP stream that ends with an error is not whole. */
     if (r < 0 && !t->peer.is_unix)
         t->flags |= TRANSPORT_IN_CUT;
     t->flags |= TRANSPORT_IN_ENDED;

@@ -66,8 +66,8 @@ int session_rules_prepare(struct session_rules *rules);
 /* Frees what that made. */
 void session_rules_release(struct session_rules *rules);
 
-/* Offers a record. 0 takes it; -EAGAIN refuses: the message stays in the
- * input, and its reply is not given. */
+/* Offers a record. 0 takes it. -EAGAIN: the message stays in the input. Any other negative errno:
+ * SESSION_NOMEM. In both cases no reply is given. */
 typedef int (*session_record_fn)(void *userdata, const struct record *record);
 
 /* One feed's surroundings. */

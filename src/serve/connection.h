@@ -160,7 +160,7 @@ static inline uint64_t connection_resume_ms(const struct connection *c)
     return session_resume_us(&c->input.session, &c->settings->rules) / 1000 + 1;
 }
 
-/* Whether it is owed so much that nothing is read of it. */
+/* Whether it is owed so much that nothing more is read from it. */
 static inline bool connection_is_owed_enough(const struct connection *c)
 {
     return output_size(&c->output) >= c->settings->output_limit;

@@ -75,7 +75,9 @@ struct context {
     atomic_uint waiting;                 /* recorders whose sink does not take all; recorder.c */
     struct counters counters;
 
-    uint8_t scratch[READ_SIZE]; /* for one recv() */
+    /* Bytes received, or short replies that go together. Nothing is flushed while bytes received are
+     * in use. */
+    uint8_t scratch[READ_SIZE];
 };
 
 /* x: zero, but for .connections. shared: outlives the context. 0 or a negative errno;

@@ -7,7 +7,7 @@
 /* A connection's share of a turn: so many recv(). Then others come first. */
 #define READS_PER_TURN 4
 
-/* input_take() returned r, which is not 0. */
+/* input_take() failed with r. */
 _cold_ static void break_off(struct context *x, struct connection *c, int r)
 {
     if (r == -ENOMEM)
@@ -127,6 +127,8 @@ void conversation_continue(struct context *x, struct connection *c, bool served)
         r = input_take(&c->input, &e);
         if (c->input.session.seq != seq && connection_state(c) == CONNECTION_OPEN)
             connection_was_active(x, c);
+        if (r == -EAGAIN)
+            return;
         if (r != 0) {
             break_off(x, c, r);
             return;

@@ -14,7 +14,7 @@
  * What a connection owes its peer: replies that wait for their records, and bytes that the kernel
  * has not taken. It is a circle of slots in the order in which they go:
  *
- *     last->next, the oldest │ … │ last │ last->next
+ *     oldest ──► … ──► last ──► oldest again; the oldest is last->next
  *
  * A connection that owes nothing has nothing of this but a NULL pointer.
  *

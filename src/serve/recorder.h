@@ -16,13 +16,15 @@
  * A worker's way to a sink: stages the records of a turn, submits them at its end, and completes
  * the slots of those that the sink has. A connection that has something to record while there is no
  * room waits here, in order: it is a waiter. A reply that waits for its record is another matter:
- * that is a slot, and `awaiting` says for how many records.
+ * that is a slot, and `awaiting` says which records are whose.
  *
  *              all taken                    a pause made no room
  *   TAKING ◄──────────────── PAUSING ────────────────────────────► WATCHING
- *      │   full, for a moment   ▲   full again                         │
- *      └────────────────────────┴──────────────────────────────────────┘
+ *    │  ▲  full, for a moment   ▲   still full                       │  │
+ *    └──┼───────────────────────┴────────────────────────────────────┘  │
+ *       └─────────────────────────────── all taken ─────────────────────┘
  *
+ *   CLOSED until the first connection needs it
  *   any ──► STRAINED   the system lacks memory or files, or the sink cannot be watched
  *   any ──► AWAY       nobody is there
  *
@@ -68,7 +70,7 @@ struct recorder {
     uint64_t deadline_us; /* when to look again, on CLOCK_MONOTONIC; RECORDER_NEVER */
     uint64_t outage_us;   /* when the outage began; 0: there is none */
     uint64_t backoff_us;  /* from one look for a sink that is away to the next */
-    uint64_t untold_us;   /* the log has still to tell that the sink is back, after so long; or 0 */
+    uint64_t untold_us;   /* length of an outage whose end the log has yet to tell; 0: none */
     bool reported;        /* the log told of the outage */
     size_t places;        /* in the sink's queue: the most that it took at once */
     size_t n_unsubmitted; /* records staged since the last submit */

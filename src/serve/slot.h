@@ -19,7 +19,7 @@
  * input.c has the reason. What answers no record, and bytes that the kernel did not take, are slots
  * that wait for nothing.
  *
- * A slot is held twice: by the connection, until that has sent the reply, and by the recorder,
+ * A slot that waits has two users: the connection, until that has sent the reply, and the recorder,
  * until all its records are completed. An owner that ends first lets go of its slots. The last
  * record to complete then frees them.
  */
@@ -30,8 +30,9 @@ struct slot {
 
     /* output.c's */
     struct slot *next;    /* the next younger one; of the youngest: the oldest */
-    uint64_t begin;       /* where the reply begins in all that was owed since nothing was */
-    uint64_t progress_ms; /* of the oldest, once it may go: when the peer last took something */
+    uint64_t begin;       /* offset of its first byte, counted from when nothing was owed */
+    uint64_t progress_ms; /* of the oldest: when the peer last took something; 0: it could not go
+                             when last looked at */
     size_t in_flight;     /* as transport_in_flight() said then */
     size_t sent;          /* so many bytes are gone */
 
