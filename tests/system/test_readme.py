@@ -111,6 +111,21 @@ class Deploy(unittest.TestCase):
         system.container.write(CONFIGURATION, text)
         self.assertEqual(run("answerd --check"), "")
 
+    def test_a_journal_of_its_own(self):
+        """The cookbook's first recipe."""
+        run("apt-get install -q -y ./build/deb/answerd_*.deb && systemctl enable --now answerd.socket")
+        service, journal = readme.fenced("Cookbook", "ini")
+        self.addCleanup(system.run, "rm -rf /etc/systemd/system/answerd.service.d /etc/systemd/journald@answerd.conf"
+                                    " && systemctl daemon-reload && systemctl restart answerd")
+        system.run("mkdir -p /etc/systemd/system/answerd.service.d")
+        system.container.write("/etc/systemd/system/answerd.service.d/override.conf", service)
+        system.container.write("/etc/systemd/journald@answerd.conf", journal)
+        run("systemctl daemon-reload && systemctl restart answerd")
+        self.assertEqual(run("ask 127.0.0.1:8080 'kept apart'"), "ok\n")
+        net.wait_until(lambda: "kept apart" in run("journalctl -q --namespace=answerd -o cat", check=False),
+                       what="the message in the journal of its own")
+        self.assertNotIn("kept apart", run("journalctl -q -o cat -u answerd"))
+
 
 class Look(unittest.TestCase):
     maxDiff = None
