@@ -124,11 +124,6 @@ static void await_room_no_more(struct transport *t, struct loop *l)
     (void)loop_modify(l, &t->source, events(t));
 }
 
-static bool can_send(const struct transport *t)
-{
-    return t->source.ready & READY_OUT && !(t->flags & TRANSPORT_OUT_ENDED);
-}
-
 /* Only EAGAIN ends readiness: after a short write alone no edge would be owed. */
 static void send_failed(struct transport *t, struct loop *l, int error)
 {
@@ -149,7 +144,7 @@ size_t transport_send_on(struct transport *t, struct loop *l, const void *bytes,
         else if (r > 0)
             t->flags &= (uint8_t)~TRANSPORT_OUT_UNUSED;
         sent += r > 0 ? (size_t)r : 0;
-        if (sent == n || !can_send(t))
+        if (sent == n || !transport_writable(t))
             break;
         r = socket_send(t->source.fd, (const uint8_t *)bytes + sent, n - sent);
     }

@@ -72,6 +72,13 @@ bool transport_has_bytes(struct transport *t);
 /* Makes it readable again without an edge, so that the next transport_recv() asks the kernel. */
 void transport_recheck(struct transport *t);
 
+/* Whether transport_send() may send something; if not, an edge will come, or the outgoing direction
+ * has ended. */
+static inline bool transport_writable(const struct transport *t)
+{
+    return t->source.ready & READY_OUT && !(t->flags & TRANSPORT_OUT_ENDED);
+}
+
 /* For transport_send() alone: goes on after a first send(2), which returned r and set errno. r: 0
  * where there was no first one. */
 size_t transport_send_on(struct transport *t, struct loop *l, const void *bytes, size_t n,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "base/macros.h"
 #include "record/event-log.h"
@@ -104,16 +105,27 @@ void connection_bury(struct context *x, struct connection *c)
     x->buried = &c->transport.source;
 }
 
+void connection_tell_unrecorded(const struct connection *c, int error)
+{
+    struct event_about who = connection_about(c);
+
+    event_log_about(EVENT_RECORD_REFUSED, &who, "cut off: a message cannot be recorded: %s",
+                    strerror(-error));
+}
+
 void connection_end(struct context *x, struct connection *c, bool reset)
 {
     struct exchange e = connection_exchange(x, c);
+    int error;
 
     connection_enter(x, c, CONNECTION_CLOSED);
     if (c->transport.owner & CONNECTION_WAITING)
         connection_wait_no_more(x, c);
     timer_cancel(&c->timer);
     input_end(&c->input, &e);
-    output_abandon(&c->output, x);
+    error = output_abandon(&c->output, x);
+    if (error < 0)
+        connection_tell_unrecorded(c, error);
     give_up_socket(x, c, reset);
     assert(x->n_live > 0);
     x->n_live--;

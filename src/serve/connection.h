@@ -133,6 +133,9 @@ void connection_end(struct context *x, struct connection *c, bool reset);
  * ready list is left: it is buried when the list comes to it. */
 void connection_bury(struct context *x, struct connection *c);
 
+/* Tells the log that a message of this connection could not be recorded. */
+void connection_tell_unrecorded(const struct connection *c, int error);
+
 /* Ends a connection that needs more memory than there is, so that all others go on. */
 void connection_shed(struct context *x, struct connection *c);
 

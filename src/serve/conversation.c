@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <string.h>
 
 #include "serve/conversation.h"
 
@@ -18,10 +17,7 @@ _cold_ static void break_off(struct context *x, struct connection *c, int r)
 
 _cold_ static void refuse_record(struct context *x, struct connection *c, int error)
 {
-    struct event_about who = connection_about(c);
-
-    event_log_about(EVENT_RECORD_REFUSED, &who, "cut off: a message cannot be recorded: %s",
-                    strerror(-error));
+    connection_tell_unrecorded(c, error);
     connection_refuse(x, c, "message cannot be recorded");
 }
 

@@ -59,7 +59,7 @@ static void drop_oldest(struct output *o, struct context *x)
     o->last->next = s->next;
     if (s == o->last)
         o->last = NULL;
-    budget_give(&x->budget, sizeof *s + s->size);
+    budget_give(&x->budget, sizeof *s + s->capacity);
     slot_let_go(s);
 }
 
@@ -71,6 +71,46 @@ static _inline_ size_t send_now(struct context *x, struct transport *t, const vo
     return sent;
 }
 
+static bool may_go(const struct slot *s)
+{
+    return slot_whole(s) && s->error == 0;
+}
+
+/* Makes room for n bytes more in the oldest slot, which may go. 0 or -ENOMEM. */
+static int make_room(struct output *o, struct context *x, size_t n)
+{
+    struct slot *s = oldest(o), *grown;
+    size_t unsent = s->size - s->sent, capacity = 2 * (unsent + n), before;
+
+    if (s->capacity - s->size >= n)
+        return 0;
+    if (budget_take(&x->budget, sizeof *s + capacity) < 0)
+        return -ENOMEM;
+    before = sizeof *s + s->capacity;
+    grown = slot_grow(s, capacity);
+    budget_give(&x->budget, grown ? before : sizeof *s + capacity);
+    if (!grown)
+        return -ENOMEM;
+    if (o->last == s)
+        o->last = grown->next = grown;
+    else
+        o->last->next = grown;
+    return 0;
+}
+
+/* Puts bytes behind those of the oldest slot, which may go. 0 or -ENOMEM. */
+static int append(struct output *o, struct context *x, const void *bytes, size_t n)
+{
+    struct slot *s;
+
+    if (make_room(o, x, n) < 0)
+        return -ENOMEM;
+    s = oldest(o);
+    memcpy(s->bytes + s->size, bytes, n);
+    s->size += n;
+    return 0;
+}
+
 /* What the kernel did not take at once, or may not go yet. */
 _noinline_ static int send_later(struct output *o, struct context *x, struct transport *t,
                                  const void *bytes, size_t n)
@@ -80,6 +120,8 @@ _noinline_ static int send_later(struct output *o, struct context *x, struct tra
 
     if (t->flags & TRANSPORT_OUT_ENDED)
         return 0;
+    if (!first && o->last == oldest(o) && may_go(o->last))
+        return append(o, x, bytes, n);
     s = owe(o, x, t, bytes, n, 0);
     if (!s)
         return -ENOMEM;
@@ -110,11 +152,6 @@ int output_hold(struct output *o, struct context *x, struct transport *t, const 
     return *ret ? 0 : -ENOMEM;
 }
 
-static bool may_go(const struct slot *s)
-{
-    return slot_whole(s) && s->error == 0;
-}
-
 /* Points *ret at bytes that may go next, those of several short replies together, and returns their
  * number. The oldest slot may go. */
 static size_t gather(const struct output *o, struct context *x, const uint8_t **ret)
@@ -132,7 +169,7 @@ static size_t gather(const struct output *o, struct context *x, const uint8_t **
         memcpy(x->scratch + n, s->bytes + s->sent, some);
         n += some;
         s = s->next;
-    } while (s != oldest(o) && may_go(s));
+    } while (s != oldest(o) && may_go(s) && n < sizeof x->scratch);
     return n;
 }
 
@@ -154,7 +191,14 @@ static bool send_what_may_go(struct output *o, struct context *x, struct transpo
 
     while (o->last && may_go(oldest(o))) {
         const uint8_t *bytes;
-        size_t n = gather(o, x, &bytes), sent = n > 0 ? send_now(x, t, bytes, n) : 0;
+        size_t n, sent;
+
+        if (!transport_writable(t)) {
+            consume(o, x, 0); /* empty ones need no room */
+            break;
+        }
+        n = gather(o, x, &bytes);
+        sent = n > 0 ? send_now(x, t, bytes, n) : 0;
 
         consume(o, x, sent);
         took |= sent > 0;
@@ -164,8 +208,25 @@ static bool send_what_may_go(struct output *o, struct context *x, struct transpo
     return took;
 }
 
-/* Throws everything away. 0; or the error of the oldest reply that had one. */
-static int abandon(struct output *o, struct context *x)
+/* Puts the replies that may go, and did not, into one slot. Without memory they stay as they are. */
+static void fold(struct output *o, struct context *x)
+{
+    struct slot *first = oldest(o), *s;
+
+    while ((s = first->next) != first && may_go(s)) {
+        if (append(o, x, s->bytes, s->size) < 0)
+            return;
+        first = oldest(o);
+        /* append() may have moved the oldest; the second is behind it all the same. */
+        first->next = s->next;
+        if (o->last == s)
+            o->last = first;
+        budget_give(&x->budget, sizeof *s + s->capacity);
+        slot_let_go(s);
+    }
+}
+
+int output_abandon(struct output *o, struct context *x)
 {
     int error = 0;
 
@@ -183,13 +244,11 @@ int output_flush(struct output *o, struct context *x, struct transport *t)
     if (!o->last)
         return 0;
     if (t->flags & TRANSPORT_OUT_ENDED || (slot_whole(oldest(o)) && !may_go(oldest(o))))
-        return abandon(o, x);
-    if (may_go(oldest(o)) && (took || output_holds(o)))
+        return output_abandon(o, x);
+    if (!may_go(oldest(o)))
+        return 0;
+    fold(o, x);
+    if (took || output_holds(o))
         note_progress(oldest(o), x, t);
     return 0;
-}
-
-void output_abandon(struct output *o, struct context *x)
-{
-    (void)abandon(o, x);
 }

@@ -16,7 +16,9 @@
  *
  *     oldest ──► … ──► last ──► oldest again; the oldest is last->next
  *
- * A connection that owes nothing has nothing of this but a NULL pointer.
+ * A connection that owes nothing has nothing of this but a NULL pointer. At most one slot waits for
+ * the peer alone, the oldest: replies that may go, and do not, are put into it. So slots are few: a
+ * recorder has so many records at most.
  *
  * Once the outgoing direction has ended, all that is given to it is thrown away.
  */
@@ -39,8 +41,9 @@ int output_hold(struct output *o, struct context *x, struct transport *t, const 
  * gone. */
 int output_flush(struct output *o, struct context *x, struct transport *t);
 
-/* Throws everything away, and lets go of all slots. */
-void output_abandon(struct output *o, struct context *x);
+/* Throws everything away, and lets go of all slots. 0; or a negative errno: a record could not be
+ * made for that reason, which output_flush() has not told yet. */
+int output_abandon(struct output *o, struct context *x);
 
 static inline bool output_is_empty(const struct output *o)
 {

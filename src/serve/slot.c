@@ -12,10 +12,27 @@ struct slot *slot_new(struct source *owner, const void *bytes, size_t n, unsigne
     assert(owner);
     if (!s)
         return NULL;
-    *s = (struct slot){ .owner = owner, .waits = waits, .size = n };
+    *s = (struct slot){ .owner = owner, .waits = waits, .size = n, .capacity = n };
     if (n > 0)
         memcpy(s->bytes, bytes, n);
     return s;
+}
+
+struct slot *slot_grow(struct slot *s, size_t capacity)
+{
+    struct slot *grown = malloc(sizeof *grown + capacity);
+
+    assert(slot_whole(s) && capacity >= s->size - s->sent);
+    if (!grown)
+        return NULL;
+    *grown = *s;
+    grown->begin += s->sent;
+    grown->size -= s->sent;
+    grown->sent = 0;
+    grown->capacity = capacity;
+    memcpy(grown->bytes, s->bytes + s->sent, grown->size);
+    free(s);
+    return grown;
 }
 
 void slot_complete(struct slot *s, struct loop *l, unsigned n, int error)

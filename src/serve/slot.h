@@ -16,8 +16,8 @@
  * their order whatever is completed first, and no byte of one reaches another client.
  *
  * The replies to the messages of one feed share a slot. A large message has a slot of its own:
- * input.c has the reason. What answers no record, and bytes that the kernel did not take, are slots
- * that wait for nothing.
+ * input.c has the reason. What answers no record is a slot that waits for nothing. So are the bytes
+ * that the kernel did not take: they are one slot, the oldest, which grows.
  *
  * A slot that waits has two users: the connection, until that has sent the reply, and the recorder,
  * until all its records are completed. An owner that ends first lets go of its slots. The last
@@ -36,7 +36,7 @@ struct slot {
     size_t in_flight;     /* as transport_in_flight() said then */
     size_t sent;          /* so many bytes are gone */
 
-    size_t size; /* bytes */
+    size_t size, capacity; /* of bytes[]: those that are there, and room */
     uint8_t bytes[];
 };
 
@@ -52,6 +52,10 @@ static inline bool slot_whole(const struct slot *s)
 /* n of its records are where they should be; or, with a negative errno, never will be. With the
  * last one, the owner is queued, or the slot freed. */
 void slot_complete(struct slot *s, struct loop *l, unsigned n, int error);
+
+/* A copy of a whole slot with what of it is not sent, and room for that capacity; the slot is freed.
+ * NULL, out of memory: nothing has changed. */
+struct slot *slot_grow(struct slot *s, size_t capacity);
 
 /* The owner has sent the reply, or has ended, and does not touch the slot any more. */
 void slot_let_go(struct slot *s);

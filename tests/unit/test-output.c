@@ -32,7 +32,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-    output_abandon(&output, context);
+    (void)output_abandon(&output, context);
     ck_assert(output_is_empty(&output));
     loop_unqueue(&context->loop, &transport.source);
     transport_close(&transport, false);
@@ -188,6 +188,18 @@ START_TEST(a_record_that_cannot_be_made)
 }
 END_TEST
 
+/* Thrown away before a flush could tell of it. */
+START_TEST(a_failure_that_nobody_was_told)
+{
+    struct slot *a = hold("one", 1), *b = hold("two", 1);
+
+    slot_complete(b, &context->loop, 1, -EPERM);
+    ck_assert_int_eq(output_abandon(&output, context), -EPERM);
+    complete(a, 1); /* frees it */
+    ck_assert_int_eq(output_abandon(&output, context), 0);
+}
+END_TEST
+
 /* So that the kernel takes no more; returns what it took. */
 static size_t fill(void)
 {
@@ -260,6 +272,72 @@ START_TEST(many_short_replies)
 }
 END_TEST
 
+/* A peer that takes nothing costs what it is owed, and no look at each reply. */
+START_TEST(what_is_not_taken_is_one_slot)
+{
+    size_t sent = fill(), owed = 65536 - sent, heard = 0;
+    struct slot *a, *b;
+
+    for (unsigned i = 0; i < 10000; i++) {
+        say("ok\n");
+        owed += 3;
+    }
+    ck_assert_ptr_eq(output.last->next, output.last);
+    for (unsigned i = 0; i < 5000; i++) {
+        a = hold("one", 1);
+        b = hold("", 1);
+        complete(a, 1);
+        complete(b, 1);
+        ck_assert_int_eq(output_flush(&output, context, &transport), 0);
+        ck_assert_ptr_eq(output.last->next, output.last);
+        owed += 3;
+    }
+    ck_assert_uint_eq(output_size(&output), owed);
+    ck_assert_uint_le(context->budget.used, sizeof(struct slot) + 2 * owed);
+    a = hold("held", 1);
+    say("error");
+    ck_assert_ptr_ne(output.last, a);
+    ck_assert_uint_eq(output_size(&output), owed + 9);
+    complete(a, 1);
+    while (!output_is_empty(&output)) {
+        heard += strlen(stand_hear(peer));
+        (void)loop_wait(&context->loop, 0);
+        while (loop_next(&context->loop))
+            ;
+        ck_assert_int_eq(output_flush(&output, context, &transport), 0);
+    }
+    heard += strlen(stand_hear(peer));
+    ck_assert_uint_eq(heard, sent + owed + 9);
+    ck_assert_uint_eq(context->budget.used, 0);
+}
+END_TEST
+
+/* Without memory the replies stay as they are, or the connection cannot go on; none is lost. */
+START_TEST(no_memory_to_put_together)
+{
+    size_t owed = 65536 - fill();
+    struct slot *a = hold("one", 1), *b = hold("two", 1);
+
+    complete(a, 1);
+    complete(b, 1);
+    hooks_fail_allocation(1);
+    ck_assert_int_eq(output_flush(&output, context, &transport), 0);
+    ck_assert(hooks_allocation_failed());
+    ck_assert_uint_eq(output_size(&output), owed + 6);
+    ck_assert_ptr_eq(output.last, b);
+    ck_assert_int_eq(output_flush(&output, context, &transport), 0);
+    ck_assert_uint_eq(output_size(&output), owed + 6);
+    ck_assert_ptr_eq(output.last->next, output.last);
+    /* What is there may have room for a while. */
+    for (int r = 0; r == 0;) {
+        hooks_fail_allocation(1);
+        r = output_send(&output, context, &transport, "more", 4);
+        ck_assert_int_eq(r, hooks_allocation_failed() ? -ENOMEM : 0);
+        hooks.allocation = 0;
+    }
+}
+END_TEST
+
 /* What could not be recorded is told behind what the peer is slow to take. */
 START_TEST(a_failure_behind_what_is_not_taken)
 {
@@ -312,7 +390,7 @@ START_TEST(progress)
     context_read_clock(context);
     output_excuse(&output, context, 500);
     ck_assert_uint_eq(output_progress_ms(&output), begin + 1500);
-    output_abandon(&output, context);
+    (void)output_abandon(&output, context);
     output_excuse(&output, context, 500);
 }
 END_TEST
@@ -420,8 +498,11 @@ Suite *test_suite(void)
     tcase_add_test(cases, an_error_behind_held_replies);
     tcase_add_test(cases, empty_replies);
     tcase_add_test(cases, a_record_that_cannot_be_made);
+    tcase_add_test(cases, a_failure_that_nobody_was_told);
     tcase_add_test(cases, as_far_as_the_kernel_takes_it);
     tcase_add_test(cases, many_short_replies);
+    tcase_add_test(cases, what_is_not_taken_is_one_slot);
+    tcase_add_test(cases, no_memory_to_put_together);
     tcase_add_test(cases, a_failure_behind_what_is_not_taken);
     tcase_add_test(cases, progress);
     tcase_add_test(cases, progress_begins_when_something_is_due);

@@ -62,7 +62,7 @@ static size_t owed_memory(const struct output *o)
 
     if (s)
         do {
-            n += sizeof *s + s->size;
+            n += sizeof *s + s->capacity;
             s = s->next;
         } while (s != o->last);
     return n;

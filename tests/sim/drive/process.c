@@ -316,5 +316,5 @@ uint64_t process_now(void)
 {
     const struct worker *w = process_worker();
 
-    return w ? w->context.now.mono_us * 1000 : sim_now();
+    return w ? (w->context.now.mono_us + w->context.stalled_us) * 1000 : sim_now();
 }

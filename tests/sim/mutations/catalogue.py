@@ -105,7 +105,7 @@ MUTATIONS = [
     ("drain-hurries", "a connection that drains ends although something has arrived", [
         (S + "turn.c", "c->transport.owner & CONNECTION_DRAINING && is_quiet(c) &&", "c->transport.owner & CONNECTION_DRAINING &&")]),
     ("slow-takers-cut", "a peer that takes its replies slowly is cut off as one that takes none", [
-        (S + "output.c", "may_go(oldest(o)) && (took || output_holds(o))", "may_go(oldest(o)) && output_holds(o)")]),
+        (S + "output.c", "if (took || output_holds(o))", "if (output_holds(o))")]),
     ("message-clock-kept", "a message's time counts from the one before", [
         (S + "input.c", "    if (used > 0)\n        in->bytes->stamp = context_ms(e->context);\n", "")]),
     ("address-kept", "a connection that ends still counts for its address", [
