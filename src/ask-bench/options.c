@@ -312,6 +312,8 @@ static int check(struct options *o, bool sized)
         return r;
     if (address_parse(o->target, &o->address, &error) < 0)
         return complain("%s: %s", o->target, error);
+    if (strncmp(o->target, "*:", 2) == 0)
+        return complain("%s: * means any address; give the host to connect to", o->target);
     r = check_mode(o);
     if (r >= 0)
         r = check_outputs(o);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -185,6 +186,24 @@ static int check_messages(const struct options *o, char *error)
     return 0;
 }
 
+/* A literal address is of one family, and names one host. */
+static int check_host(const struct options *o, char *error)
+{
+    bool v4 = inet_pton(AF_INET, o->address.host, &(struct in_addr){ 0 }) == 1;
+    bool v6 = strchr(o->address.host, ':') != NULL;
+
+    if (strncmp(o->address_text, "*:", 2) == 0)
+        return wrong(error, "%s: * means any address; give the host to connect to",
+                     o->address_text);
+    if (o->address.family == AF_UNIX && o->family != AF_UNSPEC)
+        return wrong(error, "%s: -4 and -6 are for HOST:PORT", o->address_text);
+    if (v6 && o->family == AF_INET)
+        return wrong(error, "%s: -4 does not go with an IPv6 address", o->address_text);
+    if (v4 && o->family == AF_INET6)
+        return wrong(error, "%s: -6 does not go with an IPv4 address", o->address_text);
+    return 0;
+}
+
 static int parse_arguments(int argc, char **argv, struct options *o, char *error)
 {
     const char *reason = NULL;
@@ -194,8 +213,8 @@ static int parse_arguments(int argc, char **argv, struct options *o, char *error
     o->address_text = argv[0];
     if (address_parse(argv[0], &o->address, &reason) < 0)
         return wrong(error, "%s: %s", argv[0], reason);
-    if (o->address.family == AF_UNIX && o->family != AF_UNSPEC)
-        return wrong(error, "%s: -4 and -6 are for HOST:PORT", argv[0]);
+    if (check_host(o, error) < 0)
+        return -EINVAL;
     o->messages = argv + 1;
     o->n_messages = (size_t)argc - 1;
     return check_messages(o, error);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,16 @@ static int parse_inet(const char *host, size_t n, const char *port, struct addre
     return 0;
 }
 
+/* SCHEME://, with a scheme as in RFC 3986 3.1. */
+static bool is_url(const char *text)
+{
+    size_t n = 0;
+
+    while (isalnum((unsigned char)text[n]) || (text[n] && strchr("+-.", text[n])))
+        n++;
+    return n > 0 && isalpha((unsigned char)text[0]) && strncmp(text + n, "://", 3) == 0;
+}
+
 int address_parse(const char *text, struct address *ret, const char **ret_error)
 {
     const char *colon = strrchr(text, ':');
@@ -74,6 +85,10 @@ int address_parse(const char *text, struct address *ret, const char **ret_error)
         if (text[5] == '/' || text[5] == '@')
             return parse_unix(text + 5, ret, ret_error);
         *ret_error = "a socket's path begins with / or @";
+        return -EINVAL;
+    }
+    if (is_url(text)) {
+        *ret_error = "this is a URL; give HOST:PORT";
         return -EINVAL;
     }
     if (text[0] == '[') {

@@ -212,7 +212,7 @@ class Ending(unittest.TestCase):
                 ["-r5", "--hold", ":1"], ["--hold", "--churn", ":1"], ["--churn", "-p2", ":1"],
                 ["--hold", "-p2", ":1"], ["-w51", ":1"], ["--assert=p98<1s", ":1"],
                 ["--source=x", ":1"], ["--source=127.0.0.2", "@x"], ["--verify=all", ":1"],
-                ["--churn", "--ramp=5", ":1"], ["--unknown", ":1"], ["-n-1", ":1"]):
+                ["--churn", "--ramp=5", ":1"], ["--unknown", ":1"], ["-n-1", ":1"], ["*:1"], ["http://h:1/"]):
             with self.subTest(options):
                 result = run(*options)
                 self.assertEqual(result.returncode, 2, result.stderr)

@@ -75,6 +75,26 @@ START_TEST(paths)
 }
 END_TEST
 
+START_TEST(urls_are_refused_by_name)
+{
+    static const char *const urls[] = { "http://localhost:8080/x", "tcp://127.0.0.1:1",
+                                        "coap+tcp://h:1", "x-2.b://[::1]:1", "http://" };
+    static const char *const others[] = { "://:1", "1http://h:1", "ht tp://h:1" };
+    struct address a;
+    const char *error;
+
+    for (size_t i = 0; i < ARRAY_SIZE(urls); i++) {
+        ck_assert_int_eq(address_parse(urls[i], &a, &error), -EINVAL);
+        ck_assert_str_eq(error, "this is a URL; give HOST:PORT");
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        ck_assert_int_eq(address_parse(others[i], &a, &error), -EINVAL);
+        ck_assert_ptr_null(strstr(error, "URL"));
+    }
+    ck_assert_int_eq(address_parse("unix:///run/x", &a, &error), 0);
+}
+END_TEST
+
 START_TEST(malformed)
 {
     static const char *const bad[] = {
@@ -222,6 +242,7 @@ Suite *test_suite(void)
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, hosts_and_ports);
     tcase_add_test(cases, paths);
+    tcase_add_test(cases, urls_are_refused_by_name);
     tcase_add_test(cases, malformed);
     tcase_add_test(cases, resolves);
     tcase_add_test(cases, does_not_resolve);
