@@ -9,9 +9,9 @@
 
 #include "answerd/config-file.h"
 #include "answerd/config-key.h"
-#include "answerd/suggest.h"
 #include "base/macros.h"
 #include "base/timer.h"
+#include "base/suggest.h"
 #include "net/address.h"
 
 /*

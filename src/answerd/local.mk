@@ -33,7 +33,5 @@ src_libanswerd_a_SOURCES += src/answerd/service.c
 src_libanswerd_a_SOURCES += src/answerd/service.h
 src_libanswerd_a_SOURCES += src/answerd/status.c
 src_libanswerd_a_SOURCES += src/answerd/status.h
-src_libanswerd_a_SOURCES += src/answerd/suggest.c
-src_libanswerd_a_SOURCES += src/answerd/suggest.h
 src_libanswerd_a_SOURCES += src/answerd/wanted.c
 src_libanswerd_a_SOURCES += src/answerd/wanted.h

@@ -9,8 +9,6 @@ int main(int argc, char *argv[])
     struct options options;
     int r, status;
 
-    /* What getopt_long(3) calls us, without the path. */
-    argv[0] = program_invocation_short_name;
     r = options_parse(argc, argv, &options);
     if (r <= 0)
         return r == 0 ? EXIT_OK : r == -EINVAL ? EXIT_USAGE : EXIT_SYSTEM;

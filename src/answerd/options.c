@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "answerd/config-file.h"
 #include "answerd/options.h"
+#include "base/command-line.h"
 #include "base/print.h"
+#include "base/version.h"
 #include "net/address.h"
 
 static const char help[] =
@@ -32,6 +33,18 @@ static const char help[] =
     "Sockets come from systemd, else from --listen, else from Listen= in FILE.\n"
     "SIGTERM, SIGINT: answer what has arrived, then end; SIGHUP: read FILE again;\n"
     "SIGUSR1: log the counters. See answerd(8) and answerd.conf(5).\n";
+
+static const char features[] =
+#ifdef HAVE_EPOLL_PWAIT2
+    "+epoll_pwait2 "
+#else
+    "-epoll_pwait2 "
+#endif
+#ifdef NDEBUG
+    "-assertions";
+#else
+    "+assertions";
+#endif
 
 enum { OPTION_RECORD = 256, OPTION_CHECK };
 
@@ -104,9 +117,9 @@ static int take_option(struct options *o, int option)
     case 'h':
         return print_text(help);
     case 'V':
-        return print_text("answerd " PACKAGE_VERSION "\n");
+        return version_print("answerd", features, BUILT_WITH_SYSTEMD ", " BUILT_WITH_INIH);
     default:
-        return -EINVAL; /* getopt_long(3) has said what is wrong */
+        return -EINVAL; /* command_line_next() has said what is wrong */
     }
 }
 
@@ -124,13 +137,19 @@ static int check_overrides(const struct config_overrides *o)
 
 int options_parse(int argc, char *argv[], struct options *ret)
 {
+    char error[COMMAND_LINE_ERROR_MAX];
     struct options o = { 0 };
     int option, r = 1;
 
-    while (r > 0 && (option = getopt_long(argc, argv, "c:l:f:r:w:hV", long_options, NULL)) >= 0)
+    optind = 0;
+    while (r > 0 &&
+           (option = command_line_next(argc, argv, ":c:l:f:r:w:hV", long_options, error)) >= 0) {
+        if (option == '?')
+            (void)fprintf(stderr, "answerd: %s\n", error);
         r = take_option(&o, option);
+    }
     if (r > 0 && optind < argc) {
-        (void)fprintf(stderr, "answerd: unexpected argument: %s\n", argv[optind]);
+        (void)fprintf(stderr, "answerd: unexpected argument: %s. Try --help.\n", argv[optind]);
         r = -EINVAL;
     }
     if (r > 0)

@@ -37,8 +37,6 @@ int main(int argc, char *argv[])
 {
     int r;
 
-    /* What getopt_long(3) calls us, without the path. */
-    argv[0] = program_invocation_short_name;
     r = options_parse(&options, argc, argv);
     if (r <= 0)
         return r == 0 ? BENCH_OK : r == -EINVAL ? BENCH_USAGE : BENCH_FAILED;

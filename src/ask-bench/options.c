@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,10 +7,19 @@
 
 #include "ask-bench/message.h"
 #include "ask-bench/options.h"
+#include "base/command-line.h"
 #include "base/escape.h"
 #include "base/macros.h"
 #include "base/parse.h"
 #include "base/print.h"
+#include "base/version.h"
+
+#ifdef HAVE_JANSSON
+#define WITH_JANSSON "+jansson"
+#else
+#define WITH_JANSSON       "-jansson"
+#define BUILT_WITH_JANSSON "no jansson"
+#endif
 
 #define DEFAULT_CONNECTIONS 50
 #define DEFAULT_DURATION_US UINT64_C(10000000)
@@ -102,7 +110,7 @@ static int _printf_(1, 2) complain(const char *format, ...)
     va_start(args, format);
     (void)vfprintf(stderr, format, args);
     va_end(args);
-    (void)fputs("; try --help\n", stderr);
+    (void)fputs(". Try --help.\n", stderr);
     return -EINVAL;
 }
 
@@ -233,8 +241,7 @@ static int take(struct options *o, int option, const char *arg)
         o->progress = true;
         return 0;
     default:
-        /* getopt_long() has said what is wrong. */
-        return -EINVAL;
+        return -EINVAL; /* command_line_next() has said what is wrong */
     }
 }
 
@@ -327,6 +334,7 @@ static int check(struct options *o, bool sized)
 
 int options_parse(struct options *o, int argc, char *argv[])
 {
+    char error[COMMAND_LINE_ERROR_MAX];
     bool sized = false;
     int option, r;
 
@@ -335,9 +343,14 @@ int options_parse(struct options *o, int argc, char *argv[])
         .pipeline = 1,
         .timeout_us = DEFAULT_TIMEOUT_US,
     };
-    while ((option = getopt_long(argc, argv, "c:d:n:p:s:m:f:r:t:w:hV", long_options, NULL)) >= 0) {
+    optind = 0;
+    while ((option = command_line_next(argc, argv, ":c:d:n:p:s:m:f:r:t:w:hV", long_options,
+                                       error)) >= 0) {
+        if (option == '?')
+            (void)fprintf(stderr, "ask-bench: %s\n", error);
         if (option == 'h' || option == 'V')
-            return print_text(option == 'h' ? usage : "ask-bench " PACKAGE_VERSION "\n");
+            return option == 'h' ? print_text(usage)
+                                 : version_print("ask-bench", WITH_JANSSON, BUILT_WITH_JANSSON);
         sized |= option == 's';
         r = take(o, option, optarg);
         if (r < 0)

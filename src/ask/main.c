@@ -8,6 +8,20 @@
 
 #include "ask/modes.h"
 #include "base/print.h"
+#include "base/version.h"
+
+#ifdef HAVE_LIBEDIT
+#define WITH_LIBEDIT "+libedit"
+#else
+#define WITH_LIBEDIT       "-libedit"
+#define BUILT_WITH_LIBEDIT "no libedit"
+#endif
+#ifdef HAVE_JANSSON
+#define WITH_JANSSON "+jansson"
+#else
+#define WITH_JANSSON       "-jansson"
+#define BUILT_WITH_JANSSON "no jansson"
+#endif
 
 /* A closed standard descriptor would be the number that the socket gets. Another takes its place
  * instead, which can only be used the other way: reading and writing give EBADF, as they should. */
@@ -20,9 +34,9 @@ static bool keep_numbers(void)
     return true;
 }
 
-static int say(const char *text)
+static int exit_status(int printed)
 {
-    return print_text(text) < 0 ? STATUS_SYSTEM : STATUS_OK;
+    return printed < 0 ? STATUS_SYSTEM : STATUS_OK;
 }
 
 static int ask(const struct options *o)
@@ -66,10 +80,11 @@ int main(int argc, char **argv)
     }
     switch (options.action) {
     case ACTION_HELP:
-        status = say(ask_options_help);
+        status = exit_status(print_text(ask_options_help));
         break;
     case ACTION_VERSION:
-        status = say("ask " PACKAGE_VERSION "\n");
+        status = exit_status(version_print("ask", WITH_LIBEDIT " " WITH_JANSSON,
+                                           BUILT_WITH_LIBEDIT ", " BUILT_WITH_JANSSON));
         break;
     case ACTION_ASK:
         status = ask(&options);

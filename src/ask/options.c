@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "ask/options.h"
 #include "ask/render-json.h"
+#include "base/command-line.h"
 #include "base/macros.h"
 #include "base/parse.h"
 
@@ -18,7 +18,7 @@
 #define REPLY_MAX_MAX (UINT64_C(1) << 30)
 
 const char ask_options_help[] =
-    "ask [OPTION...] ADDRESS [MESSAGE...]\n"
+    "Usage: ask [OPTION...] ADDRESS [MESSAGE...]\n"
     "Send messages to ADDRESS and print the replies: each MESSAGE; or what is typed\n"
     "at a prompt; or each line of standard input, where that is no terminal.\n"
     "\n"
@@ -127,7 +127,7 @@ static int set_family(int family, struct options *o, char *error)
     return 0;
 }
 
-static int parse_option(int option, const char *word, struct options *o, char *error)
+static int parse_option(int option, struct options *o, char *error)
 {
     switch (option) {
     case 'f':
@@ -162,13 +162,8 @@ static int parse_option(int option, const char *word, struct options *o, char *e
     case 'V':
         o->action = ACTION_VERSION;
         return 0;
-    case ':':
-        return wrong(error, "option '%s' needs a value; try 'ask --help'", word);
     default:
-        /* getopt_long(3) says in optopt which letter it did not know, within a word of several. */
-        if (optopt > 0 && optopt < 0x100 && word[0] == '-' && word[1] != '-')
-            return wrong(error, "unknown option '-%c'; try 'ask --help'", optopt);
-        return wrong(error, "unknown option '%s'; try 'ask --help'", word);
+        return -EINVAL; /* command_line_next() has said what is wrong */
     }
 }
 
@@ -209,7 +204,7 @@ static int parse_arguments(int argc, char **argv, struct options *o, char *error
     const char *reason = NULL;
 
     if (argc == 0)
-        return wrong(error, "ADDRESS is missing; try 'ask --help'");
+        return wrong(error, "ADDRESS is missing. Try --help.");
     o->address_text = argv[0];
     if (address_parse(argv[0], &o->address, &reason) < 0)
         return wrong(error, "%s: %s", argv[0], reason);
@@ -232,16 +227,12 @@ int ask_options_parse(int argc, char **argv, struct options *ret,
     };
     int option, r;
 
-    opterr = 0;
     optind = 0; /* glibc: start anew, for a caller that parses more than once (getopt(3)) */
     for (;;) {
-        /* The word that the next option is in; optind moves on only behind its last letter. */
-        int at = optind > 0 ? optind : 1;
-
-        option = getopt_long(argc, argv, ":f:t:n:i:46hV", long_options, NULL);
+        option = command_line_next(argc, argv, ":f:t:n:i:46hV", long_options, error);
         if (option < 0)
             break;
-        r = parse_option(option, argv[MAX(at, optind - 1)], &o, error);
+        r = parse_option(option, &o, error);
         if (r < 0)
             return r;
         if (o.action != ACTION_ASK)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "ask/render.h"
+#include "base/command-line.h"
 #include "net/address.h"
 #include "protocol/frame.h"
 
@@ -36,7 +37,7 @@ struct options {
     size_t n_messages;
 };
 
-#define OPTIONS_ERROR_MAX 512
+#define OPTIONS_ERROR_MAX COMMAND_LINE_ERROR_MAX
 
 /* Reads argv, whose strings *ret goes on to use; may reorder them. 0, or -EINVAL with one line in
  * `error`. */

@@ -314,8 +314,8 @@ class Failures(AskCase):
             self.assertEqual(ask_raw(["--help"], stdout=full).returncode, 71)
 
     def test_usage(self):
-        self.ask(status=2, error="ADDRESS is missing; try 'ask --help'")
-        self.ask("--frobnicate", ":1", status=2, error="unknown option '--frobnicate'; try 'ask --help'")
+        self.ask(status=2, error="ADDRESS is missing. Try --help.")
+        self.ask("--frobnicate", ":1", status=2, error="unknown option '--frobnicate'. Try --help.")
         self.ask("--framing=lines", ":1", status=2,
                  error="--framing: 'lines' is none of line, length, netstring and chunk")
         self.ask("nowhere", status=2, error="nowhere: the port is missing; write HOST:PORT, :PORT, "
@@ -326,12 +326,14 @@ class Failures(AskCase):
 
     def test_help_and_version(self):
         text = self.ask("--help").decode()
-        self.assertTrue(text.startswith("ask [OPTION...] ADDRESS [MESSAGE...]\n"))
+        self.assertTrue(text.startswith("Usage: ask [OPTION...] ADDRESS [MESSAGE...]\n"))
         for option in ("-f, --framing", "-t, --timeout", "-n, --count", "-i, --interval", "--expect",
                        "--json", "--hex", "--max-reply", "-4, -6", "-h, --help", "-V, --version"):
             self.assertIn(option, text)
         self.assertEqual(self.ask("-h").decode(), text)
-        self.assertRegex(self.ask("-V").decode(), r"\Aask [0-9.]+\n\Z")
+        self.assertRegex(self.ask("-V").decode(),
+                         r"\Aask [0-9.]+( \(git [0-9a-f]+\))?\nFeatures: [+-]libedit [+-]jansson\n"
+                         r"Built with: (no )?libedit.*, (no )?jansson.*\nLicence: LGPL-2\.1-or-later\n\Z")
 
 
 class Forms(AskCase):

@@ -225,7 +225,13 @@ class Ending(unittest.TestCase):
         lines = result.stdout.splitlines()
         self.assertLessEqual(len(lines), 40)
         self.assertLessEqual(max(map(len, lines)), 80)
-        self.assertRegex(run("-V").stdout, r"^ask-bench \d")
+        self.assertRegex(run("-V").stdout, r"\Aask-bench [0-9.]+( \(git [0-9a-f]+\))?\nFeatures: [+-]jansson\n"
+                                           r"Built with: (no )?jansson.*\nLicence: LGPL-2\.1-or-later\n\Z")
+
+    def test_an_unknown_option_is_named_with_the_nearest(self):
+        result = run("--conections=5", ":1")
+        self.assertEqual((result.returncode, result.stderr),
+                         (2, "ask-bench: unknown option '--conections'; did you mean '--connections'? Try --help.\n"))
 
     def test_help_that_cannot_be_written(self):
         with open("/dev/full", "wb") as full:

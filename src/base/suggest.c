@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "answerd/suggest.h"
 #include "base/macros.h"
+#include "base/suggest.h"
 
 #define NAME_MAX_COMPARED 64
 
