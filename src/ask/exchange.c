@@ -36,6 +36,7 @@ void exchange_deinit(struct exchange *e)
     replies_deinit(&e->replies);
     pending_deinit(&e->pending);
     buffer_free(&e->output);
+    buffer_free(&e->refused);
     buffer_free(&e->subject);
 }
 
@@ -43,13 +44,23 @@ int exchange_fail(struct exchange *e, enum status status, const char *format, ..
 {
     va_list args;
 
-    if (e->status != STATUS_OK && (e->status != STATUS_MISMATCH || status == STATUS_MISMATCH))
+    if (e->status != STATUS_OK)
         return -1;
     e->status = status;
     va_start(args, format);
     (void)vsnprintf(e->failure, sizeof e->failure, format, args);
     va_end(args);
     return -1;
+}
+
+enum status exchange_verdict(const struct exchange *e, const char **ret_why)
+{
+    if (e->status == STATUS_OK && e->mismatch[0]) {
+        *ret_why = e->mismatch;
+        return STATUS_REPLY;
+    }
+    *ret_why = e->failure;
+    return e->status;
 }
 
 static int fail_errno(struct exchange *e, int r)
@@ -109,7 +120,7 @@ static int write_output(int fd, const uint8_t *bytes, size_t n)
 
 int exchange_show(struct exchange *e)
 {
-    size_t n = buffer_size(e->output);
+    size_t n = buffer_size(e->output) - e->n_held;
     int r;
 
     if (n == 0)
@@ -118,7 +129,9 @@ int exchange_show(struct exchange *e)
         r = e->show(e->show_userdata, buffer_head(e->output), n);
     else
         r = write_output(STDOUT_FILENO, buffer_head(e->output), n);
-    buffer_clear(e->output);
+    buffer_consume(e->output, n);
+    if (e->n_held == 0)
+        buffer_clear(e->output);
     if (r < 0)
         return exchange_fail(e, STATUS_SYSTEM, "standard output: %s", strerror(-r));
     return 0;
@@ -153,34 +166,81 @@ static int check_expected(struct exchange *e, const struct frame *reply)
     r = match(e, reply, &matches);
     if (r < 0)
         return fail_errno(e, r);
-    if (!matches)
-        (void)exchange_fail(e, STATUS_MISMATCH, "reply %" PRIu64 " does not match '%s'",
-                            e->received, e->options->expect_text);
+    if (!matches && !e->mismatch[0])
+        (void)snprintf(e->mismatch, sizeof e->mismatch, "reply %" PRIu64 " does not match '%s'",
+                       e->received, e->options->expect_text);
     return 0;
+}
+
+static void count_answer(struct exchange *e, uint64_t rtt_us)
+{
+    rtt_add(&e->rtt, rtt_us);
+    e->answered++;
+}
+
+bool exchange_suspects(const struct exchange *e)
+{
+    return e->refusal.suspected;
+}
+
+/* The connection went on: the suspected reply was one like any other. */
+static void acquit(struct exchange *e)
+{
+    if (!e->refusal.suspected)
+        return;
+    if (e->refusal.answers)
+        count_answer(e, e->refusal.rtt_us);
+    e->refusal.suspected = false;
+    e->n_held = 0;
+}
+
+/* Renders a reply. Where JSON will have to say whether it was a refusal, that is held back. */
+static int render(struct exchange *e, struct answer *answer)
+{
+    size_t before = buffer_size(e->output);
+    int r = render_reply(&e->render, answer, &e->output);
+
+    if (r < 0 || !e->refusal.suspected || e->render.form != FORM_JSON)
+        return r < 0 ? fail_errno(e, r) : 0;
+    e->n_held = buffer_size(e->output) - before;
+    answer->refusal = true;
+    buffer_clear(e->refused);
+    r = render_reply(&e->render, answer, &e->refused);
+    return r < 0 ? fail_errno(e, r) : 0;
+}
+
+/* The message that a reply is for, where there is one. */
+static void take_message(struct exchange *e, struct answer *answer, uint64_t now_us)
+{
+    struct pending_message message;
+
+    answer->asked = pending_pop(&e->pending, &message);
+    if (!answer->asked)
+        return;
+    answer->message = message.text;
+    answer->message_size = message.size;
+    answer->rtt_us = now_us - message.sent_us;
 }
 
 static int take_reply(struct exchange *e, const struct frame *reply, uint64_t now_us)
 {
-    struct pending_message message;
     struct answer answer = {
         .number = ++e->received,
         .reply = reply->data,
         .size = reply->size,
     };
-    int r;
 
-    if (pending_pop(&e->pending, &message)) {
-        answer.message = message.text;
-        answer.message_size = message.size;
-        answer.rtt_us = now_us - message.sent_us;
-        rtt_add(&e->rtt, answer.rtt_us);
-        e->answered++;
+    acquit(e);
+    take_message(e, &answer, now_us);
+    refusal_look(&e->refusal, &answer, now_us);
+    if (answer.asked) {
         e->progress_us = now_us;
+        if (!e->refusal.suspected)
+            count_answer(e, answer.rtt_us);
         if (check_expected(e, reply) < 0)
             return -1;
     }
-    r = render_reply(&e->render, &answer, &e->output);
-    return r < 0 ? fail_errno(e, r) : 0;
+    return render(e, &answer);
 }
 
 static int take_replies(struct exchange *e, uint64_t now_us)
@@ -203,23 +263,63 @@ static int take_replies(struct exchange *e, uint64_t now_us)
         return exchange_fail(e, STATUS_ENDED,
                              "a reply is longer than %" PRIu64 " bytes (--max-reply)",
                              e->options->reply_max);
-    case FRAME_TRUNCATED:
-        return exchange_fail(e, STATUS_ENDED, "the server closed the connection inside a reply");
     default:
         return exchange_fail(e, STATUS_ENDED, "a reply is not in --framing=%s",
                              framing_name(e->options->framing));
     }
 }
 
+/* Fails, and says how many messages are without a reply, where there are any. */
+static int fail_unanswered(struct exchange *e, enum status status, const char *why)
+{
+    if (e->pending.count == 0)
+        return exchange_fail(e, status, "%s", why);
+    return exchange_fail(e, status, "%s; without a reply: %zu of %" PRIu64 " messages", why,
+                         e->pending.count, e->sent);
+}
+
+static int refused(struct exchange *e)
+{
+    char why[sizeof e->refusal.reason + 32];
+    int r = 0;
+
+    (void)snprintf(why, sizeof why, "the server refused: %s", e->refusal.reason);
+    e->refusal.suspected = false;
+    if (e->n_held > 0) {
+        buffer_truncate(e->output, buffer_size(e->output) - e->n_held);
+        e->n_held = 0;
+        r = buffer_append(&e->output, buffer_head(e->refused), buffer_size(e->refused));
+    }
+    return r < 0 ? fail_errno(e, r) : fail_unanswered(e, STATUS_REPLY, why);
+}
+
+/* What has come of a line is shown; of the other framings there may be no more than a length. */
+static int cut_off(struct exchange *e, const uint8_t *rest, size_t n, const char *how)
+{
+    struct answer answer = { .number = ++e->received, .cut_off = true, .reply = rest, .size = n };
+    char why[256];
+    int r;
+
+    acquit(e);
+    take_message(e, &answer, exchange_now());
+    r = e->options->framing == FRAMING_LINE ? render(e, &answer) : 0;
+    replies_clear(&e->replies);
+    (void)snprintf(why, sizeof why, "%s inside a reply", how);
+    return r < 0 ? r : fail_unanswered(e, STATUS_REPLY, why);
+}
+
 /* error: what the kernel said, 0 for an orderly end. */
 static int ended(struct exchange *e, int error)
 {
-    const char *why = error ? strerror(-error) : "the server closed the connection";
+    const char *how = error ? strerror(-error) : "the server closed the connection";
+    const uint8_t *rest;
+    size_t n = replies_rest(&e->replies, &rest);
 
-    if (e->pending.count == 0)
-        return 0;
-    return exchange_fail(e, STATUS_ENDED, "%s; without a reply: %zu of %" PRIu64 " messages", why,
-                         e->pending.count, e->sent);
+    if (n > 0)
+        return cut_off(e, rest, n, how);
+    if (e->refusal.suspected)
+        return refused(e);
+    return e->pending.count > 0 ? fail_unanswered(e, STATUS_ENDED, how) : 0;
 }
 
 static int receive(struct exchange *e)
@@ -231,17 +331,10 @@ static int receive(struct exchange *e)
 
     if (n == -EAGAIN)
         return 0;
-    if (n > 0) {
-        r = replies_feed(&e->replies, bytes, (size_t)n);
-        return r < 0 ? fail_errno(e, r) : take_replies(e, now);
-    }
-    if (n == 0) {
-        replies_end(&e->replies);
-        r = take_replies(e, now);
-        if (r < 0)
-            return r;
-    }
-    return ended(e, (int)n);
+    if (n <= 0)
+        return ended(e, (int)n);
+    r = replies_feed(&e->replies, bytes, (size_t)n);
+    return r < 0 ? fail_errno(e, r) : take_replies(e, now);
 }
 
 /* ppoll(2) takes a relative time; the clock's µs are rounded by nobody. */
@@ -266,21 +359,34 @@ static uint64_t deadline(const struct exchange *e)
     return at;
 }
 
-int exchange_wait(struct exchange *e, struct pollfd *extra, size_t n_extra, uint64_t until_us)
+/* Whatever comes first of what exchange_wait() is waiting for. */
+static uint64_t wait_until(const struct exchange *e, uint64_t until_us)
+{
+    uint64_t until = MIN(until_us, deadline(e));
+
+    return e->refusal.suspected ? MIN(until, e->refusal.until_us) : until;
+}
+
+static int expire(struct exchange *e)
+{
+    uint64_t now = exchange_now();
+    char span[SPAN_TEXT_MAX];
+
+    if (now >= deadline(e))
+        return exchange_fail(e, STATUS_TIMEOUT, "no reply within %s",
+                             format_span(e->timeout_us, span));
+    if (now >= e->refusal.until_us)
+        acquit(e);
+    return 0;
+}
+
+/* 1 when the server has news, 0 when not. */
+static int wait_for_events(struct exchange *e, struct pollfd *extra, size_t n_extra,
+                           uint64_t until_us)
 {
     struct stream *c = &e->stream;
     struct pollfd fds[1 + EXCHANGE_EXTRA_MAX];
     struct timespec timeout;
-    char span[SPAN_TEXT_MAX];
-    uint64_t now;
-
-    if (exchange_show(e) < 0)
-        return -1;
-    if (c->ended && e->pending.count > 0)
-        return ended(e, c->send_error);
-    if (stream_flush(c))
-        e->progress_us = exchange_now();
-    now = exchange_now();
 
     /* A negative descriptor is passed over (poll(2)): what has ended would be ready for ever. */
     fds[0] = (struct pollfd){ .fd = c->ended ? -1 : c->fd, .events = POLLIN };
@@ -288,20 +394,30 @@ int exchange_wait(struct exchange *e, struct pollfd *extra, size_t n_extra, uint
         fds[0].events |= POLLOUT;
     for (size_t i = 0; i < n_extra; i++)
         fds[1 + i] = extra[i];
-    if (ppoll(fds, 1 + n_extra, remaining(MIN(until_us, deadline(e)), now, &timeout), NULL) < 0) {
+    if (ppoll(fds, 1 + n_extra, remaining(until_us, exchange_now(), &timeout), NULL) < 0) {
         if (errno != EINTR)
             return exchange_fail(e, STATUS_SYSTEM, "poll: %s", strerror(errno));
-        for (size_t i = 0; i < n_extra; i++)
-            extra[i].revents = 0;
-        return 0;
+        for (size_t i = 0; i <= n_extra; i++)
+            fds[i].revents = 0;
     }
     for (size_t i = 0; i < n_extra; i++)
         extra[i].revents = fds[1 + i].revents;
+    return fds[0].revents & ~POLLOUT ? 1 : 0;
+}
 
-    if (fds[0].revents & ~POLLOUT)
-        return receive(e);
-    if (exchange_now() >= deadline(e))
-        return exchange_fail(e, STATUS_TIMEOUT, "no reply within %s",
-                             format_span(e->timeout_us, span));
-    return 0;
+int exchange_wait(struct exchange *e, struct pollfd *extra, size_t n_extra, uint64_t until_us)
+{
+    struct stream *c = &e->stream;
+    int r;
+
+    if (exchange_show(e) < 0)
+        return -1;
+    if (c->ended && e->pending.count > 0)
+        return ended(e, c->send_error);
+    if (stream_flush(c))
+        e->progress_us = exchange_now();
+    r = wait_for_events(e, extra, n_extra, wait_until(e, until_us));
+    if (r < 0)
+        return r;
+    return r > 0 ? receive(e) : expire(e);
 }

@@ -8,6 +8,7 @@
 
 #include "ask/options.h"
 #include "ask/pending.h"
+#include "ask/refusal.h"
 #include "ask/render.h"
 #include "ask/replies.h"
 #include "ask/rtt.h"
@@ -21,7 +22,7 @@
 
 enum status {
     STATUS_OK = 0,
-    STATUS_MISMATCH = 1,
+    STATUS_REPLY = 1, /* did not match, was a refusal, or was cut off */
     STATUS_USAGE = 2,
     STATUS_CONNECT = 3,
     STATUS_TIMEOUT = 4,
@@ -42,8 +43,11 @@ struct exchange {
     struct stream stream;
     struct replies replies;
     struct pending pending;
+    struct refusal refusal;
     struct render render;
     struct buffer *output;  /* rendered, not yet shown */
+    struct buffer *refused; /* the last of output, as it is where that was a refusal */
+    size_t n_held;          /* bytes of output that are not shown before that is known */
     struct buffer *subject; /* the reply that is compared with --expect */
     exchange_show_fn show;  /* NULL: standard output */
     void *show_userdata;
@@ -54,7 +58,8 @@ struct exchange {
     uint64_t progress_us; /* when bytes last left, or a reply last came */
 
     enum status status;
-    char failure[1024]; /* for people, where status is not STATUS_OK */
+    char failure[1024];  /* for people, where status is not STATUS_OK */
+    char mismatch[1024]; /* the first reply that did not match --expect; counts unless it failed */
 };
 
 /* Not connected yet. options must outlive it. */
@@ -75,16 +80,21 @@ int exchange_send(struct exchange *e, const void *text, size_t size);
  * (exchange_now(), or EXCHANGE_FOREVER). Replies are shown before it waits.
  *
  * Fails when a reply is late, or cannot be read, and when the connection ends while messages are
- * without a reply. Where none is, stream.ended says that it ended.
+ * without a reply, within a reply, or as a refusal. Else stream.ended says that it ended.
  */
 int exchange_wait(struct exchange *e, struct pollfd *extra, size_t n_extra, uint64_t until_us);
 
 /* Shows the replies that have arrived. */
 int exchange_show(struct exchange *e);
 
-/* Notes a failure. The first one counts, but that anything is worse than a reply that did not
- * match. Always returns -1. */
+/* Whether the last reply may yet turn out to be a refusal: exchange_wait() will tell. */
+bool exchange_suspects(const struct exchange *e);
+
+/* Notes a failure. The first one counts. Always returns -1. */
 _printf_(3, 4) int exchange_fail(struct exchange *e, enum status status, const char *format, ...);
+
+/* What the exchange comes to, a failure or a reply that did not match, and why. */
+enum status exchange_verdict(const struct exchange *e, const char **ret_why);
 
 /* CLOCK_MONOTONIC, in µs. */
 uint64_t exchange_now(void);

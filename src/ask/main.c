@@ -45,6 +45,7 @@ static int ask(const struct options *o)
     static struct exchange e;
     int signal = 0;
     enum status status;
+    const char *why;
 
     exchange_init(&e, o, terminal);
     if (exchange_connect(&e) == 0) {
@@ -55,9 +56,9 @@ static int ask(const struct options *o)
         else
             ask_pipe(&e);
     }
-    if (e.status != STATUS_OK)
-        (void)fprintf(stderr, "ask: %s: %s\n", o->address_text, e.failure);
-    status = e.status;
+    status = exchange_verdict(&e, &why);
+    if (status != STATUS_OK)
+        (void)fprintf(stderr, "ask: %s: %s\n", o->address_text, why);
     exchange_deinit(&e);
     /* As the shell says it of a process that a signal ended. */
     return signal > 0 ? 128 + signal : (int)status;

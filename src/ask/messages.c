@@ -71,6 +71,9 @@ static void ask_rounds(struct run *run)
         for (size_t i = 0; i < o->n_messages; i++)
             if (ask_one(run, o->messages[i]) < 0)
                 return;
+    while (exchange_suspects(run->exchange))
+        if (wait_until(run, EXCHANGE_FOREVER) < 0)
+            return;
 }
 
 /* ms */

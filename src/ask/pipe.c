@@ -91,7 +91,7 @@ void ask_pipe(struct exchange *e)
         hungry = send_lines(e, &input);
         if (hungry < 0)
             break;
-        if (hungry && input.ended && e->pending.count == 0)
+        if (hungry && input.ended && e->pending.count == 0 && !exchange_suspects(e))
             break;
         if (hungry && !input.ended)
             in.fd = STDIN_FILENO;

@@ -73,6 +73,10 @@ int render_json(const struct answer *a, bool ascii, struct buffer **out)
     r |= json_object_set_new(object, "bytes", json_integer((json_int_t)a->size));
     if (a->message)
         r |= json_object_set_new(object, "rtt_us", json_integer((json_int_t)a->rtt_us));
+    if (a->refusal)
+        r |= json_object_set_new(object, "refusal", json_true());
+    if (a->cut_off)
+        r |= json_object_set_new(object, "cut_off", json_true());
     if (r != 0)
         return -ENOMEM;
     if (json_dump_callback(object, append_text, out,

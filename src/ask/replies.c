@@ -18,9 +18,17 @@ int replies_feed(struct replies *r, const void *bytes, size_t n)
     return buffer_append(&r->in, bytes, n);
 }
 
-void replies_end(struct replies *r)
+size_t replies_rest(const struct replies *r, const uint8_t **ret)
 {
-    r->ended = true;
+    if (buffer_size(r->in) == 0)
+        return 0;
+    *ret = buffer_head(r->in);
+    return buffer_size(r->in);
+}
+
+void replies_clear(struct replies *r)
+{
+    buffer_clear(r->in);
 }
 
 int replies_next(struct replies *r, struct frame *ret)
@@ -30,7 +38,7 @@ int replies_next(struct replies *r, struct frame *ret)
 
     if (buffer_size(r->in) == 0)
         return 0;
-    used = frame_next(r->framing, r->max, buffer_head(r->in), buffer_size(r->in), r->ended,
+    used = frame_next(r->framing, r->max, buffer_head(r->in), buffer_size(r->in), false,
                       &r->in->scanned, &frame);
     if (used <= 0)
         return (int)used;

@@ -15,7 +15,6 @@
 struct replies {
     enum framing framing;
     size_t max; /* bytes that a reply may have */
-    bool ended;
     struct buffer *in;
 };
 
@@ -26,8 +25,11 @@ void replies_deinit(struct replies *r);
  * is fed. 0 or -ENOMEM. */
 int replies_feed(struct replies *r, const void *bytes, size_t n);
 
-/* Says that the server will send nothing more: with FRAMING_LINE, what is left is a last reply. */
-void replies_end(struct replies *r);
+/* What has come of a reply that is not complete, borrowed; 0 where there is nothing. */
+size_t replies_rest(const struct replies *r, const uint8_t **ret);
+
+/* Forgets what has come. */
+void replies_clear(struct replies *r);
 
 /* 1 and the next reply, its bytes borrowed until the next call; 0 when more bytes are needed;
  * -enum frame_error, now and ever after, when the bytes are no reply. */

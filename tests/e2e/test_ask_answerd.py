@@ -43,10 +43,14 @@ class Together(unittest.TestCase):
 
     def test_a_message_that_is_too_long(self):
         _, address = self.daemon()
-        self.assertEqual(self.ask(address, "x" * 100_000), b"error: message too long\n")
-        # What follows it is lost with the connection, and ask says so.
-        out = self.ask(address, stdin=b"a\n" + b"x" * 100_000 + b"\nb\n", status=5)
+        self.assertEqual(self.ask(address, "x" * 100_000, status=1), b"error: message too long\n")
+        # The connection ends with it, and so does what follows.
+        out = self.ask(address, stdin=b"a\n" + b"x" * 100_000 + b"\nb\n", status=1)
         self.assertEqual(out, b"ok\nerror: message too long\n")
+
+    def test_a_template_that_reads_like_a_refusal(self):
+        _, address = self.daemon("--reply=error: no such device")
+        self.assertEqual(self.ask("-n3", address, "x"), b"error: no such device\n" * 3)
 
     def test_ids_are_all_different(self):
         _, address = self.daemon("--reply={id}")

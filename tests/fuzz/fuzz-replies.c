@@ -40,6 +40,8 @@ static struct buffer *read_all(const struct server *s, size_t piece)
 {
     struct buffer *log = NULL;
     struct replies replies;
+    const uint8_t *rest;
+    size_t left;
     int result = 0;
 
     replies_init(&replies, s->framing, s->max);
@@ -49,10 +51,8 @@ static struct buffer *read_all(const struct server *s, size_t piece)
         result = take(&replies, s->max, &log);
         CHECK(buffer_size(replies.in) <= at + n);
     }
-    if (result == 0) {
-        replies_end(&replies);
-        result = take(&replies, s->max, &log);
-    }
+    if (result == 0 && (left = replies_rest(&replies, &rest)) > 0)
+        append(&log, rest, left);
     CHECK(take(&replies, s->max, &log) == result);
     append(&log, &result, sizeof result);
     replies_deinit(&replies);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ask/replies.h"
@@ -25,16 +26,16 @@ struct stream {
 static const struct stream streams[] = {
     STREAM(FRAMING_LINE, "", "end"),
     STREAM(FRAMING_LINE, "ok\n", "[ok]end"),
-    STREAM(FRAMING_LINE, "a\r\nb\n\n\r\nrest", "[a][b][][][rest]end"),
+    STREAM(FRAMING_LINE, "a\r\nb\n\n\r\nrest", "[a][b][][]rest of 4"),
     STREAM(FRAMING_LINE, "\xe4\xbd\xa0\n\xff\x01\n", "[\xe4\xbd\xa0][\xff\x01]end"),
     STREAM(FRAMING_LINE, "12345678\n12345678\r\n", "[12345678][12345678]end"),
     STREAM(FRAMING_LINE, "ok\n123456789\n", "[ok]message too long"),
     STREAM(FRAMING_LENGTH, "\0\0\0\2ok\0\0\0\0\0\0\0\1x", "[ok][][x]end"),
-    STREAM(FRAMING_LENGTH, "\0\0\0\2ok\0\0\0\2o", "[ok]the stream ended inside a message"),
+    STREAM(FRAMING_LENGTH, "\0\0\0\2ok\0\0\0\2o", "[ok]rest of 5"),
     STREAM(FRAMING_LENGTH, "\0\0\0\11", "message too long"),
     STREAM(FRAMING_LENGTH, "\xff\xff\xff\xff", "message too long"),
     STREAM(FRAMING_NETSTRING, "2:ok,0:,", "[ok][]end"),
-    STREAM(FRAMING_NETSTRING, "2:ok,3:o", "[ok]the stream ended inside a message"),
+    STREAM(FRAMING_NETSTRING, "2:ok,3:o", "[ok]rest of 3"),
     STREAM(FRAMING_NETSTRING, "2:ok;", "malformed message"),
     STREAM(FRAMING_NETSTRING, "1:a,HTTP/1.1 400\r\n", "[a]malformed message"),
     STREAM(FRAMING_NETSTRING, "99999999999999999999:", "message too long"),
@@ -72,6 +73,8 @@ static void tell(const struct stream *s, size_t first, size_t second, size_t ste
                  struct told *told)
 {
     _cleanup_(replies_deinit) struct replies r;
+    const uint8_t *bytes;
+    size_t rest;
 
     *told = (struct told){ 0 };
     replies_init(&r, s->framing, MAX_REPLY);
@@ -83,10 +86,15 @@ static void tell(const struct stream *s, size_t first, size_t second, size_t ste
     }
     if (told->failed)
         return;
-    replies_end(&r);
-    take(&r, told);
-    if (!told->failed)
+    rest = replies_rest(&r, &bytes);
+    if (rest == 0)
         strcat(told->text, "end");
+    else
+        (void)sprintf(told->text + strlen(told->text), "rest of %zu", rest);
+    if (rest > 0)
+        ck_assert_mem_eq(bytes, s->bytes + s->n - rest, rest);
+    replies_clear(&r);
+    ck_assert_uint_eq(replies_rest(&r, &bytes), 0);
 }
 
 START_TEST(whole)
