@@ -8,7 +8,12 @@
 
 #include "ask/exchange.h"
 #include "base/clock.h"
+#include "base/macros.h"
 #include "base/parse.h"
+
+/* Between attempts to connect: the first, and the longest that doubling leads to. */
+#define RETRY_FIRST_US UINT64_C(100000)
+#define RETRY_MOST_US  UINT64_C(10000000)
 
 /* Taken from the socket in one read, which is what FRAMING_CHUNK calls a reply. */
 #define READ_SIZE (64 * 1024)
@@ -25,9 +30,11 @@ void exchange_init(struct exchange *e, const struct options *options, bool termi
         .stream.fd = -1,
         .render = { options->form, options->framing, terminal },
         .timeout_us = options->timeout_us,
+        .retries = options->retries,
+        .pause_us = RETRY_FIRST_US,
     };
     replies_init(&e->replies, options->framing, options->reply_max);
-    pending_init(&e->pending, options->form == FORM_JSON);
+    pending_init(&e->pending, options->form == FORM_JSON || options->retries > 0);
 }
 
 void exchange_deinit(struct exchange *e)
@@ -68,18 +75,48 @@ static int fail_errno(struct exchange *e, int r)
     return exchange_fail(e, STATUS_SYSTEM, "%s", strerror(-r));
 }
 
+/* The pause before the next attempt, which is used up. */
+static uint64_t take_retry(struct exchange *e)
+{
+    uint64_t pause = e->pause_us;
+
+    e->retries--;
+    e->pause_us = MIN(2 * pause, RETRY_MOST_US);
+    return pause;
+}
+
 int exchange_connect(struct exchange *e)
 {
     const struct options *o = e->options;
-    _cleanup_free_ char *error = NULL;
-    int r;
 
-    r = stream_open(&e->stream, &o->address, o->family, o->timeout_us, &error);
-    if (r == -ENOMEM)
-        return fail_errno(e, r);
-    if (r < 0)
-        return exchange_fail(e, STATUS_CONNECT, "%s", error ? error : "cannot connect");
-    return 0;
+    for (;;) {
+        _cleanup_free_ char *error = NULL;
+        int r = stream_open(&e->stream, &o->address, o->family, o->timeout_us, &error);
+
+        if (r == 0)
+            return 0;
+        if (r == -ENOMEM)
+            return fail_errno(e, r);
+        if (e->retries == 0)
+            return exchange_fail(e, STATUS_CONNECT, "%s", error ? error : "cannot connect");
+        (void)usleep((useconds_t)take_retry(e));
+    }
+}
+
+static void hang_up(struct exchange *e)
+{
+    stream_close(&e->stream);
+    e->stream.ended = false;
+    e->stream.send_error = 0;
+    replies_clear(&e->replies);
+}
+
+void exchange_disconnect(struct exchange *e)
+{
+    hang_up(e);
+    pending_clear(&e->pending);
+    e->refusal.suspected = false;
+    e->status = STATUS_OK;
 }
 
 int exchange_send(struct exchange *e, const void *text, size_t size)
@@ -87,7 +124,8 @@ int exchange_send(struct exchange *e, const void *text, size_t size)
     uint64_t now = exchange_now();
     int r;
 
-    r = frame_append(e->options->framing, &e->stream.out, text, size, false);
+    /* While there is no connection, it is among those that go once there is. */
+    r = e->retry_us > 0 ? 0 : frame_append(e->options->framing, &e->stream.out, text, size, false);
     if (r == 0)
         r = pending_push(&e->pending, text, size, now);
     if (r < 0)
@@ -198,7 +236,11 @@ static void acquit(struct exchange *e)
 static int render(struct exchange *e, struct answer *answer)
 {
     size_t before = buffer_size(e->output);
-    int r = render_reply(&e->render, answer, &e->output);
+    int r;
+
+    if (e->options->quiet)
+        return 0;
+    r = render_reply(&e->render, answer, &e->output);
 
     if (r < 0 || !e->refusal.suspected || e->render.form != FORM_JSON)
         return r < 0 ? fail_errno(e, r) : 0;
@@ -308,6 +350,30 @@ static int cut_off(struct exchange *e, const uint8_t *rest, size_t n, const char
     return r < 0 ? r : fail_unanswered(e, STATUS_REPLY, why);
 }
 
+/* Connects again, and sends what has no reply. */
+static int retry(struct exchange *e)
+{
+    const struct options *o = e->options;
+    _cleanup_free_ char *error = NULL;
+    size_t offset = 0, size;
+    int r = stream_open(&e->stream, &o->address, o->family, o->timeout_us, &error);
+
+    if (r < 0 && e->retries > 0) {
+        e->retry_us = exchange_now() + take_retry(e);
+        return 0;
+    }
+    if (r < 0)
+        return fail_unanswered(e, STATUS_ENDED, error ? error : "cannot connect");
+    e->retry_us = 0;
+    for (size_t i = 0; i < e->pending.count && r >= 0; i++) {
+        const void *text = pending_text(&e->pending, i, &offset, &size);
+
+        r = frame_append(o->framing, &e->stream.out, text, size, false);
+    }
+    e->progress_us = exchange_now();
+    return r < 0 ? fail_errno(e, r) : 0;
+}
+
 /* error: what the kernel said, 0 for an orderly end. */
 static int ended(struct exchange *e, int error)
 {
@@ -315,10 +381,16 @@ static int ended(struct exchange *e, int error)
     const uint8_t *rest;
     size_t n = replies_rest(&e->replies, &rest);
 
+    if (n == 0 && e->refusal.suspected)
+        return refused(e);
+    if (e->pending.count > 0 && e->retries > 0) {
+        acquit(e);
+        hang_up(e);
+        e->retry_us = exchange_now() + take_retry(e);
+        return 0;
+    }
     if (n > 0)
         return cut_off(e, rest, n, how);
-    if (e->refusal.suspected)
-        return refused(e);
     return e->pending.count > 0 ? fail_unanswered(e, STATUS_ENDED, how) : 0;
 }
 
@@ -353,7 +425,7 @@ static uint64_t deadline(const struct exchange *e)
 {
     uint64_t at;
 
-    if (e->pending.count == 0 || e->timeout_us == SPAN_INFINITY ||
+    if (e->pending.count == 0 || e->timeout_us == SPAN_INFINITY || e->retry_us > 0 ||
         __builtin_add_overflow(e->progress_us, e->timeout_us, &at))
         return EXCHANGE_FOREVER;
     return at;
@@ -364,6 +436,8 @@ static uint64_t wait_until(const struct exchange *e, uint64_t until_us)
 {
     uint64_t until = MIN(until_us, deadline(e));
 
+    if (e->retry_us > 0)
+        return MIN(until, e->retry_us);
     return e->refusal.suspected ? MIN(until, e->refusal.until_us) : until;
 }
 
@@ -372,6 +446,8 @@ static int expire(struct exchange *e)
     uint64_t now = exchange_now();
     char span[SPAN_TEXT_MAX];
 
+    if (e->retry_us > 0)
+        return now >= e->retry_us ? retry(e) : 0;
     if (now >= deadline(e))
         return exchange_fail(e, STATUS_TIMEOUT, "no reply within %s",
                              format_span(e->timeout_us, span));

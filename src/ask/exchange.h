@@ -56,6 +56,9 @@ struct exchange {
     uint64_t sent, answered, received;
     uint64_t timeout_us;  /* for a reply */
     uint64_t progress_us; /* when bytes last left, or a reply last came */
+    uint64_t retries;     /* left, to connect again */
+    uint64_t pause_us;    /* before the next of them */
+    uint64_t retry_us;    /* when it is due; 0: none is */
 
     enum status status;
     char failure[1024];  /* for people, where status is not STATUS_OK */
@@ -69,7 +72,12 @@ void exchange_deinit(struct exchange *e);
 /* The functions below return 0, or -1 once the exchange has failed: then status and failure say
  * why. */
 
+/* Connects, with the retries that there are. */
 int exchange_connect(struct exchange *e);
+
+/* Gives the connection up, and all that was on its way, and what failed: exchange_connect() may
+ * follow. */
+void exchange_disconnect(struct exchange *e);
 
 /* Puts a message on its way; its reply will be the first after those of all before it. */
 int exchange_send(struct exchange *e, const void *text, size_t size);
@@ -78,6 +86,9 @@ int exchange_send(struct exchange *e, const void *text, size_t size);
  * Sends and receives until something happened: something was received or sent, one of `extra` (at
  * most EXCHANGE_EXTRA_MAX) is ready, which its revents then say, or the clock shows until_us
  * (exchange_now(), or EXCHANGE_FOREVER). Replies are shown before it waits.
+ *
+ * Where retries are left, the end of the connection does not fail: it connects again, and sends all
+ * messages that have no reply, in their order.
  *
  * Fails when a reply is late, or cannot be read, and when the connection ends while messages are
  * without a reply, within a reply, or as a refusal. Else stream.ended says that it ended.

@@ -51,7 +51,7 @@ static int ask(const struct options *o)
     if (exchange_connect(&e) == 0) {
         if (o->n_messages > 0)
             ask_messages(&e);
-        else if (terminal && isatty(STDIN_FILENO))
+        else if (terminal && !o->quiet && isatty(STDIN_FILENO))
             signal = ask_prompt(&e);
         else
             ask_pipe(&e);

@@ -26,6 +26,8 @@ const char ask_options_help[] =
     "  -t, --timeout=SPAN   how long to wait to be connected, and for a reply (30s)\n"
     "  -n, --count=N        send the MESSAGEs N times, then say how it went\n"
     "  -i, --interval=SPAN  from one MESSAGE to the next; without -n until Ctrl-C\n"
+    "      --retry=N        connect again N times, send again what has no reply\n"
+    "  -q, --quiet          print no replies: the exit status tells\n"
     "      --expect=REGEX   exit with 1 where a reply does not match\n"
     "      --json           print each reply as a JSON object on a line\n"
     "      --hex            print each reply as a hex dump\n"
@@ -35,10 +37,10 @@ const char ask_options_help[] =
     "  -V, --version\n"
     "\n"
     "ADDRESS is HOST:PORT, :PORT, [V6]:PORT, /path, unix:/path or @abstract.\n"
-    "Exit status: 0 all was answered (and matched), 1 a reply did not match,\n"
-    "2 usage, 3 cannot connect, 4 timeout, 5 the connection ended too early.\n";
+    "Exit status: 0 all answered (and matched), 1 a reply is a refusal, did not\n"
+    "match or is cut off, 2 usage, 3 cannot connect, 4 timeout, 5 ended too early.\n";
 
-enum { OPTION_EXPECT = 0x100, OPTION_JSON, OPTION_HEX, OPTION_MAX_REPLY };
+enum { OPTION_EXPECT = 0x100, OPTION_JSON, OPTION_HEX, OPTION_MAX_REPLY, OPTION_RETRY };
 
 static const struct option long_options[] = {
     { "framing", required_argument, NULL, 'f' },
@@ -46,6 +48,8 @@ static const struct option long_options[] = {
     { "count", required_argument, NULL, 'n' },
     { "interval", required_argument, NULL, 'i' },
     { "expect", required_argument, NULL, OPTION_EXPECT },
+    { "quiet", no_argument, NULL, 'q' },
+    { "retry", required_argument, NULL, OPTION_RETRY },
     { "json", no_argument, NULL, OPTION_JSON },
     { "hex", no_argument, NULL, OPTION_HEX },
     { "max-reply", required_argument, NULL, OPTION_MAX_REPLY },
@@ -146,6 +150,13 @@ static int parse_option(int option, struct options *o, char *error)
         return parse_time("interval", optarg, &o->interval_us, error);
     case OPTION_EXPECT:
         return parse_expect(optarg, o, error);
+    case OPTION_RETRY:
+        if (parse_u64(optarg, &o->retries) < 0)
+            return wrong(error, "--retry: '%s' is not a number", optarg);
+        return 0;
+    case 'q':
+        o->quiet = true;
+        return 0;
     case OPTION_JSON:
         return set_form(FORM_JSON, o, error);
     case OPTION_HEX:
@@ -229,7 +240,7 @@ int ask_options_parse(int argc, char **argv, struct options *ret,
 
     optind = 0; /* glibc: start anew, for a caller that parses more than once (getopt(3)) */
     for (;;) {
-        option = command_line_next(argc, argv, ":f:t:n:i:46hV", long_options, error);
+        option = command_line_next(argc, argv, ":f:t:n:i:q46hV", long_options, error);
         if (option < 0)
             break;
         r = parse_option(option, &o, error);

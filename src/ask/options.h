@@ -30,6 +30,8 @@ struct options {
     uint64_t count;      /* rounds */
     uint64_t interval_us;
     uint64_t reply_max; /* bytes */
+    uint64_t retries;   /* to connect again */
+    bool quiet;         /* replies are not printed */
     enum form form;
     const char *expect_text; /* NULL: any reply will do */
     regex_t expect;          /* compiled, where there is expect_text */

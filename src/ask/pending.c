@@ -56,6 +56,23 @@ int pending_push(struct pending *p, const void *text, size_t size, uint64_t now_
     return 0;
 }
 
+const void *pending_text(const struct pending *p, size_t i, size_t *offset, size_t *ret_size)
+{
+    const uint8_t *text = buffer_size(p->texts) > 0 ? buffer_head(p->texts) + *offset : NULL;
+
+    *ret_size = p->ring[(p->first + i) & (p->capacity - 1)].size;
+    *offset += *ret_size;
+    return text;
+}
+
+void pending_clear(struct pending *p)
+{
+    bool keep_text = p->keep_text;
+
+    pending_deinit(p);
+    pending_init(p, keep_text);
+}
+
 bool pending_pop(struct pending *p, struct pending_message *ret)
 {
     if (p->count == 0)

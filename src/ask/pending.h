@@ -33,5 +33,12 @@ void pending_deinit(struct pending *p);
 /* 0 or -ENOMEM. */
 int pending_push(struct pending *p, const void *text, size_t size, uint64_t now_us);
 
+/* Message i from the oldest on; *offset is 0 for the first, and goes along. Texts must be kept, and
+ * are borrowed until the next push. */
+const void *pending_text(const struct pending *p, size_t i, size_t *offset, size_t *ret_size);
+
+/* Forgets all messages. */
+void pending_clear(struct pending *p);
+
 /* Takes out the oldest; its text is borrowed until the next push. False when there is none. */
 bool pending_pop(struct pending *p, struct pending_message *ret);

@@ -9,7 +9,7 @@
 #include "base/parse.h"
 #include "runner.h"
 
-#define WORDS_MAX 13
+#define WORDS_MAX 15
 
 /* The words after the program's name; the error, "" where there is none. */
 struct command {
@@ -58,6 +58,7 @@ static const struct command wrong[] = {
       "--count: '18446744073709551615' is not a number from 1 up" },
     { { "-n", "2", ":1" }, "--count and --interval need a MESSAGE to repeat" },
     { { "-i", "1s", ":1" }, "--count and --interval need a MESSAGE to repeat" },
+    { { "--retry=-1", ":1" }, "--retry: '-1' is not a number" },
     { { "--max-reply=0", ":1" }, "--max-reply: '0' is not a size from 1 to 1G like 64K or 16M" },
     { { "--max-reply=2G", ":1" }, "--max-reply: '2G' is not a size from 1 to 1G like 64K or 16M" },
     { { "--json", "--hex", ":1" }, "--json and --hex exclude each other" },
@@ -110,6 +111,8 @@ START_TEST(defaults)
     ck_assert_int_eq(o.framing, FRAMING_LINE);
     ck_assert_uint_eq(o.timeout_us, 30000000);
     ck_assert(!o.repeat);
+    ck_assert(!o.quiet);
+    ck_assert_uint_eq(o.retries, 0);
     ck_assert_uint_eq(o.reply_max, 16 << 20);
     ck_assert_int_eq(o.form, FORM_TEXT);
     ck_assert_ptr_null(o.expect_text);
@@ -119,10 +122,11 @@ END_TEST
 
 START_TEST(everything)
 {
-    static const char *const words[] = {
-        "-6",   "[::1]:1",         "first",       "-fchunk", "--timeout=5ms", "-n3", "-i",
-        "1min", "--max-reply=64K", "--expect=^o", "--",      "-second",       NULL
-    };
+    static const char *const words[] = { "-6",          "[::1]:1",       "first",
+                                         "-fchunk",     "--timeout=5ms", "-n3",
+                                         "-i",          "1min",          "--max-reply=64K",
+                                         "--expect=^o", "--retry=7",     "-q",
+                                         "--",          "-second",       NULL };
     char error[OPTIONS_ERROR_MAX];
     _cleanup_(ask_options_deinit) struct options o = { 0 };
 
@@ -131,6 +135,8 @@ START_TEST(everything)
     ck_assert_int_eq(o.framing, FRAMING_CHUNK);
     ck_assert_uint_eq(o.timeout_us, 5000);
     ck_assert(o.repeat);
+    ck_assert(o.quiet);
+    ck_assert_uint_eq(o.retries, 7);
     ck_assert_uint_eq(o.count, 3);
     ck_assert_uint_eq(o.interval_us, 60000000);
     ck_assert_uint_eq(o.reply_max, 65536);

@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "ask/pending.h"
 #include "base/macros.h"
@@ -37,6 +38,34 @@ static void expect(struct pending *p, unsigned int i)
     else
         ck_assert_ptr_null(got.text);
 }
+
+START_TEST(texts_from_the_oldest_on)
+{
+    _cleanup_(pending_deinit) struct pending p;
+    unsigned int in = 0, out = 0;
+    size_t offset = 0, size;
+    char text[32];
+
+    pending_init(&p, true);
+    while (in < 100)
+        push(&p, in++);
+    while (out < 47)
+        expect(&p, out++);
+    while (in < 130)
+        push(&p, in++);
+    for (size_t i = 0; i < p.count; i++) {
+        const void *got = pending_text(&p, i, &offset, &size);
+
+        ck_assert_uint_eq(size, message(out + (unsigned int)i, text));
+        ck_assert(size == 0 || memcmp(got, text, size) == 0);
+    }
+    pending_clear(&p);
+    ck_assert_uint_eq(p.count, 0);
+    ck_assert_uint_eq(p.bytes, 0);
+    push(&p, 7);
+    expect(&p, 7);
+}
+END_TEST
 
 START_TEST(in_order_while_it_grows_and_wraps)
 {
@@ -80,6 +109,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("ask-pending");
     TCase *cases = tcase_create("ask-pending");
 
+    tcase_add_test(cases, texts_from_the_oldest_on);
     tcase_add_loop_test(cases, in_order_while_it_grows_and_wraps, 0, 2);
     tcase_add_test(cases, memory_is_that_of_the_window);
     suite_add_tcase(suite, cases);
