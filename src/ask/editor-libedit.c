@@ -30,13 +30,14 @@ struct editor {
     bool dumb;               /* a terminal that cannot move its cursor up */
 };
 
-/* Keys beyond what libedit binds by itself: what people know from shells. */
+/* Keys beyond what libedit binds by itself: what people know from shells, and a tab, which would
+ * vanish from text that is pasted. */
 static const char *const bindings[][2] = {
-    { "^R", "em-inc-search-prev" },      { "^W", "ed-delete-prev-word" },
-    { "\\e[3~", "ed-delete-next-char" }, { "\\e[1~", "ed-move-to-beg" },
-    { "\\e[4~", "ed-move-to-end" },      { "\\e[H", "ed-move-to-beg" },
-    { "\\e[F", "ed-move-to-end" },       { "\\e[1;5C", "em-next-word" },
-    { "\\e[1;5D", "ed-prev-word" },
+    { "^I", "ed-insert" },           { "^R", "em-inc-search-prev" },
+    { "^W", "ed-delete-prev-word" }, { "\\e[3~", "ed-delete-next-char" },
+    { "\\e[1~", "ed-move-to-beg" },  { "\\e[4~", "ed-move-to-end" },
+    { "\\e[H", "ed-move-to-beg" },   { "\\e[F", "ed-move-to-end" },
+    { "\\e[1;5C", "em-next-word" },  { "\\e[1;5D", "ed-prev-word" },
 };
 
 static struct editor *editor_of(EditLine *el)

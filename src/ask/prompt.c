@@ -67,6 +67,23 @@ static int take_signal(struct prompt *p)
     }
 }
 
+/* The connection is no more: says why, above the line being typed, which stays. 0, or TALK_ENDED. */
+static int part(struct prompt *p)
+{
+    struct exchange *e = p->exchange;
+    char text[sizeof e->failure + 64];
+    int n;
+
+    if (e->status == STATUS_SYSTEM)
+        return TALK_ENDED;
+    if (exchange_show(e) < 0)
+        return TALK_ENDED;
+    n = snprintf(text, sizeof text, "ask: %s. The next line connects again.\n",
+                 e->status == STATUS_OK ? "the server closed the connection" : e->failure);
+    exchange_disconnect(e);
+    return editor_show(p->editor, text, (size_t)n) < 0 ? TALK_ENDED : 0;
+}
+
 static int wait_for_key(void *userdata)
 {
     struct prompt *p = userdata;
@@ -79,15 +96,17 @@ static int wait_for_key(void *userdata)
         };
         int r;
 
-        if (exchange_wait(e, extra, ARRAY_SIZE(extra), EXCHANGE_FOREVER) < 0)
-            return TALK_ENDED;
+        if (exchange_wait(e, extra, ARRAY_SIZE(extra), EXCHANGE_FOREVER) < 0 || e->stream.ended) {
+            r = part(p);
+            if (r < 0)
+                return r;
+            continue;
+        }
         if (extra[1].revents != 0) {
             r = take_signal(p);
             if (r < 0)
                 return r;
         }
-        if (e->stream.ended)
-            return TALK_ENDED;
         if (extra[0].revents != 0)
             return 0;
     }
@@ -107,9 +126,27 @@ static int catch_signals(struct prompt *p)
     return p->signal_fd < 0 ? -errno : 0;
 }
 
-static void talk(struct prompt *p)
+static bool is(const char *line, size_t size, const char *word)
+{
+    return size == strlen(word) && memcmp(line, word, size) == 0;
+}
+
+/* 0, or -1 when the talk is over. */
+static int send_line(struct prompt *p, const char *line, size_t size)
 {
     struct exchange *e = p->exchange;
+
+    if (is(line, size, "\\quit")) {
+        line++;
+        size--;
+    }
+    if (e->stream.fd < 0 && exchange_connect(e) < 0)
+        return part(p) < 0 ? -1 : 0;
+    return exchange_send(e, line, size);
+}
+
+static void talk(struct prompt *p)
+{
     const char *line;
     size_t size;
     int r;
@@ -119,10 +156,10 @@ static void talk(struct prompt *p)
         if (r == LINE_DROPPED)
             continue;
         if (r < 0 && r != TALK_ENDED)
-            (void)exchange_fail(e, STATUS_SYSTEM, "standard input: %s", strerror(-r));
-        if (r <= 0 || (size == 4 && memcmp(line, "quit", 4) == 0))
+            (void)exchange_fail(p->exchange, STATUS_SYSTEM, "standard input: %s", strerror(-r));
+        if (r <= 0 || is(line, size, "quit"))
             return;
-        if (size > 0 && exchange_send(e, line, size) < 0)
+        if (size > 0 && send_line(p, line, size) < 0)
             return;
     }
 }
@@ -147,7 +184,10 @@ int ask_prompt(struct exchange *e)
      * is not overwritten. */
     can_save = state_history_path(&history) == 0 && editor_load_history(editor, history) == 0;
 
-    (void)printf("Connected to %s; quit or Ctrl-D ends.\n", e->stream.peer);
+    (void)printf("Connected to %s. quit or Ctrl-D ends.\n"
+                 "Every other line is sent; \"man ask\" has the keys.\n",
+                 e->stream.peer);
+    e->retries = 0;
     /* A person sees for themselves that no reply comes. */
     e->timeout_us = SPAN_INFINITY;
     e->show = show;
@@ -155,8 +195,6 @@ int ask_prompt(struct exchange *e)
     e->show_userdata = &p;
     talk(&p);
     (void)exchange_show(e);
-    if (e->stream.ended && e->status == STATUS_OK)
-        (void)printf("The server closed the connection.\n");
     e->show = NULL;
     e->show_userdata = NULL;
     if (can_save)

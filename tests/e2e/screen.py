@@ -174,6 +174,13 @@ class Terminal:
             if not self._read(deadline - time.monotonic()):
                 raise AssertionError(f"the screen shows\n{self.screen.text()}\n\nand not\n{text}")
 
+    def expect_end(self, text):
+        """Waits until what the screen shows ends with this."""
+        deadline = time.monotonic() + DEADLINE
+        while not self.screen.text().endswith(text):
+            if not self._read(deadline - time.monotonic()):
+                raise AssertionError(f"the screen shows\n{self.screen.text()}\n\nwhich does not end with\n{text}")
+
     def cursor(self):
         return self.screen.row, self.screen.column
 

@@ -20,14 +20,17 @@ def has_editing():
     return b"libedit" in libraries
 
 
+SENT = 'Every other line is sent; "man ask" has the keys.'
+
+
 class Talker:
     """A server that notes the lines of its one client, and says what it is told to say."""
 
     def __init__(self, test):
         self.lines = queue.Queue()
         self.sockets = queue.Queue()
-        server = Server(test, self._serve)
-        self.address = f"127.0.0.1:{server.port}"
+        self.server = Server(test, self._serve)
+        self.address = f"127.0.0.1:{self.server.port}"
         self._socket = None
 
     def _serve(self, sock):
@@ -52,7 +55,7 @@ class PromptCase(unittest.TestCase):
         self.state = asking.directory(self)
         self.history = os.path.join(self.state, "ask", "history")
         self.server = Talker(self)
-        self.greeting = f"Connected to {self.server.address}; quit or Ctrl-D ends."
+        self.greeting = f"Connected to {self.server.address}. quit or Ctrl-D ends.\n{SENT}"
 
     def prompt(self, *options, columns=60, env=None, **rest):
         environment = {"LC_ALL": "C.UTF-8", "XDG_STATE_HOME": self.state, "HOME": self.state, **(env or {})}
@@ -81,7 +84,7 @@ class Editing(PromptCase):
         self.shows(terminal, ">>> half a li")
         self.server.say("one\ntwo\n")
         self.shows(terminal, "one", "two", ">>> half a li")
-        terminal.expect_cursor((3, 13))
+        terminal.expect_cursor((4, 13))
         terminal.type("ne\r")
         self.assertEqual(self.server.next_line(), "half a line")
         self.shows(terminal, "one", "two", ">>> half a line", ">>>")
@@ -93,11 +96,11 @@ class Editing(PromptCase):
         terminal.type("\x01\x06")  # to the second character
         self.server.say("news\n")
         self.shows(terminal, "news", ">>> " + "x" * 46, "x" * 50, "xxxx")
-        terminal.expect_cursor((2, 5))
+        terminal.expect_cursor((3, 5))
         terminal.type("\x05")
         self.server.say("more\n")
         self.shows(terminal, "news", "more", ">>> " + "x" * 46, "x" * 50, "xxxx")
-        terminal.expect_cursor((5, 4))
+        terminal.expect_cursor((6, 4))
         terminal.type("!\r")
         self.assertEqual(self.server.next_line(), "x" * 100 + "!")
 
@@ -115,12 +118,12 @@ class Editing(PromptCase):
         terminal = self.prompt()
         terminal.type("你好世界")
         self.shows(terminal, ">>> 你好世界")
-        terminal.expect_cursor((1, 12))
+        terminal.expect_cursor((2, 12))
         terminal.type("\x7f")
         self.shows(terminal, ">>> 你好世")
         self.server.say("收到 🎉\n")
         self.shows(terminal, "收到 🎉", ">>> 你好世")
-        terminal.expect_cursor((2, 10))
+        terminal.expect_cursor((3, 10))
         terminal.type("\x02\x02é")  # two back
         self.shows(terminal, "收到 🎉", ">>> 你é好世")
         terminal.type("\r")
@@ -133,7 +136,7 @@ class Editing(PromptCase):
         self.shows(terminal, ">>> " + "世" * 23, "世" * 7)
         self.server.say("news\n")
         self.shows(terminal, "news", ">>> " + "世" * 23, "世" * 7)
-        terminal.expect_cursor((3, 14))
+        terminal.expect_cursor((4, 14))
         terminal.type("\r")
         self.assertEqual(self.server.next_line(), "世" * 30)
 
@@ -151,6 +154,17 @@ class Editing(PromptCase):
         terminal = self.prompt("--hex", columns=80)
         self.server.say("hi\n")
         self.shows(terminal, "00000000  68 69" + " " * 45 + "|hi|", "00000002", ">>>")
+
+    def test_a_half_typed_line_stays_when_the_server_goes(self):
+        terminal = self.prompt(columns=80)
+        terminal.type("half a li")
+        self.shows(terminal, ">>> half a li")
+        self.server.close()
+        self.shows(terminal, "ask: the server closed the connection. The next line connects again.",
+                   ">>> half a li")
+        terminal.type("ne\r")
+        self.assertEqual(self.server.next_line(), "half a line")
+        self.assertEqual(self.server.server.connections, 2)
 
     def test_an_empty_line_is_not_sent(self):
         terminal = self.prompt()
@@ -219,7 +233,7 @@ class History(PromptCase):
         self.assertEqual(os.listdir(os.path.dirname(self.history)), ["history"])
 
         self.server = Talker(self)
-        self.greeting = f"Connected to {self.server.address}; quit or Ctrl-D ends."
+        self.greeting = f"Connected to {self.server.address}. quit or Ctrl-D ends.\n{SENT}"
         second = self.prompt()
         second.type("\x10\x10")  # up over quit
         self.shows(second, ">>> 你好")
@@ -263,20 +277,54 @@ class Ends(PromptCase):
         terminal.type("quit\n")
         self.assertEqual(terminal.wait(), 0)
 
+    AGAIN = "The next line connects again."
+
     def test_the_server_closes(self):
-        terminal = self.prompt()
+        terminal = self.prompt(columns=80)
         self.server.close()
+        self.shows(terminal, *self.notice("the server closed the connection"), ">>>")
+        terminal.type("quit\n")
         self.assertEqual(terminal.wait(), 0)
-        self.shows(terminal, ">>>", "The server closed the connection.")
+
+    def notice(self, why):
+        """The plain editor begins a row for it, as the line stays where it is."""
+        return ([] if has_editing() else [">>>"]) + [f"ask: {why}. {self.AGAIN}"]
 
     def test_the_server_closes_before_it_answers(self):
-        terminal = self.prompt(columns=100)
+        terminal = self.prompt(columns=110)
         terminal.type("hello\n")
         self.assertEqual(self.server.next_line(), "hello")
         self.server.close()
-        self.assertEqual(terminal.wait(), 5)
-        self.shows(terminal, ">>> hello", ">>>", f"ask: {self.server.address}: the server closed the "
-                   "connection; without a reply: 1 of 1 messages")
+        self.shows(terminal, ">>> hello", *self.notice(
+            "the server closed the connection; without a reply: 1 of 1 messages"), ">>>")
+        terminal.type("again\n")
+        self.assertEqual(self.server.next_line(), "again")
+        terminal.type("quit\n")
+        self.assertEqual(terminal.wait(), 0)
+
+    def test_a_refusal_is_said(self):
+        terminal = self.prompt(columns=100)
+        terminal.type("hello\n")
+        self.assertEqual(self.server.next_line(), "hello")
+        self.server.say("error: message too long\n")
+        self.server.close()
+        terminal.expect_end(f"ask: the server refused: message too long. {self.AGAIN}\n>>>")
+        terminal.type("quit\n")
+        self.assertEqual(terminal.wait(), 0)
+
+    def test_the_word_quit_is_sent(self):
+        terminal = self.prompt()
+        terminal.type("\\quit\n")
+        self.assertEqual(self.server.next_line(), "quit")
+        terminal.type("exit\n")
+        self.assertEqual(self.server.next_line(), "exit")
+        terminal.type("quit\n")
+        self.assertEqual(terminal.wait(), 0)
+
+    def test_a_pasted_tab_stays_one(self):
+        terminal = self.prompt()
+        terminal.type("a\tb\n")
+        self.assertEqual(self.server.next_line(), "a\tb")
 
     def test_a_reply_that_does_not_match(self):
         terminal = self.prompt("--expect=^ok", columns=100)
