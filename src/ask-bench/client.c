@@ -5,13 +5,14 @@
 
 #include "ask-bench/client.h"
 #include "ask-bench/dial.h"
+#include "ask-bench/replies.h"
 #include "base/macros.h"
 
 #define RECEIVE_SIZE   (256 * 1024)
-#define REPLY_MAX      MESSAGE_SIZE_MAX
 #define RETRY_NS       UINT64_C(100000000) /* before a failed connection is tried again */
 #define UNIX_RETRY_NS  UINT64_C(1000000)
 #define READS_PER_TURN 16
+#define SUSPECT_NS     UINT64_C(1000000000) /* --churn: for the end, where it seems to be refused */
 #define ENDED          (READY_ERR | READY_HUP | READY_RDHUP)
 
 int crowd_init(struct crowd *crowd)
@@ -20,7 +21,7 @@ int crowd_init(struct crowd *crowd)
     uint64_t window = crowd->options->pipeline;
 
     /* The part of it that no reply is long enough to touch never becomes memory. */
-    crowd->scratch = malloc(frame_size_max(crowd->options->framing, REPLY_MAX) + RECEIVE_SIZE);
+    crowd->scratch = malloc(frame_size_max(crowd->options->framing, REPLY_MAX) + RECEIVE_SIZE + 1);
     crowd->clients = calloc(crowd->n_clients, sizeof *crowd->clients);
     crowd->due = calloc(crowd->n_clients * window, sizeof *crowd->due);
     if (!crowd->scratch || !crowd->clients || !crowd->due)
@@ -55,9 +56,33 @@ static void count_error(struct crowd *crowd, enum error_kind kind, uint64_t n)
     STAT_ADD(crowd->stats->counters.errors[kind], n);
 }
 
+static void count_reply(struct crowd *crowd, uint64_t latency)
+{
+    histogram_record(&crowd->stats->latency, latency);
+    STAT_ADD(crowd->stats->counters.replies, 1);
+}
+
+static void suspect(struct crowd *crowd, struct client *c, enum suspect what)
+{
+    crowd->suspects += (what != SUSPECT_NONE) - (c->suspect != SUSPECT_NONE);
+    c->suspect = what;
+}
+
+void client_acquit(struct crowd *crowd, struct client *c)
+{
+    if (c->suspect == SUSPECT_REPLY)
+        count_reply(crowd, c->suspect_ns);
+    if (c->suspect == SUSPECT_UNASKED)
+        count_error(crowd, ERROR_UNEXPECTED, 1);
+    if (c->suspect != SUSPECT_NONE && c->suspect_mismatched)
+        count_error(crowd, ERROR_MISMATCHED, 1);
+    suspect(crowd, c, SUSPECT_NONE);
+}
+
 /* Back to no connection. What was in flight has no reply to come. */
 static void shut(struct crowd *crowd, struct client *c)
 {
+    client_acquit(crowd, c);
     if (c->source.state == CLIENT_OPEN)
         STAT_SET(crowd->stats->open, crowd->stats->open - 1);
     if (c->source.state == CLIENT_CONNECTING)
@@ -97,6 +122,10 @@ static void had_outcome(struct crowd *crowd, struct client *c)
 static void fail(struct crowd *crowd, struct client *c, enum error_kind kind)
 {
     had_outcome(crowd, c);
+    if (c->suspect != SUSPECT_NONE && (kind == ERROR_CLOSED || kind == ERROR_RESET)) {
+        suspect(crowd, c, SUSPECT_NONE);
+        kind = ERROR_REFUSED;
+    }
     count_error(crowd, kind, 1);
     shut(crowd, c);
     c->source.state = CLIENT_WAITING;
@@ -294,91 +323,51 @@ void client_advance(struct crowd *crowd, struct client *c)
         fail(crowd, c, error_from_errno(-r));
 }
 
-/* Counts n replies, whose last byte has just been read.
+/* The latency of the oldest message in flight, which is in flight no more. */
+static uint64_t take_oldest(struct crowd *crowd, struct client *c, uint64_t came)
+{
+    uint64_t from = ring(crowd, c)[c->oldest];
+
+    c->oldest = c->oldest + 1 == crowd->options->pipeline ? 0 : c->oldest + 1;
+    c->in_flight--;
+    crowd->in_flight--;
+    return came > from ? came - from : 0;
+}
+
+/* Counts replies, whose last byte has just been read.
  *
  * A reply read now may have waited while this process was busy with other connections. Where it is
  * the only one that can have come, it came before the loop's turn began, so that its time is known
  * better than now; otherwise it may have come at any moment since, and the latest is taken: the
  * server never looks better than it was. */
-static void complete(struct crowd *crowd, struct client *c, uint32_t n)
+static void complete(struct crowd *crowd, struct client *c, const struct replies *replies)
 {
     bool alone = c->in_flight == 1 && c->progress_ns < crowd->turn_ns;
     uint64_t came = alone ? crowd->turn_ns : crowd->now_ns;
-    uint32_t window = (uint32_t)crowd->options->pipeline;
-    struct worker_stats *s = crowd->stats;
-    const uint64_t *due = ring(crowd, c);
+    uint32_t n = MIN(replies->count, c->in_flight), unasked = replies->count - n;
+    bool held = replies->refusal && unasked == 0;
 
-    if (n > c->in_flight) {
-        count_error(crowd, ERROR_UNEXPECTED, n - c->in_flight);
-        n = c->in_flight;
-    }
-    if (n == 0)
+    if (replies->count == 0)
         return;
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t from = due[c->oldest];
-
-        histogram_record(&s->latency, came > from ? came - from : 0);
-        c->oldest = c->oldest + 1 == window ? 0 : c->oldest + 1;
-    }
-    c->in_flight -= n;
-    crowd->in_flight -= n;
+    client_acquit(crowd, c);
+    c->suspect_mismatched = replies->last_mismatched;
     c->expected = (uint16_t)((c->expected + n) % crowd->message->cycle);
-    STAT_ADD(s->counters.replies, n);
-    STAT_SET(s->last_reply_ns, crowd->now_ns);
-}
-
-static bool is_echo(const struct message *m, uint32_t number, const struct frame *frame)
-{
-    return frame->size == m->size && memcmp(frame->data, message_payload(m, number), m->size) == 0;
-}
-
-/* Takes the replies out of what has been read, keeping what is left of an unfinished one.
- * *ret: how many. 0, -EPROTO, -ENOMEM. */
-static int parse(struct crowd *crowd, struct client *c, size_t n, bool eof, uint32_t *ret)
-{
-    const struct options *o = crowd->options;
-    const struct message *m = crowd->message;
-    size_t at = 0, scanned = c->partial ? c->partial->scanned : 0;
-    uint32_t number = c->expected, frames = 0;
-    int r;
-
-    /* Only by the bytes that are to come can be told where a bare reply ends. */
-    bool wait = o->framing == FRAMING_CHUNK && o->verify_echo && n < m->size && !eof;
-
-    while (at < n && !wait) {
-        struct frame frame;
-        ssize_t size =
-            frame_next(o->framing, REPLY_MAX, crowd->scratch + at, n - at, eof, &scanned, &frame);
-
-        if (size < 0)
-            return -EPROTO;
-        if (size == 0)
-            break;
-        if (o->verify_echo && !is_echo(m, number, &frame) && frames < c->in_flight)
-            count_error(crowd, ERROR_MISMATCH, 1);
-        number = number + 1 == m->cycle ? 0 : number + 1;
-        at += (size_t)size;
-        scanned = 0;
-        frames++;
-    }
-    *ret = frames;
-    if (at == n) {
-        buffer_free(&c->partial);
-        return 0;
-    }
-    buffer_clear(c->partial);
-    r = buffer_append(&c->partial, crowd->scratch + at, n - at);
-    if (r < 0)
-        return r;
-    c->partial->scanned = scanned;
-    return 0;
+    for (uint32_t i = held ? 1 : 0; i < n; i++)
+        count_reply(crowd, take_oldest(crowd, c, came));
+    if (held)
+        c->suspect_ns = take_oldest(crowd, c, came);
+    if (replies->refusal)
+        suspect(crowd, c, held ? SUSPECT_REPLY : SUSPECT_UNASKED);
+    count_error(crowd, ERROR_UNEXPECTED, unasked - (replies->refusal && !held));
+    if (n > 0)
+        STAT_SET(crowd->stats->last_reply_ns, crowd->now_ns);
 }
 
 /* Reads once. Returns the number of bytes, 0 at the end of the stream, or a negative errno. */
 static ssize_t receive(struct crowd *crowd, struct client *c)
 {
     size_t have = buffer_size(c->partial);
-    uint32_t frames = 0;
+    struct replies replies;
     ssize_t n;
     int r;
 
@@ -389,8 +378,10 @@ static ssize_t receive(struct crowd *crowd, struct client *c)
     STAT_ADD(crowd->stats->counters.bytes_in, (uint64_t)n);
     if (have > 0)
         memcpy(crowd->scratch, buffer_head(c->partial), have);
-    r = parse(crowd, c, have + (size_t)n, n == 0, &frames);
-    complete(crowd, c, frames);
+    r = replies_parse(crowd->options, crowd->message, crowd->scratch, have + (size_t)n, n == 0,
+                      c->in_flight, c->expected, &c->partial, &replies);
+    count_error(crowd, ERROR_MISMATCHED, replies.mismatched);
+    complete(crowd, c, &replies);
     c->progress_ns = crowd->now_ns;
     return r < 0 ? r : n;
 }
@@ -398,7 +389,7 @@ static ssize_t receive(struct crowd *crowd, struct client *c)
 /* The server has ended the connection, which it may do when all is done. */
 static void closed_by_server(struct crowd *crowd, struct client *c)
 {
-    if (c->in_flight == 0 && (crowd->ending || crowd->options->churn))
+    if (c->in_flight == 0 && c->suspect == SUSPECT_NONE && (crowd->ending || crowd->options->churn))
         shut(crowd, c);
     else
         fail(crowd, c, ERROR_CLOSED);
@@ -463,8 +454,12 @@ void client_event(struct crowd *crowd, struct client *c)
         return;
     if (c->source.ready & (READY_IN | ENDED))
         read_replies(crowd, c);
-    if (crowd->options->churn && c->source.state == CLIENT_OPEN && c->in_flight == 0)
-        shut(crowd, c);
+    if (crowd->options->churn && c->source.state == CLIENT_OPEN && c->in_flight == 0) {
+        if (c->suspect == SUSPECT_NONE)
+            shut(crowd, c);
+        else
+            set_timer(crowd, c, crowd->now_ns + SUSPECT_NS);
+    }
     client_advance(crowd, c);
 }
 
@@ -487,7 +482,11 @@ void client_timer(struct crowd *crowd, struct client *c)
             fail(crowd, c, ERROR_TIMEOUT);
         break;
     case CLIENT_OPEN:
-        if (c->in_flight == 0)
+        if (c->in_flight == 0 && crowd->options->churn) {
+            shut(crowd, c);
+            client_advance(crowd, c);
+        }
+        if (c->in_flight == 0 || c->source.state != CLIENT_OPEN)
             break;
         if (crowd->now_ns >= deadline)
             fail(crowd, c, ERROR_TIMEOUT);

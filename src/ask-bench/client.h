@@ -43,7 +43,14 @@ struct client {
     uint32_t out_at;        /* where in the cycle of messages the next byte is */
     uint16_t expected;      /* the message in the cycle that the next reply belongs to */
     bool tried;             /* to connect, whatever came of it */
+    bool suspect_mismatched;
+    uint8_t suspect;     /* enum suspect, of its last reply */
+    uint64_t suspect_ns; /* that reply's latency */
 };
+
+/* A reply that begins like a refusal is one when the connection then ends. Till another reply
+ * comes, or the run is over, it is counted neither way. */
+enum suspect { SUSPECT_NONE, SUSPECT_REPLY, SUSPECT_UNASKED };
 
 /* The clients of one worker, and what they have in common. */
 struct crowd {
@@ -67,6 +74,7 @@ struct crowd {
     uint64_t budget;     /* MODE_CLOSED: messages that may yet be sent */
     uint64_t in_flight;  /* of all clients */
     uint64_t owed;       /* of all clients */
+    uint32_t suspects;   /* clients whose last reply is suspected */
     uint32_t connecting; /* clients */
     uint32_t untried;    /* clients whose first attempt to connect has had no outcome */
     bool ending;         /* no new messages, and no new attempts to connect */
@@ -98,6 +106,9 @@ void client_event(struct crowd *crowd, struct client *c);
 
 /* Its timer has expired. */
 void client_timer(struct crowd *crowd, struct client *c);
+
+/* Its connection goes on: what was suspected is a reply like any other. */
+void client_acquit(struct crowd *crowd, struct client *c);
 
 /* Forgets what is owed and cannot be sent for want of a connection, as the run ends. */
 void client_end(struct crowd *crowd, struct client *c);

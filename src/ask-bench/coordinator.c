@@ -375,6 +375,8 @@ static void take_signals(struct run *run)
             continue;
         if (run->result->interrupted)
             hurry(run);
+        else
+            run->result->signal = (int)info.ssi_signo;
         run->result->interrupted = true;
         set_step(run, STEP_STOP);
     }

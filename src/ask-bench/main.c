@@ -28,6 +28,11 @@ static int run(void)
         status = BENCH_FAILED;
     if (result_check(&result, stderr) > 0)
         status = status == BENCH_OK ? BENCH_ASSERTION : status;
+    if (status == BENCH_OK && result_unanswered(&result, stderr))
+        status = BENCH_ASSERTION;
+    /* As the shell says it of a process that a signal ended. */
+    if (result.interrupted && status != BENCH_FAILED)
+        status = BENCH_SIGNAL + result.signal;
     result_deinit(&result);
     coordinator_wait();
     return status;

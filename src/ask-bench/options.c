@@ -43,6 +43,7 @@ static const char usage[] =
     "  -r, --rate=N            messages a second in all, each at its time (open loop)\n"
     "  -t, --timeout=SPAN      for connecting, and for a reply (10s)\n"
     "      --verify=WHAT       frames (default), or echo: replies repeat the messages\n"
+    "      --expect=REGEX      count replies that do not match as errors\n"
     "      --ramp=N            open N connections a second\n"
     "      --hold              connect, ask once, then stay idle; -n N: ask N times\n"
     "      --churn             a new connection for every message\n"
@@ -73,6 +74,7 @@ enum {
     OPT_ASSERT,
     OPT_VERIFY,
     OPT_PROGRESS,
+    OPT_EXPECT,
 };
 
 static const struct option long_options[] = {
@@ -87,6 +89,7 @@ static const struct option long_options[] = {
     { "timeout", required_argument, NULL, 't' },
     { "workers", required_argument, NULL, 'w' },
     { "verify", required_argument, NULL, OPT_VERIFY },
+    { "expect", required_argument, NULL, OPT_EXPECT },
     { "ramp", required_argument, NULL, OPT_RAMP },
     { "hold", no_argument, NULL, OPT_HOLD },
     { "churn", no_argument, NULL, OPT_CHURN },
@@ -165,6 +168,22 @@ static int verify_option(struct options *o, const char *text)
     return 0;
 }
 
+static int expect_option(struct options *o, const char *text)
+{
+    char reason[256];
+    int r;
+
+    if (o->expect_text)
+        return complain("--expect may be given only once");
+    r = regcomp(&o->expect, text, REG_EXTENDED);
+    if (r != 0) {
+        (void)regerror(r, &o->expect, reason, sizeof reason);
+        return complain("--expect='%s': %s", text, reason);
+    }
+    o->expect_text = text;
+    return 0;
+}
+
 static int source_option(struct options *o, const char *text)
 {
     const char *error;
@@ -214,6 +233,8 @@ static int take(struct options *o, int option, const char *arg)
         return number("workers", arg, 1, CONNECTIONS_MAX, &o->workers);
     case OPT_VERIFY:
         return verify_option(o, arg);
+    case OPT_EXPECT:
+        return expect_option(o, arg);
     case OPT_RAMP:
         return number("ramp", arg, 1, RATE_MAX, &o->ramp);
     case OPT_HOLD:
@@ -306,6 +327,8 @@ static int check_outputs(const struct options *o)
         return complain("--json, --report and --histogram take a file each");
     if (o->json && !is_utf8(o->target))
         return complain("--json cannot tell of an address that is not UTF-8");
+    if (o->json && o->expect_text && !is_utf8(o->expect_text))
+        return complain("--json cannot tell of an --expect that is not UTF-8");
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <regex.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,7 +12,13 @@
 #include "protocol/frame.h"
 
 /* Exit statuses. */
-enum { BENCH_OK = 0, BENCH_ASSERTION = 1, BENCH_USAGE = 2, BENCH_FAILED = 3 };
+enum {
+    BENCH_OK = 0,
+    BENCH_ASSERTION = 1, /* or nothing was answered */
+    BENCH_USAGE = 2,
+    BENCH_FAILED = 3,
+    BENCH_SIGNAL = 128, /* plus the signal that ended the run */
+};
 
 #define CONNECTIONS_MAX 1000000
 #define ASSERTIONS_MAX  64
@@ -44,7 +51,9 @@ struct options {
     uint64_t rate;    /* messages a second, with MODE_OPEN */
     uint64_t ramp;    /* connections a second; 0: as fast as they go */
     uint64_t timeout_us;
-    struct sources sources; /* count 0: chosen by the target */
+    struct sources sources;  /* count 0: chosen by the target */
+    const char *expect_text; /* NULL: any reply will do */
+    regex_t expect;          /* compiled, where there is expect_text */
     const char *json, *report, *histogram;
     struct assertion assertions[ASSERTIONS_MAX];
     size_t n_assertions;

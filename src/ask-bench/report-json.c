@@ -26,7 +26,7 @@ static json_t *asked(const struct result *r)
     const struct options *o = r->options;
     bool endless = o->duration_us == SPAN_INFINITY;
 
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:b, s:s, s:o}", "address",
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:b, s:s, s:o, s:o}", "address",
                      o->target, "mode", modes[o->mode], "connections", number(o->connections),
                      "rate", o->rate ? number(o->rate) : json_null(), "messages",
                      o->messages ? number(o->messages) : json_null(), "duration",
@@ -34,7 +34,8 @@ static json_t *asked(const struct result *r)
                      framing_name(o->framing), "size", number(r->message_size), "pipeline",
                      number(o->pipeline), "churn", o->churn, "verify",
                      o->verify_echo ? "echo" : "frames", "ramp",
-                     o->ramp ? number(o->ramp) : json_null());
+                     o->ramp ? number(o->ramp) : json_null(), "expect",
+                     o->expect_text ? json_string(o->expect_text) : json_null());
 }
 
 static json_t *achieved(const struct result *r)

@@ -126,7 +126,9 @@ static const char *main_error(const struct counters *c)
     for (size_t i = 0; i < ERROR_UNANSWERED; i++)
         if (c->errors[i] > c->errors[most])
             most = i;
-    return c->errors[most] > 0 ? error_name((enum error_kind)most) : "no time";
+    if (c->errors[most] == 0)
+        return "no time";
+    return most == ERROR_ABSENT ? "nobody listens" : error_name((enum error_kind)most);
 }
 
 bool result_incomplete(const struct result *r, FILE *f)
@@ -143,6 +145,14 @@ bool result_incomplete(const struct result *r, FILE *f)
         return false;
     (void)fprintf(f, "ask-bench: %s: %" PRIu64 " of %" PRIu64 " connections made: %s\n", o->target,
                   r->connections, o->connections, main_error(&r->total));
+    return true;
+}
+
+bool result_unanswered(const struct result *r, FILE *f)
+{
+    if (r->total.replies > 0 || r->interrupted)
+        return false;
+    (void)fprintf(f, "ask-bench: %s: no message was answered\n", r->options->target);
     return true;
 }
 

@@ -38,6 +38,7 @@ struct result {
     double connect_seconds; /* until all connections were there */
     double seconds;         /* of the measurement */
     bool interrupted;
+    int signal;             /* that interrupted it */
     struct sample *samples; /* malloc()ed */
     size_t n_samples, n_room;
     struct histogram latency; /* of messages */
@@ -71,6 +72,9 @@ size_t result_check(const struct result *r, FILE *f);
 /* Whether the run was less than what was asked for: connections that were never made, workers that
  * died. Said on f in a line. */
 bool result_incomplete(const struct result *r, FILE *f);
+
+/* Whether no message at all was answered, and nobody ended the run. Said on f in a line. */
+bool result_unanswered(const struct result *r, FILE *f);
 
 /* The percentiles that every report gives. */
 #define REPORT_PERCENTILES 6

@@ -7,12 +7,13 @@
 const char *error_name(enum error_kind kind)
 {
     static const char *const names[] = {
-        [ERROR_REFUSED] = "refused",       [ERROR_UNREACHABLE] = "unreachable",
+        [ERROR_ABSENT] = "absent",         [ERROR_UNREACHABLE] = "unreachable",
         [ERROR_RESET] = "reset",           [ERROR_CLOSED] = "closed",
         [ERROR_TIMEOUT] = "timeout",       [ERROR_PORTS] = "ports",
         [ERROR_SYSTEM] = "system",         [ERROR_PROTOCOL] = "protocol",
-        [ERROR_MISMATCH] = "mismatch",     [ERROR_UNEXPECTED] = "unexpected",
-        [ERROR_UNANSWERED] = "unanswered", [ERROR_WORKER] = "worker",
+        [ERROR_REFUSED] = "refused",       [ERROR_MISMATCHED] = "mismatched",
+        [ERROR_UNEXPECTED] = "unexpected", [ERROR_UNANSWERED] = "unanswered",
+        [ERROR_WORKER] = "worker",
     };
 
     _Static_assert(ARRAY_SIZE(names) == ERROR_KINDS, "each kind has a name");
@@ -24,7 +25,7 @@ enum error_kind error_from_errno(int error)
     switch (error) {
     case ECONNREFUSED:
     case ENOENT:
-        return ERROR_REFUSED;
+        return ERROR_ABSENT;
     case ENETUNREACH:
     case EHOSTUNREACH:
     case ENETDOWN:

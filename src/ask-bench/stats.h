@@ -11,9 +11,9 @@
  * what a worker counted outlives it.
  */
 
-/* Kinds of errors. All but the last three count connections that failed or ended. */
+/* Kinds of errors. Those before ERROR_REFUSED count connections that failed or ended. */
 enum error_kind {
-    ERROR_REFUSED,     /* nobody listens, or a UNIX socket's path is not there */
+    ERROR_ABSENT,      /* nobody listens, or a UNIX socket's path is not there */
     ERROR_UNREACHABLE, /* no route, or the network said no */
     ERROR_RESET,       /* the server reset the connection */
     ERROR_CLOSED,      /* the server ended the connection */
@@ -21,7 +21,8 @@ enum error_kind {
     ERROR_PORTS,       /* no local port was free */
     ERROR_SYSTEM,      /* any other system call that failed: descriptors, memory … */
     ERROR_PROTOCOL,    /* what came is not a reply in the framing asked for */
-    ERROR_MISMATCH,    /* --verify=echo: a reply is not the message */
+    ERROR_REFUSED,     /* a reply `error: REASON`, and then the end of the connection */
+    ERROR_MISMATCHED,  /* a reply is not the message (--verify=echo), or not as --expect says */
     ERROR_UNEXPECTED,  /* a reply more than there were messages */
     ERROR_UNANSWERED,  /* messages that no reply came to */
     ERROR_WORKER,      /* a process of the generator's own died */

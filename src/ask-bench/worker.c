@@ -17,6 +17,7 @@
 
 /* For replies at the end, beyond the timeout, so that what runs into that is counted as such. */
 #define LAST_GRACE_NS UINT64_C(100000000)
+#define LINGER_NS     UINT64_C(1000000000) /* for the end of connections that seem refused */
 #define STOP_GRACE_NS UINT64_C(1000000000) /* for replies on their way when the user says stop */
 
 enum source_kind { KIND_CLIENT, KIND_WAKE, KIND_TIMER };
@@ -34,6 +35,7 @@ struct worker {
     uint64_t end_ns;             /* of the run; of the grace for late replies, while ending */
     uint64_t cpu_start_ns;
     struct pacer ramp;
+    bool lingering; /* only to see whether the last replies were refusals */
     bool done;
 };
 
@@ -161,6 +163,8 @@ static void finish(struct worker *w)
     struct worker_stats *s = w->task->stats;
     uint64_t left = w->crowd.in_flight + w->crowd.owed;
 
+    for (uint32_t i = 0; w->crowd.suspects > 0 && i < w->crowd.n_clients; i++)
+        client_acquit(&w->crowd, &w->crowd.clients[i]);
     STAT_ADD(s->counters.errors[ERROR_UNANSWERED], left);
     STAT_SET(s->cpu_ns, clock_ns(CLOCK_PROCESS_CPUTIME_ID) - w->cpu_start_ns);
     w->done = true;
@@ -345,6 +349,7 @@ static void check_end(struct worker *w)
 {
     struct crowd *crowd = &w->crowd;
     const struct options *o = crowd->options;
+    uint64_t left;
 
     if (w->step == 0 || w->step == STEP_CONNECT)
         return;
@@ -355,7 +360,14 @@ static void check_end(struct worker *w)
                  crowd->now_ns - last_sign(w) > 2 * o->timeout_us * 1000)
             give_up(w);
     }
-    if (crowd->ending && (crowd->in_flight + crowd->owed == 0 || crowd->now_ns >= w->end_ns))
+    if (!crowd->ending)
+        return;
+    left = crowd->in_flight + crowd->owed;
+    if (left == 0 && crowd->suspects > 0 && !w->lingering) {
+        w->lingering = true;
+        w->end_ns = MIN(w->end_ns, crowd->now_ns + LINGER_NS);
+    }
+    if (left + crowd->suspects == 0 || crowd->now_ns >= w->end_ns)
         finish(w);
 }
 

@@ -77,7 +77,7 @@ class Load:
         self._process.send_signal(signal.SIGINT)
         self._go()
         out, err = self._process.communicate(timeout=60)
-        result = json.loads(out) if self._process.returncode == 0 else None
+        result = json.loads(out) if self._process.returncode == 128 + signal.SIGINT else None
         if not result or result["errors"]:
             raise AssertionError(f"ask-bench: {err.decode()} {result and result['errors']}\n{self._server.said()}")
         achieved = result["achieved"]

@@ -15,6 +15,8 @@ Says `listening on ADDRESS`. At SIGTERM it says in a line of JSON what it saw: c
     silent    no answer at all
     flood     once asked, it sends lines without end
     slow      reads 64 KiB at a time, the first 11 MiB with a pause after each, and answers every line
+    error     every line is answered with `error: no`
+    refuse    the same, and then the connection ends
     close     the connection ends in place of every 10th answer
     reset     the same, by RST
 """
@@ -95,6 +97,14 @@ class Connection(asyncio.Protocol):
 
     def double(self, lines, first):
         self.transport.write(b"".join(line + line for line in lines))
+
+    def error(self, lines, first):
+        self.transport.write(b"error: no\n" * len(lines))
+
+    def refuse(self, lines, first):
+        if lines:
+            self.transport.write(b"error: no\n")
+            self.transport.close()
 
     def split(self, lines, first):
         for line in lines:

@@ -10,26 +10,26 @@ import unittest
 import net
 import tap
 from benching import Running, Server, bench, run
-from daemon import program
+from daemon import Daemon, program
 
 
 class Errors(unittest.TestCase):
-    def test_refused(self):
+    def test_nobody_listens(self):
         with net.listener() as listener:
             address = "127.0.0.1:%d" % listener.getsockname()[1]
         result = bench(self, "-c3", "-n10", address, status=3)
         self.assertEqual(result["achieved"]["connections"], 0)
-        self.assertGreaterEqual(result["errors"]["refused"], 3)
+        self.assertGreaterEqual(result["errors"]["absent"], 3)
         self.assertEqual(result["latency_us"], {})
 
     def test_no_such_socket(self):
         result = run("-n1", "/nonexistent/socket")
         self.assertEqual(result.returncode, 3)
-        self.assertIn("/nonexistent/socket: 0 of 50 connections made: refused", result.stderr)
+        self.assertIn("/nonexistent/socket: 0 of 50 connections made: nobody listens", result.stderr)
 
     def test_silent(self):
         server = Server(self, "silent")
-        result = bench(self, "-c3", "-n3", "-t200ms", server.address)
+        result = bench(self, "-c3", "-n3", "-t200ms", server.address, status=1)
         self.assertEqual(result["errors"], {"timeout": 3, "unanswered": 3})
         self.assertEqual(result["achieved"]["messages"], 0)
 
@@ -42,7 +42,7 @@ class Errors(unittest.TestCase):
     def test_silent_for_ever(self):
         # Every connection times out and is made anew, but the run has an end.
         server = Server(self, "silent")
-        result = bench(self, "-c1", "-n1000", "-t100ms", server.address)
+        result = bench(self, "-c1", "-n1000", "-t100ms", server.address, status=1)
         self.assertEqual(result["errors"]["unanswered"], 1000)
 
     def test_closed(self):
@@ -60,7 +60,7 @@ class Errors(unittest.TestCase):
     def test_lies(self):
         server = Server(self, "lie")
         result = bench(self, "-c5", "-n1000", "--verify=echo", server.address)
-        self.assertEqual(result["errors"], {"mismatch": 100})
+        self.assertEqual(result["errors"], {"mismatched": 100})
         self.assertEqual(result["achieved"]["messages"], 1000)
 
     def test_lies_are_fine_unless_asked_for(self):
@@ -71,7 +71,7 @@ class Errors(unittest.TestCase):
     def test_replies_out_of_order(self):
         server = Server(self, "swap")
         result = bench(self, "-c1", "-p2", "-n100", "--verify=echo", server.address)
-        self.assertGreater(result["errors"]["mismatch"], 50)
+        self.assertGreater(result["errors"]["mismatched"], 50)
 
     def test_replies_too_many(self):
         server = Server(self, "double")
@@ -81,7 +81,7 @@ class Errors(unittest.TestCase):
 
     def test_not_the_framing(self):
         server = Server(self, "garbage")
-        result = bench(self, "-c1", "-n2", "-f", "netstring", server.address)
+        result = bench(self, "-c1", "-n2", "-f", "netstring", server.address, status=1)
         self.assertEqual(result["errors"], {"protocol": 2, "unanswered": 2})
 
     def test_a_flood_of_replies(self):
@@ -92,7 +92,8 @@ class Errors(unittest.TestCase):
 
     def test_a_message_that_takes_long_to_send(self):
         """That bytes leave is something happening: the timeout is for where nothing does."""
-        result = bench(self, "-c1", "-d3s", "-s16M", "-t1s", Server(self, "slow").address)
+        result = bench(self, "-c1", "-d3s", "-s16M", "-t1s", Server(self, "slow").address,
+                       status=(0, 1))  # whether a reply came in the time
         self.assertNotIn("timeout", result["errors"])
         self.assertGreater(result["achieved"]["bytes_sent"], 4 << 20)
 
@@ -112,8 +113,56 @@ class Errors(unittest.TestCase):
         self.assertGreaterEqual(result["errors"]["timeout"], 300)
 
     def test_seconds_without_a_reply(self):
-        result = bench(self, "-c1", "-d2s", "-t10s", Server(self, "silent").address, "--timeout=100ms")
+        result = bench(self, "-c1", "-d2s", "-t10s", Server(self, "silent").address, "--timeout=100ms",
+                       status=1)
         self.assertEqual({(s["p50_us"], s["p99_us"], s["max_us"]) for s in result["over_time"]}, {(None,) * 3})
+
+    def check_refused(self, result, total):
+        """Nothing was answered. What was sent before the end of a connection was seen is unanswered."""
+        self.assertEqual((result["achieved"]["messages"], result["latency_us"]), (0, {}))
+        self.assertGreater(result["errors"].get("refused", 0), 0)
+        self.assertLessEqual(set(result["errors"]), {"refused", "unanswered"})
+        self.assertEqual(sum(result["errors"].values()), total)
+
+    def test_refusals(self):
+        """They are no replies, whatever the mode."""
+        server = Server(self, "refuse")
+        for options in (["-c5", "-n20"], ["-c5", "-n20", "--churn"], ["-c5", "-n20", "-r1000"], ["-c20", "--hold", "-d0.1s"]):
+            with self.subTest(options):
+                result = bench(self, *options, server.address, status=1)
+                self.check_refused(result, 20)
+
+    def test_a_refusal_with_more_in_flight(self):
+        result = bench(self, "-c1", "-n8", "-p4", Server(self, "refuse").address, status=1)
+        self.check_refused(result, 8)
+
+    def test_a_message_that_answerd_refuses(self):
+        daemon = Daemon(self, ["--listen=127.0.0.1:0", "--record=none"])
+        result = bench(self, "-c5", "-n10", "-s100K", "127.0.0.1:%d" % daemon.address()[1], status=1)
+        self.check_refused(result, 10)
+
+    def test_replies_that_read_like_refusals(self):
+        server = Server(self, "error")
+        for options in (["-c5", "-n100"], ["-c2", "-n4", "--churn"]):
+            with self.subTest(options):
+                result = bench(self, *options, server.address)
+                self.assertEqual(result["errors"], {})
+                self.assertEqual(result["achieved"]["messages"], result["asked"]["messages"])
+
+    def test_expect(self):
+        result = bench(self, "-c2", "-n100", "-mok", "--expect=^o.$", Server(self).address)
+        self.assertEqual((result["errors"], result["asked"]["expect"]), ({}, "^o.$"))
+        result = bench(self, "-c1", "-n100", "-mab", "--expect=^ab$", Server(self, "lie").address)
+        self.assertEqual(result["errors"], {"mismatched": 10})
+        result = bench(self, "-c5", "-n100", "--expect=^ok", Server(self, "error").address)
+        self.assertEqual(result["errors"], {"mismatched": 100})
+        result = bench(self, "-c5", "-n10", "--expect=^ok", Server(self, "refuse").address, status=1)
+        self.check_refused(result, 10)
+
+    def test_no_reply_at_all_is_said(self):
+        result = run("-c1", "-n1", "-t100ms", Server(self, "silent").address)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(": no message was answered\n", result.stderr)
 
     def test_server_dies(self):
         server = Server(self)
@@ -121,7 +170,7 @@ class Errors(unittest.TestCase):
         running.wait_running()
         server.kill()
         result = running.result()
-        self.assertGreater(result["errors"]["refused"], 0)
+        self.assertGreater(result["errors"]["absent"], 0)
         total = result["achieved"]["messages"] + result["errors"]["unanswered"]
         self.assertEqual(total, 100000000)
 
@@ -143,7 +192,7 @@ class Ending(unittest.TestCase):
         running = Running(self, "--progress", "-c5", "-d1h", "-w2", server.address)
         running.wait_running()
         running.signal(signal.SIGINT)
-        result = running.result()
+        result = running.result(130)
         self.assertTrue(result["achieved"]["interrupted"])
         self.assertEqual(result["errors"], {})
         self.assertEqual(server.seen()["messages"], result["achieved"]["messages"])
@@ -154,7 +203,7 @@ class Ending(unittest.TestCase):
         running.wait_running()
         server.signal(signal.SIGSTOP)
         running.signal(signal.SIGINT)
-        result = running.result()
+        result = running.result(130)
         self.assertLessEqual(result["errors"]["unanswered"], 5)
         self.assertGreater(result["achieved"]["messages"], 0)
         server.signal(signal.SIGCONT)
@@ -168,7 +217,7 @@ class Ending(unittest.TestCase):
         # Two that are pending at once would be one (signal(7)).
         net.wait_until(lambda: not running.pending(signal.SIGINT), what="the first to be taken")
         running.signal(signal.SIGINT)
-        result = running.result()
+        result = running.result(130)
         self.assertEqual(result["errors"], {"unanswered": 5})
         self.assertTrue(result["achieved"]["interrupted"])
 
@@ -177,7 +226,7 @@ class Ending(unittest.TestCase):
         running = Running(self, "--progress", "-c1000", "--ramp=20", server.address)
         running.stderr.wait_for(r"^connecting: [1-9]", timeout=60)
         running.signal(signal.SIGTERM)
-        result = running.result()
+        result = running.result(143)
         self.assertTrue(result["achieved"]["interrupted"])
         self.assertLess(result["achieved"]["connections"], 1000)
 
@@ -212,7 +261,7 @@ class Ending(unittest.TestCase):
                 ["-r5", "--hold", ":1"], ["--hold", "--churn", ":1"], ["--churn", "-p2", ":1"],
                 ["--hold", "-p2", ":1"], ["-w51", ":1"], ["--assert=p98<1s", ":1"],
                 ["--source=x", ":1"], ["--source=127.0.0.2", "@x"], ["--verify=all", ":1"],
-                ["--churn", "--ramp=5", ":1"], ["--unknown", ":1"], ["-n-1", ":1"], ["*:1"], ["http://h:1/"]):
+                ["--churn", "--ramp=5", ":1"], ["--unknown", ":1"], ["-n-1", ":1"], ["*:1"], ["--expect=a(", ":1"], ["http://h:1/"]):
             with self.subTest(options):
                 result = run(*options)
                 self.assertEqual(result.returncode, 2, result.stderr)
