@@ -97,6 +97,7 @@ class Retry(unittest.TestCase):
 
     def test_a_server_that_does_not_come_back(self):
         listener = net.listener()
+        listener.settimeout(net.TIMEOUT)
         port = listener.getsockname()[1]
         process = asking.start(["--retry=1", f"127.0.0.1:{port}", "x"], stdin=subprocess.DEVNULL)
         self.addCleanup(process.wait)
