@@ -10,8 +10,8 @@
 #include "answerd/config-file.h"
 #include "answerd/config-key.h"
 #include "base/macros.h"
-#include "base/timer.h"
 #include "base/suggest.h"
+#include "base/timer.h"
 #include "net/address.h"
 
 /*
