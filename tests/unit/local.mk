@@ -29,6 +29,7 @@ unit_tests += tests/unit/test-event-log
 unit_tests += tests/unit/test-frame
 unit_tests += tests/unit/test-histogram
 unit_tests += tests/unit/test-input
+unit_tests += tests/unit/test-input-limits
 unit_tests += tests/unit/test-link
 unit_tests += tests/unit/test-loop
 unit_tests += tests/unit/test-macros
@@ -38,6 +39,7 @@ unit_tests += tests/unit/test-parse
 unit_tests += tests/unit/test-peer
 unit_tests += tests/unit/test-pool
 unit_tests += tests/unit/test-recorder
+unit_tests += tests/unit/test-recorder-stops
 unit_tests += tests/unit/test-session
 unit_tests += tests/unit/test-sink-journal
 unit_tests += tests/unit/test-sink-stderr
@@ -172,10 +174,20 @@ tests_unit_test_frame_CFLAGS = $(unit_cflags)
 tests_unit_test_frame_LDADD = $(unit_libs)
 
 tests_unit_test_input_SOURCES = tests/unit/test-input.c
+tests_unit_test_input_SOURCES += tests/unit/input-stand.c
+tests_unit_test_input_SOURCES += tests/unit/input-stand.h
 tests_unit_test_input_SOURCES += $(stand)
 tests_unit_test_input_CFLAGS = $(unit_cflags)
 tests_unit_test_input_LDFLAGS = $(hooks_ldflags)
 tests_unit_test_input_LDADD = $(stand_libs)
+
+tests_unit_test_input_limits_SOURCES = tests/unit/test-input-limits.c
+tests_unit_test_input_limits_SOURCES += tests/unit/input-stand.c
+tests_unit_test_input_limits_SOURCES += tests/unit/input-stand.h
+tests_unit_test_input_limits_SOURCES += $(stand)
+tests_unit_test_input_limits_CFLAGS = $(unit_cflags)
+tests_unit_test_input_limits_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_input_limits_LDADD = $(stand_libs)
 
 tests_unit_test_link_SOURCES = tests/unit/test-link.c
 tests_unit_test_link_CFLAGS = $(unit_cflags)
@@ -219,10 +231,20 @@ tests_unit_test_pool_CFLAGS = $(unit_cflags)
 tests_unit_test_pool_LDADD = $(unit_libs)
 
 tests_unit_test_recorder_SOURCES = tests/unit/test-recorder.c
+tests_unit_test_recorder_SOURCES += tests/unit/recorder-stand.c
+tests_unit_test_recorder_SOURCES += tests/unit/recorder-stand.h
 tests_unit_test_recorder_SOURCES += $(stand)
 tests_unit_test_recorder_CFLAGS = $(unit_cflags)
 tests_unit_test_recorder_LDFLAGS = $(hooks_ldflags)
 tests_unit_test_recorder_LDADD = $(stand_libs)
+
+tests_unit_test_recorder_stops_SOURCES = tests/unit/test-recorder-stops.c
+tests_unit_test_recorder_stops_SOURCES += tests/unit/recorder-stand.c
+tests_unit_test_recorder_stops_SOURCES += tests/unit/recorder-stand.h
+tests_unit_test_recorder_stops_SOURCES += $(stand)
+tests_unit_test_recorder_stops_CFLAGS = $(unit_cflags)
+tests_unit_test_recorder_stops_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_recorder_stops_LDADD = $(stand_libs)
 
 tests_unit_test_session_SOURCES = tests/unit/test-session.c
 tests_unit_test_session_SOURCES += tests/unit/conversation.c

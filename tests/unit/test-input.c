@@ -4,99 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "base/macros.h"
+#include "input-stand.h"
 #include "runner.h"
-#include "serve/input.h"
-#include "stand.h"
-
-static struct stand stand;
-static struct sink_fake *sink;
-static struct context *context;
-static struct transport transport;
-static struct output output;
-static struct input input;
-static struct exchange exchange;
-static int peer, error;
-
-static void setup(void)
-{
-    int fds[2];
-
-    stand_begin(&stand, 1);
-    context = stand.contexts[0];
-    sink = stand.sinks[0];
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
-    transport_init(&transport, fds[0], SOURCE_CONNECTION, &(struct peer){ .is_unix = true });
-    peer = fds[1];
-    output = (struct output){ NULL };
-    input = (struct input){ .session.number = 7 };
-    exchange = (struct exchange){
-        .context = context,
-        .settings = stand.settings,
-        .transport = &transport,
-        .output = &output,
-        .recorder = &stand.workers[0]->journal,
-    };
-}
-
-static void teardown(void)
-{
-    input_end(&input, &exchange);
-    (void)output_abandon(&output, context);
-    loop_unqueue(&context->loop, &transport.source);
-    transport_close(&transport, false);
-    peer = close_fd(peer);
-    stand_end(&stand);
-}
-
-static uint64_t discarded(void)
-{
-    return counter_get(&context->counters.discarded);
-}
-
-static void pass(uint64_t ms)
-{
-    hooks.now_us += ms * 1000;
-    context_read_clock(context);
-}
-
-/* The peer says it, and it is taken; what is said of it. */
-static enum session_status take(const char *text)
-{
-    if (*text)
-        stand_say(peer, text);
-    error = input_take(&input, &exchange);
-    ck_assert_uint_eq(buffer_size(context->reply), 0);
-    ck_assert_int_ge(error, 0);
-    ck_assert_int_eq(error > 0, input.session.status == SESSION_FAILED);
-    return (enum session_status)input.session.status;
-}
-
-static void collect(const char *text)
-{
-    stand_say(peer, text);
-    ck_assert_int_eq(input_collect(&input, &exchange), 0);
-}
-
-/* Submits what was staged, and sends what may go. */
-static void answer(const char *expected)
-{
-    recorder_commit(exchange.recorder);
-    ck_assert_int_eq(output_flush(&output, context, &transport), 0);
-    ck_assert_str_eq(stand_hear(peer), expected);
-}
-
-/* n lines of one byte. */
-static const char *lines(size_t n)
-{
-    static char text[4096];
-
-    for (size_t i = 0; i < n; i++)
-        strcpy(text + 2 * i, "x\n");
-    return text;
-}
 
 START_TEST(nothing_has_arrived)
 {
@@ -168,83 +78,14 @@ START_TEST(excused)
 }
 END_TEST
 
-START_TEST(so_many_records_at_once)
-{
-    ck_assert_int_eq(take(lines(150)), SESSION_STOPPED);
-    ck_assert_uint_eq(sink->staged, 64);
-    ck_assert(input_is_pending(&input));
-    ck_assert(!input_is_unfinished(&input));
-    ck_assert_int_eq(take(""), SESSION_STOPPED);
-    ck_assert_uint_eq(sink->staged, 128);
-    ck_assert_int_eq(take(""), SESSION_HUNGRY);
-    ck_assert_uint_eq(sink->staged, 150);
-    ck_assert(!input_is_pending(&input));
-    answer(lines(150));
-}
-END_TEST
-
-START_TEST(so_many_messages_at_once)
-{
-    exchange.recorder = NULL;
-    ck_assert_int_eq(take(lines(1500)), SESSION_STOPPED);
-    ck_assert_uint_eq(input.session.seq, 1024);
-    ck_assert_int_eq(take(""), SESSION_HUNGRY);
-    ck_assert_uint_eq(input.session.seq, 1500);
-    ck_assert(output_is_empty(&output));
-    ck_assert_uint_eq(strlen(stand_hear(peer)), 3000);
-}
-END_TEST
-
-/* The message for which there is no room stays, and its reply is not given. */
-START_TEST(no_room_in_the_middle)
-{
-    sink->places = 2;
-    ck_assert_int_eq(take("one\ntwo\nthree\nfour\n"), SESSION_STOPPED);
-    ck_assert_uint_eq(sink->staged, 2);
-    ck_assert(input_is_pending(&input));
-    ck_assert_int_eq(take(""), SESSION_STOPPED);
-    ck_assert_uint_eq(sink->staged, 2);
-    answer("one\ntwo\n");
-    ck_assert_int_eq(take(""), SESSION_HUNGRY);
-    answer("three\nfour\n");
-    ck_assert_uint_eq(sink->records[3].seq, 4);
-}
-END_TEST
-
-START_TEST(no_more_than_may_be_owed)
-{
-    stand.settings->output_limit = 10;
-    ck_assert_int_eq(take("12345\n12345\n12345\n"), SESSION_STOPPED);
-    ck_assert_uint_eq(output_size(&output), 12);
-    ck_assert_int_eq(take(""), SESSION_STOPPED);
-    ck_assert_uint_eq(output_size(&output), 12);
-    answer("12345\n12345\n");
-    ck_assert_int_eq(take(""), SESSION_HUNGRY);
-    answer("12345\n");
-}
-END_TEST
-
-START_TEST(above_the_rate)
-{
-    stand.settings->rules.message_cost_ns = 500 * 1000 * 1000;
-    pass(0);
-    ck_assert_int_eq(take("1\n2\n3\n"), SESSION_LIMITED);
-    ck_assert(input_is_pending(&input));
-    answer("1\n2\n");
-    pass(500);
-    ck_assert_int_eq(take(""), SESSION_HUNGRY);
-    answer("3\n");
-}
-END_TEST
-
-/* First the replies that wait for their records, then the error; nothing after it is kept. */
+/* First the replies that wait for their records, then the mistake; nothing after it is kept. */
 START_TEST(an_error_behind_its_messages)
 {
     stand.settings->rules.max_message = 5;
     ck_assert_int_eq(take("one\ntwo\nmuch too long\nmore\n"), SESSION_FAILED);
     ck_assert_ptr_null(input.bytes);
     ck_assert_uint_eq(discarded(), strlen("much too long\nmore\n"));
-    ck_assert_int_eq(error, FRAME_TOO_LONG);
+    ck_assert_int_eq(mistake, FRAME_TOO_LONG);
     ck_assert_str_eq(stand_hear(peer), "");
     answer("one\ntwo\n");
 }
@@ -257,7 +98,7 @@ START_TEST(an_error_in_what_was_kept)
     ck_assert_int_eq(take("h too long\n"), SESSION_FAILED);
     ck_assert_ptr_null(input.bytes);
     ck_assert_uint_eq(discarded(), strlen("much too long\n"));
-    ck_assert_int_eq(error, FRAME_TOO_LONG);
+    ck_assert_int_eq(mistake, FRAME_TOO_LONG);
 }
 END_TEST
 
@@ -323,20 +164,7 @@ START_TEST(one_read_is_one_chunk)
     /* One byte more says that it is too long; more is not even read. */
     ck_assert_int_eq(take("123456789abc"), SESSION_FAILED);
     ck_assert_uint_eq(discarded(), 9);
-    ck_assert_int_eq(error, FRAME_TOO_LONG);
-}
-END_TEST
-
-/* No more is kept of what a peer asks than of what it is told. */
-START_TEST(no_more_is_read_than_may_be_owed)
-{
-    static char much[10000];
-
-    memset(much, 'x', sizeof much - 1);
-    stand.settings->output_limit = 10;
-    ck_assert_int_eq(settings_prepare(stand.settings), 0);
-    ck_assert_int_eq(take(much), SESSION_HUNGRY);
-    ck_assert_uint_eq(buffer_size(input.bytes), 4096);
+    ck_assert_int_eq(mistake, FRAME_TOO_LONG);
 }
 END_TEST
 
@@ -361,22 +189,6 @@ START_TEST(collected_for_later)
 }
 END_TEST
 
-/* A limit that holds it back goes on doing so. */
-START_TEST(collected_above_the_rate)
-{
-    stand.settings->rules.message_cost_ns = UINT64_C(1000) * 1000 * 1000;
-    pass(0);
-    ck_assert_int_eq(take("1\n2\n"), SESSION_LIMITED);
-    collect("3\n");
-    ck_assert_int_eq(input.session.status, SESSION_LIMITED);
-    pass(1000);
-    ck_assert_int_eq(take(""), SESSION_LIMITED);
-    pass(1000);
-    ck_assert_int_eq(take(""), SESSION_HUNGRY);
-    ck_assert_uint_eq(sink->staged, 3);
-}
-END_TEST
-
 START_TEST(thrown_away)
 {
     (void)take("unfi");
@@ -390,66 +202,6 @@ START_TEST(thrown_away)
     ck_assert_int_eq(shutdown(peer, SHUT_WR), 0);
     ck_assert_int_eq(input_discard(&input, &exchange), 0);
     ck_assert_int_ne(transport.flags & TRANSPORT_IN_ENDED, 0);
-}
-END_TEST
-
-/* The scratch space of a worker that made a large reply is small again. */
-START_TEST(a_large_reply)
-{
-    static char piece[100001];
-
-    exchange.recorder = _i == 0 ? exchange.recorder : NULL;
-    stand.settings->rules.max_message = 1 << 20;
-    memset(piece, 'x', sizeof piece - 1);
-    for (int i = 0; i < 8; i++)
-        ck_assert_int_eq(take(piece), SESSION_HUNGRY);
-    ck_assert_int_eq(take("\n"), SESSION_HUNGRY);
-    ck_assert_uint_eq(counter_get(&context->counters.messages), 1);
-    ck_assert(!context->reply || context->reply->capacity <= 512 * 1024);
-}
-END_TEST
-
-START_TEST(no_memory)
-{
-    atomic_store(&stand.shared.memory_limit, 2);
-    stand_say(peer, "unfi");
-    ck_assert_int_eq(input_take(&input, &exchange), -ENOMEM);
-    ck_assert_ptr_null(input.bytes);
-    stand_say(peer, "nished\n");
-    ck_assert_int_eq(input_collect(&input, &exchange), 0);
-    ck_assert_uint_eq(buffer_size(input.bytes), 1); /* half of what there is */
-    ck_assert_uint_eq(discarded(), 4 + 6);
-    ck_assert_int_ne(transport.flags & TRANSPORT_IN_CUT, 0);
-}
-END_TEST
-
-/* What was recorded is not counted as discarded, and what was not is, once. */
-START_TEST(no_memory_for_a_reply_to_what_was_kept)
-{
-    (void)take("one\ntw");
-    answer("one\n");
-    (void)take("o\nthr");
-    atomic_store(&stand.shared.memory_limit, context->budget.used + 3);
-    stand_say(peer, "ee\n");
-    ck_assert_int_eq(input_take(&input, &exchange), -ENOMEM);
-    ck_assert_uint_eq(sink->staged, 3);
-    input_end(&input, &exchange);
-    ck_assert_uint_eq(discarded(), 0);
-    recorder_commit(exchange.recorder);
-}
-END_TEST
-
-/* Its reply cannot be held: it is recorded all the same, and nobody is answered. */
-START_TEST(no_memory_for_the_reply)
-{
-    atomic_store(&stand.shared.memory_limit, 2);
-    stand_say(peer, "one\n");
-    ck_assert_int_eq(input_take(&input, &exchange), -ENOMEM);
-    ck_assert_uint_eq(sink->staged, 1);
-    recorder_commit(exchange.recorder);
-    ck_assert(recorder_is_done(exchange.recorder));
-    ck_assert(!transport.source.queued);
-    ck_assert_str_eq(stand_hear(peer), "");
 }
 END_TEST
 
@@ -479,30 +231,19 @@ Suite *test_suite(void)
     Suite *suite = suite_create("input");
     TCase *cases = tcase_create("input");
 
-    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_add_checked_fixture(cases, input_stand_begin, input_stand_end);
     tcase_add_test(cases, nothing_has_arrived);
     tcase_add_test(cases, whole_messages);
     tcase_add_test(cases, an_unfinished_message);
     tcase_add_test(cases, excused);
-    tcase_add_test(cases, so_many_records_at_once);
-    tcase_add_test(cases, so_many_messages_at_once);
-    tcase_add_test(cases, no_room_in_the_middle);
-    tcase_add_test(cases, no_more_than_may_be_owed);
-    tcase_add_test(cases, above_the_rate);
     tcase_add_test(cases, an_error_behind_its_messages);
     tcase_add_test(cases, an_error_in_what_was_kept);
     tcase_add_test(cases, the_end_of_the_stream);
     tcase_add_test(cases, a_cut_stream);
     tcase_add_test(cases, a_large_one_has_a_slot_for_itself);
     tcase_add_test(cases, one_read_is_one_chunk);
-    tcase_add_test(cases, no_more_is_read_than_may_be_owed);
     tcase_add_test(cases, collected_for_later);
-    tcase_add_test(cases, collected_above_the_rate);
     tcase_add_test(cases, thrown_away);
-    tcase_add_loop_test(cases, a_large_reply, 0, 2);
-    tcase_add_test(cases, no_memory);
-    tcase_add_test(cases, no_memory_for_a_reply_to_what_was_kept);
-    tcase_add_test(cases, no_memory_for_the_reply);
     tcase_add_test(cases, cut_anywhere);
     suite_add_tcase(suite, cases);
     return suite;
