@@ -206,8 +206,10 @@ tests_unit_test_macros_CFLAGS = $(unit_cflags)
 tests_unit_test_macros_LDADD = $(unit_libs)
 
 tests_unit_test_memory_SOURCES = tests/unit/test-memory.c
+tests_unit_test_memory_SOURCES += tests/unit/hooks.c
+tests_unit_test_memory_SOURCES += tests/unit/hooks.h
 tests_unit_test_memory_CFLAGS = $(unit_cflags)
-tests_unit_test_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray
+tests_unit_test_memory_LDFLAGS = $(hooks_ldflags)
 tests_unit_test_memory_LDADD = $(unit_libs)
 
 tests_unit_test_output_SOURCES = tests/unit/test-output.c

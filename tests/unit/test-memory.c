@@ -1,65 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Every allocation fails once: the linker puts the functions below in the place of malloc() and its
- * kind (ld(1), --wrap) in all that is linked statically. */
+/* Every allocation fails once. */
 
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/macros.h"
+#include "hooks.h"
 #include "net/address.h"
 #include "protocol/session.h"
 #include "record/entry.h"
 #include "record/sink.h"
 #include "runner.h"
-
-static unsigned countdown; /* 0: none fails */
-static bool failed;
-
-static bool fails(void)
-{
-    if (countdown == 0 || --countdown > 0)
-        return false;
-    failed = true;
-    return true;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_reallocarray(void *p, size_t n, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_reallocarray(void *p, size_t n, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_reallocarray(void *p, size_t n, size_t size)
-{
-    return fails() ? NULL : __real_reallocarray(p, n, size);
-}
-
-/* For the n-th allocation after this. */
-static void fail_at(unsigned n)
-{
-    countdown = n;
-    failed = false;
-}
-
-/* Whether it came to that. Nothing fails from here on. */
-static bool has_failed(void)
-{
-    countdown = 0;
-    return failed;
-}
 
 static struct template *compile(const char *text)
 {
@@ -81,9 +34,9 @@ START_TEST(templates)
     for (n = 1;; n++) {
         int r;
 
-        fail_at(n);
+        hooks_fail_allocation(n);
         r = template_compile("{id} {seq}\\n{message}", &t, &error, &offset);
-        if (!has_failed())
+        if (!hooks_allocation_failed())
             break;
         ck_assert_int_eq(r, -ENOMEM);
         ck_assert_ptr_null(t);
@@ -105,9 +58,9 @@ START_TEST(frames)
 
                 /* Full, so that each step has to make room. */
                 ck_assert_int_eq(buffer_append(&out, message, 64), 0);
-                fail_at(n);
+                hooks_fail_allocation(n);
                 r = frame_append((enum framing)framing, &out, message, size, true);
-                if (!has_failed())
+                if (!hooks_allocation_failed())
                     break;
                 if (r != -ENOMEM || buffer_size(out) != 64)
                     ck_abort_msg("%s, %zu bytes, allocation %u: %d",
@@ -162,7 +115,7 @@ START_TEST(sessions)
         enum frame_error error;
         bool kept = true, was_failed; /* Check allocates too: it is asked only when that works */
 
-        fail_at(n);
+        hooks_fail_allocation(n);
         do {
             size_t seq = session.seq, size = buffer_size(replies);
 
@@ -171,7 +124,7 @@ START_TEST(sessions)
             all += used;
             kept = kept && session.seq >= seq && buffer_size(replies) >= size;
         } while (status == SESSION_NOMEM);
-        was_failed = has_failed();
+        was_failed = hooks_allocation_failed();
         ck_assert(kept);
         ck_assert_int_eq(status, SESSION_ENDED);
         ck_assert_uint_eq(session.seq, 4);
@@ -197,9 +150,9 @@ START_TEST(prepared_replies)
         struct session_rules rules = { .framing = FRAMING_NETSTRING, .reply = reply };
         int r;
 
-        fail_at(n);
+        hooks_fail_allocation(n);
         r = session_rules_prepare(&rules);
-        if (!has_failed()) {
+        if (!hooks_allocation_failed()) {
             session_rules_release(&rules);
             break;
         }
@@ -230,9 +183,9 @@ START_TEST(session_errors)
         session_feed(&session, &feed, (const uint8_t *)"abc", 3, false, &scanned, &used, &error),
         SESSION_FAILED);
     ck_assert_int_eq(error, FRAME_TOO_LONG);
-    fail_at(1);
+    hooks_fail_allocation(1);
     ck_assert_int_eq(session_append_error(&rules, frame_error_text(error), &replies), -ENOMEM);
-    ck_assert(has_failed());
+    ck_assert(hooks_allocation_failed());
     ck_assert_uint_eq(buffer_size(replies), 0);
     buffer_free(&replies);
     template_free(reply);
@@ -259,9 +212,9 @@ START_TEST(entries)
 
             ck_assert_int_eq(buffer_reserve(&out, 4096), 0);
             buffer_commit(out, filled);
-            fail_at(n);
+            hooks_fail_allocation(n);
             r = entry_record(&out, &record);
-            if (!has_failed())
+            if (!hooks_allocation_failed())
                 break;
             ck_assert_int_eq(r, -ENOMEM);
         }
@@ -272,13 +225,13 @@ START_TEST(fields)
 {
     struct buffer *out = NULL;
 
-    fail_at(1);
+    hooks_fail_allocation(1);
     ck_assert_int_eq(entry_field(&out, "NAME", "value", 5), -ENOMEM);
-    ck_assert(has_failed());
+    ck_assert(hooks_allocation_failed());
     ck_assert_ptr_null(out);
-    fail_at(1);
+    hooks_fail_allocation(1);
     ck_assert_int_eq(entry_begin(&out, EVENT_MESSAGE), -ENOMEM);
-    ck_assert(has_failed());
+    ck_assert(hooks_allocation_failed());
     ck_assert_ptr_null(out);
 }
 END_TEST
@@ -297,9 +250,9 @@ static void check_sink(struct sink *(*make)(void))
     };
     unsigned n;
 
-    fail_at(1);
+    hooks_fail_allocation(1);
     ck_assert_ptr_null(make());
-    ck_assert(has_failed());
+    ck_assert(hooks_allocation_failed());
     for (n = 1;; n++) {
         struct sink *sink = make();
         size_t room;
@@ -307,9 +260,9 @@ static void check_sink(struct sink *(*make)(void))
 
         ck_assert_ptr_nonnull(sink);
         room = sink_room(sink);
-        fail_at(n);
+        hooks_fail_allocation(n);
         r = sink_stage(sink, &record);
-        if (!has_failed()) {
+        if (!hooks_allocation_failed()) {
             sink_free(sink);
             break;
         }
@@ -342,14 +295,14 @@ START_TEST(addresses)
     const char *error;
 
     ck_assert_int_eq(address_parse("/run/a", &address, &error), 0);
-    fail_at(1);
+    hooks_fail_allocation(1);
     ck_assert_int_eq(address_resolve(&address, AF_UNSPEC, true, &all, &error), -ENOMEM);
-    ck_assert(has_failed());
+    ck_assert(hooks_allocation_failed());
     ck_assert_ptr_null(all);
     ck_assert_int_eq(address_parse("127.0.0.1:1", &address, &error), 0);
-    fail_at(1);
+    hooks_fail_allocation(1);
     ck_assert_int_eq(address_resolve(&address, AF_UNSPEC, true, &all, &error), -ENOMEM);
-    ck_assert(has_failed());
+    ck_assert(hooks_allocation_failed());
     ck_assert_ptr_null(all);
 }
 END_TEST
