@@ -8,9 +8,6 @@
 #include "input-stand.h"
 #include "runner.h"
 
-struct stand stand;
-struct sink_fake *sink;
-struct context *context;
 struct transport transport;
 struct output output;
 struct input input;
@@ -22,9 +19,7 @@ void input_stand_begin(void)
 {
     int fds[2];
 
-    stand_begin(&stand, 1);
-    context = stand.contexts[0];
-    sink = stand.sinks[0];
+    alone_begin();
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
     transport_init(&transport, fds[0], SOURCE_CONNECTION, &(struct peer){ .is_unix = true });
     peer = fds[1];
@@ -46,7 +41,7 @@ void input_stand_end(void)
     loop_unqueue(&context->loop, &transport.source);
     transport_close(&transport, false);
     peer = close_fd(peer);
-    stand_end(&stand);
+    alone_end();
 }
 
 uint64_t discarded(void)

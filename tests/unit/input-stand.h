@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "alone.h"
 #include "serve/input.h"
-#include "stand.h"
 
 /*
  * An input alone: its worker never takes a turn here. It reads one end of a socket pair, and the
  * test is the peer at the other.
  */
 
-extern struct stand stand;
-extern struct sink_fake *sink;
-extern struct context *context;
 extern struct transport transport;
 extern struct output output;
 extern struct input input;

@@ -292,6 +292,8 @@ tests_unit_test_timer_LDADD = $(unit_libs)
 
 # Workers on a test stand.
 stand = \
+	tests/unit/alone.c \
+	tests/unit/alone.h \
 	tests/unit/hooks.c \
 	tests/unit/hooks.h \
 	tests/unit/sink-fake.c \

@@ -5,18 +5,13 @@
 #include "recorder-stand.h"
 #include "runner.h"
 
-struct stand stand;
 struct recorder *recorder;
-struct sink_fake *sink;
-struct context *context;
 struct source owners[RECORDER_OWNERS];
 
 void recorder_stand_begin(void)
 {
-    stand_begin(&stand, 1);
+    alone_begin();
     recorder = &stand.workers[0]->journal;
-    context = stand.contexts[0];
-    sink = stand.sinks[0];
     memset(owners, 0, sizeof owners);
 }
 
@@ -24,7 +19,7 @@ void recorder_stand_end(void)
 {
     context->loop.turn = context->loop.head = NULL; /* the owners are not the worker's */
     context->loop.tail = &context->loop.head;
-    stand_end(&stand);
+    alone_end();
 }
 
 int stage_one(void)

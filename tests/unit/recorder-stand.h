@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "stand.h"
+#include "alone.h"
 
 /* A recorder alone: its worker never takes a turn here. */
 
 #define MS              UINT64_C(1000) /* in µs */
 #define RECORDER_OWNERS 16
 
-extern struct stand stand;
 extern struct recorder *recorder;
-extern struct sink_fake *sink;
-extern struct context *context;
 extern struct source owners[RECORDER_OWNERS]; /* of slots; no worker has them */
 
 /* The fixture of every case. */

@@ -4,25 +4,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "alone.h"
 #include "base/macros.h"
 #include "runner.h"
-#include "stand.h"
-
-static struct stand stand;
-static struct sink_fake *sink;
-static struct counters *counters;
-
-static void setup(void)
-{
-    stand_begin(&stand, 1);
-    sink = stand.sinks[0];
-    counters = &stand.contexts[0]->counters;
-}
-
-static void teardown(void)
-{
-    stand_end(&stand);
-}
 
 /* The worker would sleep until then and no longer; the wheel may wake it earlier, once or twice for
  * each of its levels. */
@@ -460,7 +444,7 @@ START_TEST(one_look_for_many_messages)
         stand_pass(&stand, 10);
     }
     before = stand_last(&stand, 0)->timer.expires;
-    ck_assert_uint_le(before, context_ms(stand.contexts[0]) + 10);
+    ck_assert_uint_le(before, context_ms(context) + 10);
     stand_pass(&stand, 10);
     ck_assert_uint_eq(stand_last(&stand, 0)->timer.expires, before + 990);
     (void)close(a);
@@ -472,7 +456,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("connection-deadlines");
     TCase *cases = tcase_create("connection-deadlines");
 
-    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_add_checked_fixture(cases, alone_begin, alone_end);
     tcase_add_test(cases, nothing_to_wait_for);
     tcase_add_test(cases, idle_from_the_beginning);
     tcase_add_test(cases, idle_from_the_beginning_though_the_process_stood_still);

@@ -4,35 +4,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "alone.h"
 #include "base/macros.h"
 #include "runner.h"
 #include "serve/turn.h"
-#include "stand.h"
 
 /* How connections end: lingering and draining. */
 
 #define LINGER_MS 2000
 #define GRACE_MS  250
 
-static struct stand stand;
-static struct sink_fake *sink;
-static struct counters *counters;
-
-static void setup(void)
-{
-    stand_begin(&stand, 1);
-    sink = stand.sinks[0];
-    counters = &stand.contexts[0]->counters;
-}
-
-static void teardown(void)
-{
-    stand_end(&stand);
-}
-
 static void drain(void)
 {
-    context_command(stand.contexts[0], COMMAND_DRAIN);
+    context_command(context, COMMAND_DRAIN);
     (void)stand_run(&stand);
 }
 
@@ -298,7 +282,7 @@ END_TEST
 /* It came after the turn had asked the kernel. */
 START_TEST(what_no_edge_has_told_of_yet)
 {
-    struct context *x = stand.contexts[0];
+    struct context *x = context;
     int a = stand_connect(&stand, 0);
 
     (void)stand_run(&stand);
@@ -379,7 +363,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("connection-ends");
     TCase *cases = tcase_create("connection-ends");
 
-    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_add_checked_fixture(cases, alone_begin, alone_end);
     tcase_add_test(cases, after_an_error_all_is_thrown_away);
     tcase_add_test(cases, one_error_is_enough);
     tcase_add_test(cases, after_an_error_it_does_not_linger_for_ever);

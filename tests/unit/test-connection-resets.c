@@ -4,27 +4,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "alone.h"
 #include "base/macros.h"
 #include "runner.h"
-#include "stand.h"
 
 /* Connections that are gone before what they sent could be recorded. */
-
-static struct stand stand;
-static struct sink_fake *sink;
-static struct counters *counters;
-
-static void setup(void)
-{
-    stand_begin(&stand, 1);
-    sink = stand.sinks[0];
-    counters = &stand.contexts[0]->counters;
-}
-
-static void teardown(void)
-{
-    stand_end(&stand);
-}
 
 static void reset(int fd)
 {
@@ -39,7 +23,7 @@ static void check_departed(int descriptors)
 {
     ck_assert_int_eq(stand_descriptors(), descriptors);
     ck_assert_uint_eq(atomic_load(&stand.shared.n_connections), 0);
-    ck_assert_uint_eq(atomic_load(&stand.contexts[0]->n_connections), 0);
+    ck_assert_uint_eq(atomic_load(&context->n_connections), 0);
 }
 
 static void check_reset_while_full(int a, int descriptors)
@@ -54,12 +38,12 @@ static void check_reset_while_full(int a, int descriptors)
     worker_turn(w);
     check_departed(descriptors);
     ck_assert_str_eq(stand_states(1), "");
-    ck_assert_uint_eq(stand.contexts[0]->n_live, 1);
+    ck_assert_uint_eq(context->n_live, 1);
     ck_assert(!worker_is_done(w));
     sink->places = BATCH_RECORDS;
     (void)stand_run(&stand);
     ck_assert_str_eq(stand_states(1), "FC");
-    ck_assert_uint_eq(stand.contexts[0]->n_live, 0);
+    ck_assert_uint_eq(context->n_live, 0);
 }
 
 START_TEST(a_reset_while_there_is_no_room)
@@ -98,7 +82,7 @@ START_TEST(a_last_line_that_was_read_before)
     sink->places = 0;
     (void)close(a);
     (void)stand_run(&stand);
-    ck_assert_uint_eq(stand.contexts[0]->n_live, 1);
+    ck_assert_uint_eq(context->n_live, 1);
     sink->places = BATCH_RECORDS;
     (void)stand_run(&stand);
     ck_assert_uint_eq(sink->taken, 1);
@@ -260,7 +244,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("connection-resets");
     TCase *cases = tcase_create("connection-resets");
 
-    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_add_checked_fixture(cases, alone_begin, alone_end);
     tcase_add_test(cases, a_reset_while_there_is_no_room);
     tcase_add_test(cases, a_close_while_there_is_no_room);
     tcase_add_test(cases, a_last_line_that_was_read_before);

@@ -7,25 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "alone.h"
 #include "base/macros.h"
 #include "runner.h"
-#include "stand.h"
-
-static struct stand stand;
-static struct sink_fake *sink;
-static struct counters *counters;
-
-static void setup(void)
-{
-    stand_begin(&stand, 1);
-    sink = stand.sinks[0];
-    counters = &stand.contexts[0]->counters;
-}
-
-static void teardown(void)
-{
-    stand_end(&stand);
-}
 
 /* The records that were taken, in order: their texts, each with a blank behind. */
 static void check_records(const char *expected)
@@ -274,7 +258,7 @@ START_TEST(gone_while_replies_are_held)
     stand_pass(&stand, 5);
     check_records("one two three four unfi "); /* of a UNIX peer all came: that is the end of it */
     ck_assert_int_eq(stand_descriptors(), before - 2);
-    ck_assert_uint_eq(stand.contexts[0]->n_live, 0);
+    ck_assert_uint_eq(context->n_live, 0);
     finish(SIZE_MAX);
     ck_assert(recorder_is_done(&stand.workers[0]->journal));
     ck_assert_uint_eq(counter_get(&counters->bytes_out), 0);
@@ -466,7 +450,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("connection");
     TCase *cases = tcase_create("connection");
 
-    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_add_checked_fixture(cases, alone_begin, alone_end);
     tcase_add_test(cases, nothing_recorded);
     tcase_add_test(cases, recorded_at_once);
     tcase_add_test(cases, a_reply_only_after_its_record);

@@ -6,13 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "alone.h"
 #include "base/macros.h"
 #include "runner.h"
 #include "serve/output.h"
-#include "stand.h"
 
-static struct stand stand;
-static struct context *context;
 static struct transport transport;
 static struct output output;
 static int peer;
@@ -21,8 +19,7 @@ static void setup(void)
 {
     int fds[2];
 
-    stand_begin(&stand, 1);
-    context = stand.contexts[0];
+    alone_begin();
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
     transport_init(&transport, fds[0], SOURCE_CONNECTION, &(struct peer){ .is_unix = true });
     ck_assert_int_eq(transport_register(&transport, &context->loop, false), 0);
@@ -37,7 +34,7 @@ static void teardown(void)
     loop_unqueue(&context->loop, &transport.source);
     transport_close(&transport, false);
     peer = close_fd(peer);
-    stand_end(&stand);
+    alone_end();
 }
 
 static void say(const char *text)

@@ -7,28 +7,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "alone.h"
 #include "base/macros.h"
 #include "random.h"
 #include "runner.h"
-#include "stand.h"
 
 /* Those who wait for room: in order, and as many at once as there is room for. */
-
-static struct stand stand;
-static struct sink_fake *sink;
-static struct counters *counters;
-
-static void setup(void)
-{
-    stand_begin(&stand, 1);
-    sink = stand.sinks[0];
-    counters = &stand.contexts[0]->counters;
-}
-
-static void teardown(void)
-{
-    stand_end(&stand);
-}
 
 static struct waiter *waiters_new(size_t n)
 {
@@ -59,7 +43,7 @@ START_TEST(first_come_first_served)
     sink->places = 0;
     for (size_t i = 0; i < N; i++)
         recorder_wait(r, &waiters[i]);
-    ck_assert_uint_eq(waiters[0].since_ms, context_ms(stand.contexts[0]));
+    ck_assert_uint_eq(waiters[0].since_ms, context_ms(context));
     ck_assert_uint_eq(recorder_sleeps_until(r), RECORDER_NEVER);
     for (size_t i = 6; i < N; i += 7)
         recorder_leave(r, &waiters[i]);
@@ -166,7 +150,7 @@ START_TEST(some_give_up)
     (void)close(fds[5]);
     (void)stand_run(&stand);
     ck_assert_uint_eq(atomic_load(&stand.shared.n_connections), 5);
-    ck_assert_uint_eq(stand.contexts[0]->n_live, 7);
+    ck_assert_uint_eq(context->n_live, 7);
     atomic_store(&stand.shared.memory_limit, SIZE_MAX / 2);
     sink->places = 2;
     (void)stand_run(&stand);
@@ -243,12 +227,12 @@ START_TEST(a_crowd_that_goes)
     worker_turn(stand.workers[0]);
     ck_assert_int_eq(stand_descriptors(), descriptors - 2 * N);
     ck_assert_uint_eq(atomic_load(&stand.shared.n_connections), 0);
-    ck_assert_uint_eq(stand.contexts[0]->n_live, N);
+    ck_assert_uint_eq(context->n_live, N);
     sink->places = BATCH_RECORDS;
     (void)stand_run(&stand);
     ck_assert_uint_eq(sink->told, 2 * N);
     ck_assert_uint_eq(counter_get(&counters->discarded), 0);
-    ck_assert_uint_eq(stand.contexts[0]->n_live, 0);
+    ck_assert_uint_eq(context->n_live, 0);
 }
 END_TEST
 
@@ -257,7 +241,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("waiting");
     TCase *cases = tcase_create("waiting");
 
-    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_add_checked_fixture(cases, alone_begin, alone_end);
     tcase_add_test(cases, first_come_first_served);
     tcase_add_test(cases, a_newcomer_does_not_overtake);
     tcase_add_test(cases, one_that_has_more_to_say_waits_again);

@@ -6,26 +6,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "alone.h"
 #include "base/macros.h"
 #include "runner.h"
-#include "stand.h"
 
-static struct stand stand;
 static struct worker *worker;
-static struct context *context;
-static struct sink_fake *sink;
 
 static void setup(void)
 {
-    stand_begin(&stand, 1);
+    alone_begin();
     worker = stand.workers[0];
-    context = stand.contexts[0];
-    sink = stand.sinks[0];
-}
-
-static void teardown(void)
-{
-    stand_end(&stand);
 }
 
 /* Whether the main thread was told of something since the last call. */
@@ -392,7 +382,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("worker");
     TCase *cases = tcase_create("worker");
 
-    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_add_checked_fixture(cases, setup, alone_end);
     tcase_add_test(cases, alive);
     tcase_add_test(cases, stops_at_once);
     tcase_add_test(cases, drains);

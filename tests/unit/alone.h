@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "stand.h"
+
+/* A fixture: one worker alone on the stand, and what tests look at most of it. */
+
+extern struct stand stand;
+extern struct context *context;
+extern struct sink_fake *sink;
+extern struct counters *counters;
+
+void alone_begin(void);
+void alone_end(void);
