@@ -332,16 +332,19 @@ Suite *test_suite(void)
 {
     Suite *s = suite_create("conformance");
     TCase *epoll = tcase_create("epoll"), *stream = tcase_create("stream"),
-          *datagram = tcase_create("datagram");
+          *listeners = tcase_create("listening"), *datagram = tcase_create("datagram");
 
     tcase_add_checked_fixture(epoll, NULL, end);
     tcase_add_checked_fixture(stream, NULL, end);
+    tcase_add_checked_fixture(listeners, NULL, end);
     tcase_add_checked_fixture(datagram, NULL, end);
     add_epoll_cases(epoll);
     add_stream_cases(stream);
+    add_listening_cases(listeners);
     add_datagram_cases(datagram);
     suite_add_tcase(s, epoll);
     suite_add_tcase(s, stream);
+    suite_add_tcase(s, listeners);
     suite_add_tcase(s, datagram);
     return s;
 }

@@ -43,6 +43,16 @@ void no_edge(int epoll);
 void await(int fd, unsigned events);
 
 enum family { TCP, UNIX };
+
+/* A case for each family and each side that is asked. */
+#define CASES    (2 * ASK_BOTH)
+#define ASK(i)   ask((i) % 2)
+#define FAMILY() (_i / 2 == 0 ? TCP : UNIX)
+
+#define ADD_TCP(tc, f)  tcase_add_loop_test(tc, f, 0, ASK_BOTH)
+#define ADD_UNIX(tc, f) tcase_add_loop_test(tc, f, ASK_BOTH, CASES)
+#define ADD_BOTH(tc, f) tcase_add_loop_test(tc, f, 0, CASES)
+
 /* Two connected ends, which do not block. */
 void connected(enum family family, int fds[2]);
 /* A listening socket that does not block. */
@@ -75,4 +85,5 @@ void forbid_descriptors(bool forbid);
 
 void add_epoll_cases(TCase *tc);
 void add_stream_cases(TCase *tc);
+void add_listening_cases(TCase *tc);
 void add_datagram_cases(TCase *tc);

@@ -70,6 +70,7 @@ sim_libs = tests/sim/libworld.a tests/unit/librunner.a $(CHECK_LIBS)
 tests_sim_test_conformance_SOURCES = \
 	tests/sim/conformance-datagram.c \
 	tests/sim/conformance-epoll.c \
+	tests/sim/conformance-listening.c \
 	tests/sim/conformance-stream.c \
 	tests/sim/conformance.c \
 	tests/sim/conformance.h
@@ -77,14 +78,23 @@ tests_sim_test_conformance_CFLAGS = $(sim_cflags)
 tests_sim_test_conformance_LDFLAGS = $(sim_ldflags)
 tests_sim_test_conformance_LDADD = $(sim_libs)
 
-tests_sim_test_world_SOURCES = tests/sim/test-world.c
+tests_sim_test_world_SOURCES = \
+	tests/sim/echo.c \
+	tests/sim/echo.h \
+	tests/sim/test-world.c
 tests_sim_test_world_CFLAGS = $(sim_cflags)
 tests_sim_test_world_LDFLAGS = $(sim_ldflags)
 tests_sim_test_world_LDADD = src/libnet.a src/libbase.a $(sim_libs)
 
+tests_sim_test_world_faults_SOURCES = tests/sim/test-world-faults.c
+tests_sim_test_world_faults_CFLAGS = $(sim_cflags)
+tests_sim_test_world_faults_LDFLAGS = $(sim_ldflags)
+tests_sim_test_world_faults_LDADD = $(sim_libs)
+
 sim_tests =
 sim_tests += tests/sim/test-conformance
 sim_tests += tests/sim/test-world
+sim_tests += tests/sim/test-world-faults
 
 if HAVE_CHECK
 check_PROGRAMS += $(sim_tests)
@@ -107,6 +117,7 @@ tests_sim_simulate_SOURCES = \
 	tests/sim/drive/crowd.h \
 	tests/sim/drive/inspect.c \
 	tests/sim/drive/journal.c \
+	tests/sim/drive/life.h \
 	tests/sim/drive/operator.c \
 	tests/sim/drive/others.h \
 	tests/sim/drive/process.c \
@@ -118,6 +129,7 @@ tests_sim_simulate_SOURCES = \
 	tests/sim/drive/setup.h \
 	tests/sim/drive/shorten.c \
 	tests/sim/drive/shorten.h \
+	tests/sim/drive/states.c \
 	tests/sim/simulate.c
 tests_sim_simulate_LDFLAGS = $(sim_ldflags)
 tests_sim_simulate_LDADD = \

@@ -1,28 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A small server in the model of the kernel, by many seeds: what it needs of the world, and that the
- * world is the same each time. What the server does is what a worker does: an edge-triggered loop
- * that records each byte in the journal and then sends it back. */
+ * world is the same each time. */
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/un.h>
 
 #include "../unit/runner.h"
 #include "base/macros.h"
 #include "datagram.h"
-#include "descriptors.h"
-#include "epoll.h"
-#include "fiber.h"
+#include "echo.h"
 #include "listening.h"
-#include "memfile.h"
-#include "memory.h"
 #include "names.h"
-#include "net/loop.h"
 #include "seed.h"
 #include "task.h"
 #include "tcp.h"
@@ -31,163 +22,6 @@
 #include "world.h"
 
 #define MAX_CLIENTS 8
-#define JOURNAL     "/run/journal"
-
-/* --- the server: a thread of it --- */
-
-enum { LISTENING = 1, PEER };
-
-struct served {
-    struct source source;
-    struct served *next; /* all of a thread */
-    uint8_t byte;
-    bool recorded, holding; /* a byte is held that is not sent back yet */
-};
-
-struct thread {
-    struct loop loop;
-    struct source listening;
-    struct served *served;
-    int journal;
-    struct sim_fiber *fiber;
-};
-
-static bool stopping;
-
-static void drop(struct thread *t, struct served *s)
-{
-    for (struct served **p = &t->served; *p; p = &(*p)->next)
-        if (*p == s) {
-            *p = s->next;
-            break;
-        }
-    loop_unqueue(&t->loop, &s->source);
-    close(s->source.fd);
-    free(s);
-}
-
-static void accept_all(struct thread *t)
-{
-    for (;;) {
-        struct served *s = calloc(1, sizeof *s);
-        int fd = -1;
-
-        if (s)
-            fd = accept4(t->listening.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0) {
-            if (s && errno == EAGAIN)
-                t->listening.ready = 0;
-            else
-                loop_queue(&t->loop, &t->listening);
-            free(s);
-            return;
-        }
-        s->source.fd = fd;
-        s->source.kind = PEER;
-        s->next = t->served;
-        t->served = s;
-        if (loop_add(&t->loop, &s->source, EPOLLIN | EPOLLOUT | EPOLLRDHUP) < 0)
-            drop(t, s);
-    }
-}
-
-/* False: it must wait, or is gone. */
-static bool echo_one(struct thread *t, struct served *s)
-{
-    ssize_t n;
-
-    if (!s->holding) {
-        n = recv(s->source.fd, &s->byte, 1, 0);
-        if (n < 0 && errno == EAGAIN)
-            return false;
-        if (n < 0 && errno == EINTR)
-            return true;
-        if (n <= 0) {
-            drop(t, s);
-            return false;
-        }
-        s->holding = true;
-        s->recorded = false;
-    }
-    if (!s->recorded) {
-        n = send(t->journal, &s->byte, 1, MSG_NOSIGNAL);
-        if (n < 0) { /* no matter why, another turn is waited for */
-            loop_queue(&t->loop, &s->source);
-            return false;
-        }
-        s->recorded = true;
-    }
-    n = send(s->source.fd, &s->byte, 1, MSG_NOSIGNAL);
-    if (n < 0 && errno == EAGAIN)
-        return false;
-    if (n < 0 && (errno == EINTR || errno == ENOBUFS))
-        return true;
-    if (n < 0) {
-        drop(t, s);
-        return false;
-    }
-    s->holding = false;
-    return true;
-}
-
-static void serve(void *userdata)
-{
-    struct thread *t = userdata;
-    struct source *source;
-
-    while (!stopping) {
-        (void)loop_wait(&t->loop, 100);
-        while ((source = loop_next(&t->loop)))
-            if (source->kind == LISTENING)
-                accept_all(t);
-            else
-                while (echo_one(t, (struct served *)source))
-                    ;
-    }
-    while (t->served)
-        drop(t, t->served);
-}
-
-static void thread_begin(struct thread *t, struct sim_file *listening)
-{
-    struct sockaddr_storage journal;
-    socklen_t size = sim_address(JOURNAL, &journal);
-
-    *t = (struct thread){ 0 };
-    ck_assert_int_eq(loop_init(&t->loop), 0);
-    t->listening.fd = sim_descriptor_new(sim_file_ref(listening), 0);
-    t->listening.kind = LISTENING;
-    t->journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-    ck_assert_int_eq(connect(t->journal, (struct sockaddr *)&journal, size), 0);
-    ck_assert_int_eq(loop_add(&t->loop, &t->listening, EPOLLIN | EPOLLEXCLUSIVE), 0);
-    t->fiber = sim_fiber_new(serve, t);
-}
-
-static struct thread threads[3];
-static unsigned n_threads;
-
-static void threads_begin(struct sim_file *tcp, struct sim_file *local)
-{
-    for (unsigned i = 0; i < n_threads; i++)
-        thread_begin(&threads[i], i % 2 == 0 ? tcp : local);
-}
-
-/* At any call: whoever served is gone, and others begin with the sockets that are left. */
-static void threads_die(void)
-{
-    for (unsigned i = 0; i < n_threads; i++)
-        sim_fiber_free(threads[i].fiber);
-    sim_world_kill();
-    sim_world_look_for_leaks(0);
-}
-
-static void thread_end(struct thread *t)
-{
-    sim_fiber_free(t->fiber);
-    loop_deinit(&t->loop);
-    close(t->listening.fd);
-    close(t->journal);
-}
 
 /* --- the clients, and the journal's reader --- */
 
@@ -354,6 +188,7 @@ static bool answered(const struct client *clients, unsigned n)
 }
 
 static struct sim_file *tcp, *local;
+static unsigned n_threads;
 
 static void turn_until_answered(struct client *clients, unsigned n, uint32_t kills)
 {
@@ -364,8 +199,8 @@ static void turn_until_answered(struct client *clients, unsigned n, uint32_t kil
             sim_world_turn_fair();
         if (kills > 0 && sim_below(2000) == 1999) {
             kills--;
-            threads_die();
-            threads_begin(tcp, local);
+            echo_die();
+            echo_begin(tcp, local, n_threads);
         }
         (void)sim_turn(SIM_NEVER);
         if (n_replies != progress) {
@@ -384,17 +219,17 @@ static void run(unsigned messages, uint32_t kills, struct run *ret)
     struct sim_file *file;
     struct sockaddr_storage address;
 
-    n_threads = sim_between(1, 3);
+    n_threads = sim_between(1, ECHO_THREADS);
     tcp = listen_at("8080");
     local = listen_at("/run/answerd");
     n_records = n_replies = 0;
-    stopping = false;
     file = sim_datagram_new();
     journal = sim_datagram_of(file);
-    ck_assert_int_eq(
-        sim_datagram_bind(journal, (struct sockaddr *)&address, sim_address(JOURNAL, &address)), 0);
+    ck_assert_int_eq(sim_datagram_bind(journal, (struct sockaddr *)&address,
+                                       sim_address(ECHO_JOURNAL, &address)),
+                     0);
     sim_watch_add(&journal_watch, file, false);
-    threads_begin(tcp, local);
+    echo_begin(tcp, local, n_threads);
     for (unsigned i = 0; i < n_clients; i++) {
         clients[i] = (struct client){
             .task = { .run = client_run },
@@ -404,12 +239,7 @@ static void run(unsigned messages, uint32_t kills, struct run *ret)
         sim_task_queue(&clients[i].task);
     }
     turn_until_answered(clients, n_clients, kills);
-    stopping = true;
-    for (unsigned i = 0; i < n_threads; i++) {
-        while (!sim_fiber_ended(threads[i].fiber) && !sim_violation())
-            ck_assert(sim_turn(SIM_NEVER));
-        thread_end(&threads[i]);
-    }
+    echo_end();
     for (unsigned i = 0; i < n_clients; i++)
         if (clients[i].stream)
             client_close(&clients[i]);
@@ -511,136 +341,6 @@ START_TEST(kept_decisions_give_the_same_run_again)
 }
 END_TEST
 
-/* --- what goes wrong --- */
-
-static void misbehave(void *userdata)
-{
-    switch (*(int *)userdata) {
-    case 0:
-        close(77);
-        break;
-    case 1:
-        (void)recv(sim_descriptor_next(3), &(char){ 0 }, 1, 0);
-        break;
-    case 2:
-        (void)fcntl(0, F_GETOWN);
-        break;
-    case 3:
-        (void)send(sim_descriptor_next(3), "x", 1, 0);
-        break;
-    }
-}
-
-START_TEST(what_a_thread_must_not_do_is_seen)
-{
-    int fds[2], what = _i;
-    struct sim_fiber *fiber;
-
-    sim_seed_draw(1);
-    sim_world_begin(SIM_PLAIN, false);
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    if (what == 3)
-        close(fds[1]);
-    fiber = sim_fiber_new(misbehave, &what);
-    ck_assert_ptr_null(sim_violation());
-    while (!sim_fiber_ended(fiber))
-        ck_assert(sim_turn(SIM_NEVER));
-    ck_assert_ptr_nonnull(sim_violation());
-    sim_fiber_free(fiber);
-    sim_world_end();
-}
-END_TEST
-
-START_TEST(what_is_left_over_is_seen)
-{
-    void *volatile block = NULL;
-
-    sim_seed_draw(1);
-    sim_world_begin(SIM_PLAIN, false);
-    sim_world_look_for_leaks(0);
-    ck_assert_ptr_null(sim_violation());
-    switch (_i) {
-    case 0:
-        block = malloc(10);
-        break;
-    case 1:
-        ck_assert_int_eq(eventfd(0, 0), 3);
-        break;
-    case 2:
-        block = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        break;
-    }
-    sim_world_look_for_leaks(0);
-    ck_assert_ptr_nonnull(sim_violation());
-    if (_i == 0)
-        sim_memory_abandon();
-    if (_i == 2)
-        munmap(block, 4096);
-    sim_world_end();
-}
-END_TEST
-
-static void allocate(void *userdata)
-{
-    unsigned *failed = userdata;
-
-    for (int i = 0; i < 1000; i++) {
-        void *volatile p = malloc(10);
-
-        *failed += !p;
-        free(p);
-    }
-}
-
-START_TEST(memory_runs_out_for_threads_alone)
-{
-    unsigned failed = 0;
-    struct sim_fiber *fiber;
-
-    sim_seed_draw(1);
-    sim_world_begin(SIM_PLAIN, false);
-    sim_fault_set(SIM_NO_MEMORY, SIM_ALWAYS / 2);
-    allocate(&failed);
-    ck_assert_uint_eq(failed, 0);
-    fiber = sim_fiber_new(allocate, &failed);
-    while (sim_turn(SIM_NEVER))
-        ;
-    ck_assert_uint_gt(failed, 400);
-    ck_assert_uint_lt(failed, 600);
-    ck_assert_uint_eq(sim_fault_count(SIM_NO_MEMORY), failed);
-    sim_fiber_free(fiber);
-    ck_assert_uint_eq(sim_memory_blocks(), 0);
-    sim_world_end();
-}
-END_TEST
-
-START_TEST(watches_and_files_have_their_limits)
-{
-    struct epoll_event event = { .events = EPOLLIN };
-    int e, a, b;
-
-    sim_seed_draw(1);
-    sim_world_begin(SIM_PLAIN, false);
-    e = epoll_create1(0);
-    a = eventfd(0, 0);
-    b = eventfd(0, 0);
-    sim_epoll_limit(1);
-    ck_assert_int_eq(epoll_ctl(e, EPOLL_CTL_ADD, a, &event), 0);
-    ck_assert_int_eq(epoll_ctl(e, EPOLL_CTL_ADD, b, &event), -1);
-    ck_assert_int_eq(errno, ENOSPC);
-    close(a);
-    ck_assert_int_eq(epoll_ctl(e, EPOLL_CTL_ADD, b, &event), 0);
-    sim_descriptors_limit(1000, sim_files_open());
-    ck_assert_int_eq(eventfd(0, 0), -1);
-    ck_assert_int_eq(errno, ENFILE);
-    sim_descriptors_limit(b, SIZE_MAX);
-    ck_assert_int_eq(eventfd(0, 0), a);
-    ck_assert_int_eq(eventfd(0, 0), -1);
-    ck_assert_int_eq(errno, EMFILE);
-    sim_world_end();
-}
-END_TEST
-
 Suite *test_suite(void)
 {
     Suite *s = suite_create("world");
@@ -650,10 +350,6 @@ Suite *test_suite(void)
     tcase_add_test(tc, killed_at_any_call_it_begins_anew);
     tcase_add_test(tc, a_seed_gives_the_same_run_again);
     tcase_add_test(tc, kept_decisions_give_the_same_run_again);
-    tcase_add_loop_test(tc, what_a_thread_must_not_do_is_seen, 0, 4);
-    tcase_add_loop_test(tc, what_is_left_over_is_seen, 0, 3);
-    tcase_add_test(tc, memory_runs_out_for_threads_alone);
-    tcase_add_test(tc, watches_and_files_have_their_limits);
     suite_add_tcase(s, tc);
     return s;
 }

@@ -12,25 +12,18 @@
 #include "../trace.h"
 #include "base/macros.h"
 #include "book.h"
+#include "life.h"
 #include "process.h"
 
 #include <fcntl.h>
 #include <sys/epoll.h>
 
 #define FIRST_NUMBER 1000
-#define FD_MAX       16
 #define SEALS        (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
-#define COARSE_NS    (8 * SIM_MS)
 
 struct book book;
 
-/* What the workers of the present process have counted so far, as the book sees it. */
-static struct {
-    unsigned turned_away[4][FD_MAX]; /* by a worker in this turn, by descriptor */
-    uint64_t accepted, refused, bytes_in, unread, bytes_out, frames;
-    uint64_t refusals[4], timeouts[4], shed[4];
-    unsigned urgent;
-} life;
+struct life life;
 
 static struct conn *conn_of(struct sim_file *file)
 {
@@ -187,16 +180,6 @@ static void on_accepted(int listening, struct sim_file *file)
                     process.max_connections, atomic_load(&process.shared.n_connections));
 }
 
-/* Whether this worker has counted one more, which is this connection's. */
-static bool grew(uint64_t *before, const counter *now)
-{
-    uint64_t n = counter_get(now);
-    bool is = n > *before;
-
-    *before = n;
-    return is;
-}
-
 /* It was closed without a word, for want of something; then accepting pauses. */
 static void turned_away(const struct conn *c)
 {
@@ -205,7 +188,7 @@ static void turned_away(const struct conn *c)
     if (!w || w->stopping || w->index != c->worker)
         return;
     /* The word may not have gone out. */
-    if (grew(&life.refusals[w->index], &w->context.counters.refused))
+    if (life_grew(&life.refusals[w->index], &w->context.counters.refused))
         return;
     if (life.turned_away[w->index][c->listening % FD_MAX]++ > 0)
         sim_violate("connections are accepted and closed, one after another");
@@ -224,16 +207,6 @@ static void on_closing(struct sim_file *file)
         turned_away(c);
 }
 
-static unsigned number_of(const struct connection *c)
-{
-    pid_t pid;
-
-    if (!c->transport.peer.is_unix)
-        return c->transport.peer.port;
-    memcpy(&pid, c->transport.peer.address, sizeof pid);
-    return (unsigned)pid;
-}
-
 /* A second's share at once, or one message, and then as the rate says. */
 static void check_rate(const struct conn *c, const struct connection *k)
 {
@@ -248,7 +221,7 @@ static void check_rate(const struct conn *c, const struct connection *k)
 static void note_known(void *item, void *userdata)
 {
     const struct connection *k = item;
-    struct conn *c = book_find(number_of(k));
+    struct conn *c = book_find(book_number(k));
     (void)userdata;
     if (c)
         c->opened = true;
@@ -279,124 +252,6 @@ static const struct sim_observer observer = {
     .closing = on_closing,
     .waiting = on_waiting,
 };
-
-/* --- changes of state --- */
-
-static uint64_t last_activity(const struct conn *c)
-{
-    return MAX(c->accepted_at, c->reply_at);
-}
-
-static void check_span(const struct conn *c, uint64_t since_ns, uint64_t span_ms, const char *what)
-{
-    if (span_ms == TIMER_NEVER)
-        sim_violate("connection %u: %s, which is infinite", c->number, what);
-    else if (sim_now() + COARSE_NS < since_ns + span_ms * SIM_MS)
-        sim_violate("connection %u: %s after %" PRIu64 " ms, and not after %" PRIu64, c->number,
-                    what, (sim_now() - since_ns) / SIM_MS, span_ms);
-}
-
-/* A timeout must not come early. */
-static void timed_out(const struct conn *c, const struct connection *k, int to)
-{
-    if (to == CONNECTION_CLOSED)
-        check_span(c, last_activity(c), c->setup->write_ms, "WriteTimeout");
-    else if (k->transport.owner & CONNECTION_DISCARDS)
-        check_span(c, c->partial_at, c->setup->message_ms, "MessageTimeout");
-    else
-        check_span(c, last_activity(c), c->setup->idle_ms, "IdleTimeout");
-}
-
-static void note_excuses(struct worker *w, struct conn *c, const struct connection *k, int to)
-{
-    const struct counters *n = &w->context.counters;
-    unsigned i = w->index;
-
-    if (grew(&life.timeouts[i], &n->timeouts)) {
-        timed_out(c, k, to);
-        c->excuses |= EXCUSE_TIMEOUT;
-    }
-    if (grew(&life.shed[i], &n->shed))
-        c->excuses |= EXCUSE_SHED;
-    if (k->transport.owner & CONNECTION_DISCARDS)
-        c->excuses |= EXCUSE_ERROR;
-    if (w->stopping)
-        c->excuses |= EXCUSE_STOPPED;
-}
-
-/* Whole messages that the program has, or was told of. */
-static uint64_t arrived(const struct conn *c, const struct connection *k)
-{
-    uint64_t n = MAX(c->received, c->known), complete;
-    struct said_message m;
-
-    if (c->framing == FRAMING_CHUNK)
-        return c->n_messages;
-    complete = conn_complete(c, n);
-    if ((k->transport.flags & (TRANSPORT_IN_ENDED | TRANSPORT_IN_CUT)) == TRANSPORT_IN_ENDED &&
-        n >= c->sent && c->sent > 0 && conn_message(c, complete, &m))
-        complete++;
-    return complete;
-}
-
-/* Then what peers have sent that are gone may be discarded. */
-static bool is_short_of_memory(void)
-{
-    return process.memory_was_limited || sim_fault_count(SIM_NO_MEMORY) > 0;
-}
-
-static void check_closed(struct conn *c, const struct connection *k, int from)
-{
-    bool late = from == CONNECTION_LINGERING &&
-                sim_now() + COARSE_NS >= k->active_ms * SIM_MS + CONNECTION_LINGER_MS * SIM_MS;
-
-    c->taken = k->input.session.seq;
-    if (c->excuses)
-        return;
-    if (c->taken < arrived(c, k) && !late && !c->urgent && !is_short_of_memory())
-        sim_violate("connection %u: %" PRIu64 " messages have arrived, and only %" PRIu64
-                    " are taken",
-                    c->number, arrived(c, k), c->taken);
-    if (c->replied < c->taken && from != CONNECTION_LINGERING &&
-        !(k->transport.flags & (TRANSPORT_OUT_ENDED | TRANSPORT_OUT_FAILED)))
-        sim_violate("connection %u: %" PRIu64 " messages are taken, and only %" PRIu64
-                    " are answered",
-                    c->number, c->taken, c->replied);
-}
-
-static void on_state(const struct connection *k, int from, int to)
-{
-    struct worker *w = process_worker();
-    struct conn *c = book_find(number_of(k));
-
-    if (!c || c->life != process.life) {
-        sim_violate("a connection that nobody has made changes its state");
-        return;
-    }
-    c->opened = true;
-    sim_say("connection %u: state %d to %d", c->number, from, to);
-    if (from >= to)
-        sim_violate("connection %u: from state %d to state %d", c->number, from, to);
-    if (w)
-        note_excuses(w, c, k, to);
-    else
-        c->excuses |= EXCUSE_STOPPED;
-    if (to != CONNECTION_CLOSED)
-        return;
-    check_closed(c, k, from);
-    if (sim_violation())
-        sim_say("connection %u: %s%s, said %zu, sent %" PRIu64 " of %" PRIu64 ", received %" PRIu64
-                ", taken %" PRIu64 ", recorded %" PRIu64 ", replied %" PRIu64
-                ", flags %x, owner %x, excuses %x, session %d",
-                c->number, c->setup->name, c->fin ? ", ended" : "", c->n_messages, c->sent,
-                c->n_bytes, c->received, c->taken, c->recorded, c->replied,
-                (unsigned)k->transport.flags, (unsigned)k->transport.owner, c->excuses,
-                (int)k->input.session.status);
-    if (c->taken > 0 && c->taken <= c->n_messages)
-        life.frames += MIN(c->messages[c->taken - 1].end, c->sent);
-    else if (c->taken > 0)
-        life.frames += c->sent; /* a line without an end */
-}
 
 /* --- the whole --- */
 
@@ -450,7 +305,7 @@ void book_process_began(void)
 {
     memset(&life, 0, sizeof life);
     for (unsigned i = 0; i < process.crew.n; i++)
-        process.crew.workers[i]->context.trace = on_state;
+        process.crew.workers[i]->context.trace = book_state;
 }
 
 void book_excuse_all(unsigned excuse)

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../clock.h"
+#include "serve/connection.h"
+
+/* What the parts of the book share: book.c, states.c. */
+
+#define FD_MAX    16
+#define COARSE_NS (8 * SIM_MS)
+
+/* What the workers of the present process have counted so far, as the book sees it. */
+struct life {
+    unsigned turned_away[4][FD_MAX]; /* by a worker in this turn, by descriptor */
+    uint64_t accepted, refused, bytes_in, unread, bytes_out, frames;
+    uint64_t refusals[4], timeouts[4], shed[4];
+    unsigned urgent;
+};
+
+extern struct life life;
+
+/* Whether this worker has counted one more, which is this connection's. */
+bool life_grew(uint64_t *before, const counter *now);
+
+/* Our number of a connection, for book_find(). */
+unsigned book_number(const struct connection *c);
+
+/* A worker's trace of changes of state. */
+void book_state(const struct connection *k, int from, int to);
