@@ -52,20 +52,25 @@ static void receive_byte(int fd)
     ck_assert_int_eq(recv(fd, &byte, 1, 0), 1);
 }
 
+/* What comes next is news of that source, for as long as it takes. */
+static void check_news(const struct source *s)
+{
+    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
+    ck_assert_ptr_eq(loop_next(&loop), s);
+}
+
 START_TEST(an_edge_comes_once_and_its_bit_stays)
 {
     int peer;
     struct source s = source_new(&peer);
 
     ck_assert_int_eq(loop_add(&loop, &s, ALL), 0);
-    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
-    ck_assert_ptr_eq(loop_next(&loop), &s);
+    check_news(&s);
     ck_assert_ptr_null(loop_next(&loop));
     ck_assert_int_eq(s.ready, READY_OUT); /* at once, for a new socket */
 
     send_byte(peer);
-    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
-    ck_assert_ptr_eq(loop_next(&loop), &s);
+    check_news(&s);
     ck_assert_int_eq(s.ready, READY_IN | READY_OUT);
 
     /* Not read, and so no news. */
@@ -77,8 +82,7 @@ START_TEST(an_edge_comes_once_and_its_bit_stays)
     receive_byte(s.fd);
     s.ready &= (uint8_t)~READY_IN;
     send_byte(peer);
-    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
-    ck_assert_ptr_eq(loop_next(&loop), &s);
+    check_news(&s);
     ck_assert_int_ne(s.ready & READY_IN, 0);
     close(peer);
     close(s.fd);
@@ -101,8 +105,7 @@ START_TEST(room_is_an_edge_after_eagain)
     s.ready = 0;
     while (recv(peer, bytes, sizeof bytes, 0) > 0)
         ;
-    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
-    ck_assert_ptr_eq(loop_next(&loop), &s);
+    check_news(&s);
     ck_assert_int_eq(s.ready, READY_OUT);
     close(peer);
     close(s.fd);
@@ -116,12 +119,10 @@ START_TEST(ends_of_the_stream)
 
     ck_assert_int_eq(loop_add(&loop, &s, ALL), 0);
     ck_assert_int_eq(shutdown(peer, SHUT_WR), 0);
-    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
-    ck_assert_ptr_eq(loop_next(&loop), &s);
+    check_news(&s);
     ck_assert_int_eq(s.ready, READY_IN | READY_OUT | READY_RDHUP);
     close(peer);
-    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
-    ck_assert_ptr_eq(loop_next(&loop), &s);
+    check_news(&s);
     ck_assert_int_eq(s.ready, READY_IN | READY_OUT | READY_RDHUP | READY_HUP);
     close(s.fd);
 }
@@ -156,8 +157,7 @@ START_TEST(queued_sources_come_in_order)
             loop_queue(&loop, &s[i]);
     }
     ck_assert_ptr_null(loop_next(&loop));
-    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
-    ck_assert_ptr_eq(loop_next(&loop), &s[1]);
+    check_news(&s[1]);
     ck_assert_ptr_eq(loop_next(&loop), &s[3]);
     ck_assert_ptr_null(loop_next(&loop));
     ck_assert_int_eq(loop_wait(&loop, 0), 0);
@@ -172,16 +172,14 @@ START_TEST(those_queued_come_before_those_with_news)
 
     ck_assert_int_eq(loop_add(&loop, &s, ALL), 0);
     loop_queue(&loop, &queued);
-    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
-    ck_assert_ptr_eq(loop_next(&loop), &queued);
+    check_news(&queued);
     ck_assert_ptr_eq(loop_next(&loop), &s);
     ck_assert_ptr_null(loop_next(&loop));
 
     /* News of one that is queued does not queue it twice. */
     loop_queue(&loop, &s);
     send_byte(peer);
-    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
-    ck_assert_ptr_eq(loop_next(&loop), &s);
+    check_news(&s);
     ck_assert_int_ne(s.ready & READY_IN, 0);
     ck_assert_ptr_null(loop_next(&loop));
     close(peer);
@@ -274,8 +272,7 @@ START_TEST(unqueueing_the_only_one)
     ck_assert_int_eq(loop_wait(&loop, 0), 0);
     ck_assert_ptr_null(loop_next(&loop));
     loop_queue(&loop, &other);
-    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
-    ck_assert_ptr_eq(loop_next(&loop), &other);
+    check_news(&other);
 }
 END_TEST
 
@@ -310,11 +307,9 @@ START_TEST(modified_for_another_source)
     ck_assert_int_eq(loop_modify(&loop, &first, ALL), -ENOENT);
     ck_assert_int_eq(loop_add(&loop, &first, ALL), 0);
     send_byte(peer);
-    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
-    ck_assert_ptr_eq(loop_next(&loop), &first);
+    check_news(&first);
     ck_assert_int_eq(loop_modify(&loop, &second, ALL), 0);
-    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
-    ck_assert_ptr_eq(loop_next(&loop), &second);
+    check_news(&second);
     ck_assert_int_eq(second.ready, READY_IN | READY_OUT);
     ck_assert_ptr_null(loop_next(&loop));
     close(peer);
@@ -332,8 +327,7 @@ START_TEST(modified_for_other_events)
     ck_assert_int_eq(loop_wait(&loop, 0), 0);
     ck_assert_ptr_null(loop_next(&loop));
     ck_assert_int_eq(loop_modify(&loop, &s, ALL), 0);
-    ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
-    ck_assert_ptr_eq(loop_next(&loop), &s);
+    check_news(&s);
     ck_assert_int_eq(s.ready, READY_OUT);
     ck_assert_int_eq(loop_modify(&loop, &s, EPOLLIN), 0);
     send_byte(s.fd);
