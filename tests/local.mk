@@ -21,6 +21,7 @@ AM_TESTS_ENVIRONMENT = \
 
 TESTS += tests/layers.py
 EXTRA_DIST += tests/layers.py
+EXTRA_DIST += tests/slowest.py
 
 include tests/lib/local.mk
 include tests/unit/local.mk

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
 TESTS += tests/lib/test_fixtures.py
+TESTS += tests/lib/test_slowest.py
 
 EXTRA_DIST += \
 	tests/lib/activate.py \
@@ -14,4 +15,5 @@ EXTRA_DIST += \
 	tests/lib/nspawn.py \
 	tests/lib/readme.py \
 	tests/lib/tap.py \
-	tests/lib/test_fixtures.py
+	tests/lib/test_fixtures.py \
+	tests/lib/test_slowest.py
