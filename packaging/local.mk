@@ -2,6 +2,7 @@
 # What `./dev deb` builds the Debian package with.
 
 EXTRA_DIST += \
+	packaging/debian/answerd-clients.install \
 	packaging/debian/answerd.docs \
 	packaging/debian/answerd.install \
 	packaging/debian/answerd.lintian-overrides \

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The Debian package, for the tests that install it."""
+"""The Debian packages, for the tests that install it."""
 
 import glob
 import os
@@ -29,18 +29,18 @@ def _newest_source():
     return newest
 
 
-def package():
-    """The path of the package, built by the project's own command, which ends with lintian's opinion of it.
+def packages():
+    """The paths of the packages, built by the project's own command, which ends with lintian's opinion of them.
 
-    One that is newer than what it is made from is not built again.
+    Those that are newer than what they are made from are not built again.
     """
     for tool in TOOLS:
         if not shutil.which(tool):
             raise unittest.SkipTest(f"{tool} is not installed")
     folder = os.path.join(booted.build_folder(), "deb")
-    for path in glob.glob(os.path.join(folder, "answerd_*.deb")):
-        if os.stat(path).st_mtime > _newest_source():
-            return path
+    paths = glob.glob(os.path.join(folder, "*.deb"))
+    if paths and min(os.stat(path).st_mtime for path in paths) > _newest_source():
+        return paths
     env = {name: value for name, value in os.environ.items() if name not in OF_MAKE}
     done = subprocess.run([os.path.join(daemon.TOP, "dev"), "deb"], check=False, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -48,14 +48,13 @@ def package():
     if done.returncode != 0:
         shutil.rmtree(folder, ignore_errors=True)
         raise AssertionError("./dev deb failed:\n" + done.stdout[-8000:])
-    (path,) = glob.glob(os.path.join(folder, "answerd_*.deb"))
-    return path
+    return glob.glob(os.path.join(folder, "*.deb"))
 
 
 def start():
-    """A container in which the package is at /answerd-tree/build/deb, and not installed; for setUpModule()."""
+    """A container in which the packages are in /answerd-tree/build/deb, and not installed; for setUpModule()."""
     booted.nspawn.require()
-    path = package()
+    paths = packages()
     system = booted.start(install=False)
     # Images of containers forbid packages to start services.
     system.run("rm -f /usr/sbin/policy-rc.d")
@@ -63,5 +62,6 @@ def start():
     system.run("rm -f /var/lib/man-db/auto-update")
     folder = system.container.path("/answerd-tree/build/deb")
     os.makedirs(folder)
-    shutil.copy(path, folder)
+    for path in paths:
+        shutil.copy(path, folder)
     return system

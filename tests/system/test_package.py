@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The Debian package: built, installed, upgraded while clients are at work, removed, purged."""
+"""The Debian packages: built, installed, upgraded while clients are at work, removed, purged."""
 
 import collections
 import os
@@ -19,7 +19,8 @@ def setUpModule():
     global system
     system = debian.start()
     # The next version is the same but for its number.
-    system.run("mkdir /packages && cd /packages && cp /answerd-tree/build/deb/*.deb first.deb && dpkg-deb -R first.deb next && "
+    system.run("mkdir /packages && cd /packages && cp /answerd-tree/build/deb/answerd_*.deb first.deb && "
+               "cp /answerd-tree/build/deb/answerd-clients_*.deb clients.deb && dpkg-deb -R first.deb next && "
                "sed -i 's/^Version: .*/Version: 99.0-1/' next/DEBIAN/control && dpkg-deb -b next next.deb")
 
 
@@ -29,7 +30,7 @@ def install(name):
 
 class Package(unittest.TestCase):
     def setUp(self):
-        self.addCleanup(system.run, "dpkg --purge answerd", check=False)
+        self.addCleanup(system.run, "dpkg --purge answerd answerd-clients", check=False)
         install("first")
 
     def test_install(self):
@@ -40,7 +41,31 @@ class Package(unittest.TestCase):
         system.run("answerd --check && test -s /etc/answerd/answerd.conf")
         self.assertIn("A client sent a message", system.run("journalctl -q -x -n 3 -u answerd.service"))
 
+    def test_the_daemon_does_without_the_clients(self):
+        self.assertNotEqual(system.container.status("command -v ask ask-bench"), 0)
+        self.assertEqual(system.run("dpkg-query -W -f '${Recommends}' answerd"), "answerd-clients")
+
+    def test_the_clients_do_without_the_daemon(self):
+        system.run("dpkg --purge answerd")
+        install("clients")
+        system.run("ask --version && ask-bench --version")
+        self.assertNotEqual(system.container.status("command -v answerd"), 0)
+        listed = system.run("dpkg -L answerd-clients")
+        for manual in ("ask", "ask-bench"):
+            self.assertIn(f"/usr/share/man/man1/{manual}.1", listed)
+
+    def test_the_clients_take_over_from_the_package_that_had_all(self):
+        system.run("dpkg --purge answerd")
+        system.run("cd /packages && dpkg-deb -R first.deb all && dpkg-deb -x clients.deb all && "
+                   "sed -i -e 's/^Version: .*/Version: 0.1.0-1/' -e /^Recommends:/d all/DEBIAN/control && "
+                   "dpkg-deb -b all all.deb")
+        install("all")
+        system.run("DEBIAN_FRONTEND=noninteractive dpkg -i /packages/first.deb /packages/clients.deb")
+        self.assertEqual(system.run("ask 127.0.0.1:8080 upgraded"), "ok\n")
+        self.assertIn("answerd-clients: ", system.run("dpkg -S /usr/bin/ask"))
+
     def test_shells_find_the_completions(self):
+        install("clients")
         for name in ("answerd", "ask", "ask-bench"):
             system.run(f"test -s /usr/share/bash-completion/completions/{name}")
         if system.container.status("command -v zsh") != 0:

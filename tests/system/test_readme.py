@@ -105,7 +105,7 @@ class Deploy(unittest.TestCase):
 
     def test_on_a_hostile_network(self):
         """The settings and the journal of its own which that section advises."""
-        run("apt-get install -q -y ./build/deb/answerd_*.deb")
+        run("apt-get install -q -y ./build/deb/*.deb")
         (text,) = readme.fenced("On a hostile network", "ini")
         self.addCleanup(system.run, f"rm -f {CONFIGURATION}")
         system.container.write(CONFIGURATION, text)
@@ -131,7 +131,7 @@ class Look(unittest.TestCase):
     maxDiff = None
 
     def setUp(self):
-        run("apt-get install -q -y ./build/deb/answerd_*.deb")
+        run("apt-get install -q -y ./build/deb/*.deb")
         system.container.write(CONFIGURATION, RECEIPTS + "MessageTimeout=500ms\n")
         # Nothing but what happens here is to be found.
         system.run("systemctl stop answerd.service && journalctl --sync && journalctl --rotate --vacuum-files=1"
