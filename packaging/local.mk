@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What `./dev deb` builds the Debian package with.
+# What the packages of distributions are built with: those of Debian by `./dev deb`.
 
 EXTRA_DIST += \
+	packaging/arch/PKGBUILD \
 	packaging/debian/answerd-clients.install \
 	packaging/debian/answerd.docs \
 	packaging/debian/answerd.install \
@@ -12,4 +13,5 @@ EXTRA_DIST += \
 	packaging/debian/control \
 	packaging/debian/copyright \
 	packaging/debian/rules \
-	packaging/debian/source/format
+	packaging/debian/source/format \
+	packaging/rpm/answerd.spec

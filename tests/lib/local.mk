@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
 TESTS += tests/lib/test_fixtures.py
+TESTS += tests/lib/test_packaging.py
 TESTS += tests/lib/test_slowest.py
 
 EXTRA_DIST += \
@@ -16,4 +17,5 @@ EXTRA_DIST += \
 	tests/lib/readme.py \
 	tests/lib/tap.py \
 	tests/lib/test_fixtures.py \
+	tests/lib/test_packaging.py \
 	tests/lib/test_slowest.py
