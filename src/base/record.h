@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,4 +19,6 @@ struct record {
     const char *listener;
     uint64_t connection; /* its number */
     uint64_t seq;        /* the message's number on its connection, from 1 */
+    bool unfinished;     /* the stream ended, and not the message by its own end: more may have
+                            been meant */
 };

@@ -64,7 +64,7 @@ static ssize_t line_next(size_t max, const uint8_t *in, size_t n, bool eof, size
         return 0;
     if (size - crlf > max)
         return -FRAME_TOO_LONG;
-    *ret = (struct frame){ .data = in, .size = size - crlf, .crlf = crlf };
+    *ret = (struct frame){ .data = in, .size = size - crlf, .crlf = crlf, .unfinished = !lf };
     return (ssize_t)(size + (lf ? 1 : 0));
 }
 

@@ -27,7 +27,8 @@ const char *framing_name(enum framing framing);
 struct frame {
     const uint8_t *data;
     size_t size;
-    bool crlf; /* line: it ended in CR LF, and so should its reply */
+    bool crlf;       /* line: it ended in CR LF, and so should its reply */
+    bool unfinished; /* line: it ended with the stream, and has no LF */
 };
 
 /* Why bytes are not a frame. */

@@ -91,6 +91,7 @@ static int answer_described(const struct session *s, const struct session_feed *
         .listener = feed->listener,
         .connection = s->number,
         .seq = s->seq,
+        .unfinished = frame->unfinished,
     };
     int r;
 

@@ -30,7 +30,7 @@ static const char heads[EVENT_COUNT][HEAD_SIZE + 1] = {
 /* The longest name of ours, and what a field has besides name and value: two LF and the size. */
 #define NAME_MAX_SIZE  sizeof "ANSWERD_CONNECTION"
 #define FIELD_OVERHEAD (NAME_MAX_SIZE + 2 + sizeof(uint64_t))
-#define RECORD_FIELDS  8
+#define RECORD_FIELDS  9
 
 /* These write at p, which has room, and return what is behind. */
 
@@ -125,7 +125,7 @@ int entry_record(struct buffer **out, const struct record *record)
      * data are in memory already. */
     r = buffer_reserve(out, HEAD_SIZE + RECORD_FIELDS * FIELD_OVERHEAD + strlen(record->peer_name) +
                                 2 + ENTRY_TEXT_MAX + id + peer + port + listener +
-                                2 * FORMAT_U64_MAX + record->size);
+                                2 * FORMAT_U64_MAX + 1 + record->size);
     if (r < 0)
         return r;
     p = put(buffer_tail(*out), heads[EVENT_MESSAGE], HEAD_SIZE);
@@ -137,6 +137,8 @@ int entry_record(struct buffer **out, const struct record *record)
     p = put_number(p, "ANSWERD_CONNECTION", record->connection);
     p = put_number(p, "ANSWERD_SEQ", record->seq);
     p = put_field(p, "ANSWERD_LISTENER", record->listener, listener);
+    if (record->unfinished)
+        p = put_field(p, "ANSWERD_UNFINISHED", "1", 1);
     p = put_field(p, "ANSWERD_DATA", record->data, record->size);
     buffer_commit(*out, (size_t)(p - buffer_tail(*out)));
     return 0;

@@ -76,6 +76,17 @@ class Entries(unittest.TestCase):
                 replies.append(net.recv_exactly(client, size).decode())
             return replies, client.getsockname()[1]
 
+    def test_a_line_that_the_end_cut_short(self):
+        """It is a message, and its entry says that more may have been meant."""
+        daemon = Daemon(self, ["--listen=127.0.0.1:0", "--record=journal"], journal=self.journal)
+        self.assertEqual(net.exchange(daemon.address(), b"whole\r\nhal"), b"ok\r\nok\n")
+        entries = self.journal.wait_for(2, "MESSAGE_ID=" + MESSAGE_ID)
+        self.assertEqual([e.one("ANSWERD_DATA") for e in entries], [b"whole", b"hal"])
+        self.assertNotIn("ANSWERD_UNFINISHED", entries[0])
+        self.assertEqual(entries[1].one("ANSWERD_UNFINISHED"), b"1")
+        self.assertEqual(self.journal.entries("ANSWERD_UNFINISHED=1"), entries[1:])
+        daemon.stop()
+
     def test_every_field_is_exact(self):
         daemon = Daemon(self, [], config=NETSTRINGS, journal=self.journal)
         replies, port = self.send(daemon, NASTY)

@@ -60,6 +60,8 @@ static int take_record(void *userdata, const struct record *record)
     append_string(log, record->listener);
     append(log, &record->connection, sizeof record->connection);
     append(log, &record->seq, sizeof record->seq);
+    append(log, &record->unfinished, sizeof record->unfinished);
+    c->outcome->n_unfinished += record->unfinished;
     append(log, &record->size, sizeof record->size);
     append(log, record->data, record->size);
     append(log, &reply_size, sizeof reply_size);

@@ -27,7 +27,7 @@ struct plan {
 struct outcome {
     struct buffer *records; /* all of each record, one after the other */
     struct buffer *replies;
-    size_t n_records;
+    size_t n_records, n_unfinished;
     enum session_status status; /* the last */
     enum frame_error error;     /* for SESSION_FAILED */
 };

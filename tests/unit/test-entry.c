@@ -72,6 +72,19 @@ START_TEST(unix_peers_have_no_port)
 }
 END_TEST
 
+START_TEST(an_unfinished_message_says_so)
+{
+    struct record record = record_of(BYTES("hel"));
+    struct decoded d;
+
+    record.unfinished = true;
+    _cleanup_(buffer_free) _unused_ struct buffer *out = encode(&record, &d);
+    ck_assert_uint_eq(d.n_fields, 12);
+    ck_assert(decoded_is_text(&d, "ANSWERD_UNFINISHED", "1"));
+    ck_assert(decoded_is_text(&d, "ANSWERD_DATA", "hel"));
+}
+END_TEST
+
 START_TEST(no_byte_can_begin_a_field)
 {
     static const struct {
@@ -175,6 +188,7 @@ Suite *test_suite(void)
 
     tcase_add_test(cases, every_field);
     tcase_add_test(cases, unix_peers_have_no_port);
+    tcase_add_test(cases, an_unfinished_message_says_so);
     tcase_add_test(cases, no_byte_can_begin_a_field);
     tcase_add_test(cases, long_messages_are_cut_for_reading_only);
     tcase_add_test(cases, appends_to_what_is_there);

@@ -203,6 +203,43 @@ START_TEST(random_streams_in_random_pieces)
 }
 END_TEST
 
+/* What the stream's end cut short is told from what is whole, and so is an empty rest, which is no
+ * message. */
+START_TEST(the_last_line_may_be_unfinished)
+{
+    static const struct {
+        const char *stream;
+        size_t n_records, n_unfinished;
+    } cases[] = {
+        { "a\nb", 2, 1 }, { "a\nb\n", 2, 0 }, { "a\r\nb\r", 2, 1 }, { "a", 1, 1 }, { "\n", 1, 0 },
+    };
+    struct session_rules rules = rules_new(FRAMING_LINE, "ok", 64);
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct example e = { .stream = (const uint8_t *)cases[i].stream,
+                                   .n = strlen(cases[i].stream) };
+        struct outcome outcome;
+
+        converse(&rules, e.stream, e.n, true, &at_once, &outcome);
+        ck_assert_uint_eq(outcome.n_records, cases[i].n_records);
+        ck_assert_uint_eq(outcome.n_unfinished, cases[i].n_unfinished);
+        check_all_plans(&rules, &e, true, &outcome);
+        outcome_deinit(&outcome);
+    }
+    rules_deinit(&rules);
+    rules = rules_new(FRAMING_CHUNK, "ok", 64);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct outcome outcome;
+
+        converse(&rules, (const uint8_t *)cases[i].stream, strlen(cases[i].stream), true, &at_once,
+                 &outcome);
+        ck_assert_uint_eq(outcome.n_unfinished, 0);
+        outcome_deinit(&outcome);
+    }
+    rules_deinit(&rules);
+}
+END_TEST
+
 START_TEST(ten_thousand_messages_at_once)
 {
     enum { N = 10000 };
@@ -451,6 +488,7 @@ Suite *test_suite(void)
     tcase_set_timeout(cases, 120);
     tcase_add_loop_test(cases, streams_cut_anywhere, 0, ARRAY_SIZE(examples));
     tcase_add_loop_test(cases, random_streams_in_random_pieces, 0, 5);
+    tcase_add_test(cases, the_last_line_may_be_unfinished);
     tcase_add_test(cases, ten_thousand_messages_at_once);
     tcase_add_test(cases, refused_records_leave_no_trace);
     tcase_add_test(cases, no_memory_for_a_record_takes_nothing);

@@ -24,7 +24,7 @@ struct entry {
     struct field {
         const uint8_t *value;
         uint64_t size;
-    } kind, data, peer, port, connection, seq, listener, id;
+    } kind, data, peer, port, connection, seq, listener, id, unfinished;
 };
 
 /* On the terminal a line of one worker may come in parts, but a line of another between them is for
@@ -57,6 +57,7 @@ static struct field *field_of(struct entry *e, const char *name, size_t n)
         { "ANSWERD_SEQ", offsetof(struct entry, seq) },
         { "ANSWERD_LISTENER", offsetof(struct entry, listener) },
         { "ANSWERD_ID", offsetof(struct entry, id) },
+        { "ANSWERD_UNFINISHED", offsetof(struct entry, unfinished) },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(known); i++)
@@ -117,6 +118,18 @@ static struct conn *conn_of(const struct entry *e)
     return sscanf(text, "pid=%u", &pid) == 1 ? book_find(pid) : NULL;
 }
 
+/* A line without its LF, and nothing else, is marked. */
+static void check_unfinished(const struct conn *c, const struct entry *e)
+{
+    struct said_message m;
+
+    if (!conn_message(c, number_of(&e->seq) - 1, &m))
+        return; /* which is a violation of its own */
+    if (says(&e->unfinished, "1") != (c->framing == FRAMING_LINE && m.end == m.data + m.size))
+        sim_violate("connection %u: record %" PRIu64 " is marked as unfinished, or is not, wrongly",
+                    c->number, number_of(&e->seq));
+}
+
 /* The next message of a connection is recorded: the number that it should have. Where one could not
  * be recorded, what had been staged behind it may be. */
 static bool comes_next(struct conn *c, uint64_t seq)
@@ -174,6 +187,7 @@ void record_taken(const uint8_t *bytes, size_t n)
     (void)snprintf(id, sizeof id, "%s-%" PRIu64 "-%" PRIu64, c->run_id, c->id, number_of(&e.seq));
     if (c->id == 0 || !says(&e.id, id) || number_of(&e.connection) != c->id)
         sim_violate("connection %u: a record has another ID than %s", c->number, id);
+    check_unfinished(c, &e);
     note(c, number_of(&e.seq), e.data.value, e.data.size);
 }
 
