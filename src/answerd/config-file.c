@@ -125,6 +125,7 @@ static int set_reply(struct settings *s, const char *value, const char **ret_err
     struct template *reply;
     int r;
 
+    s->rules.mute = strcmp(value, "none") == 0;
     r = template_compile(value, &reply, ret_error, ret_offset);
     if (r < 0)
         return r;

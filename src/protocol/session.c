@@ -30,7 +30,7 @@ int session_rules_prepare(struct session_rules *rules)
     size_t size;
     int r;
 
-    constant = template_constant(rules->reply, &size);
+    constant = rules->mute ? NULL : template_constant(rules->reply, &size);
     if (!constant)
         return 0;
     r = frame_append(rules->framing, &rules->ready, constant, size, false);
@@ -64,6 +64,8 @@ static int append_reply(const struct session_feed *feed, const struct frame *fra
     if (ready)
         return buffer_append(feed->reply, ready->data + ready->start, buffer_size(ready));
 
+    if (rules->mute)
+        return 0;
     start = frame_begin(rules->framing, feed->reply);
     if (start < 0)
         return (int)start;
@@ -149,6 +151,8 @@ int session_append_error(const struct session_rules *rules, const char *reason,
     char text[128];
     int n = snprintf(text, sizeof text, "error: %s", reason);
 
+    if (rules->mute)
+        return 0;
     return frame_append(rules->framing, reply, text, MIN((size_t)n, sizeof text - 1), false);
 }
 

@@ -54,6 +54,7 @@ static inline void session_postpone(struct session *s)
 /* What a listener asks of its sessions. Immutable. */
 struct session_rules {
     enum framing framing;
+    bool mute; /* nothing is ever sent, not even an error; .reply is not used */
     const struct template *reply;
     size_t max_message;                /* bytes */
     uint64_t message_cost_ns;          /* rate limit: what one message uses up; 0: no limit */
@@ -96,6 +97,6 @@ enum session_status session_feed(struct session *s, const struct session_feed *f
 /* When a SESSION_LIMITED session may go on, on the clock of moment.mono_us. */
 uint64_t session_resume_us(const struct session *s, const struct session_rules *rules);
 
-/* Appends `error: REASON` in the session's framing. 0 or -ENOMEM. */
+/* Appends `error: REASON` in the session's framing, and nothing where it is mute. 0 or -ENOMEM. */
 int session_append_error(const struct session_rules *rules, const char *reason,
                          struct buffer **reply);

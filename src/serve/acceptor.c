@@ -182,7 +182,8 @@ static void refuse(struct context *x, const struct acceptor *a, int fd, const st
     count(&x->counters.refused, 1);
     event_log_about(EVENT_ADDRESS_LIMIT, &who, "refused: MaxConnectionsPerAddress= reached");
     if (session_append_error(&a->settings->rules, "too many connections from your address",
-                             &x->reply) == 0)
+                             &x->reply) == 0 &&
+        buffer_size(x->reply) > 0)
         (void)send(fd, buffer_head(x->reply), buffer_size(x->reply), MSG_NOSIGNAL | MSG_DONTWAIT);
     buffer_clear(x->reply);
     (void)close(fd);

@@ -150,6 +150,10 @@ _cold_ void connection_refuse(struct context *x, struct connection *c, const cha
         connection_wait_no_more(x, c);
     c->transport.owner |= CONNECTION_DISCARDS;
     input_drop(&c->input, &e, reason);
+    if (connection_is_mute(c)) {
+        connection_end(x, c, true);
+        return;
+    }
     /* Without memory for it, the connection ends without a word. */
     if (session_append_error(&c->settings->rules, reason, &x->reply) == 0)
         (void)output_send(&c->output, x, &c->transport, buffer_head(x->reply),

@@ -139,7 +139,8 @@ void connection_tell_unrecorded(const struct connection *c, int error);
 /* Ends a connection that needs more memory than there is, so that all others go on. */
 void connection_shed(struct context *x, struct connection *c);
 
-/* Says `error: REASON` behind the replies that are on their way, and takes nothing more. */
+/* Says `error: REASON` behind the replies that are on their way, and takes nothing more. Where
+ * nothing is ever sent, it ends at once by a reset: a sender that never reads sees that alone. */
 void connection_refuse(struct context *x, struct connection *c, const char *reason);
 
 #define CONNECTION_LINGER_MS 2000 /* the longest time in LINGERING */
@@ -161,6 +162,12 @@ static inline bool connection_is_limited(const struct connection *c)
 static inline uint64_t connection_resume_ms(const struct connection *c)
 {
     return session_resume_us(&c->input.session, &c->settings->rules) / 1000 + 1;
+}
+
+/* Whether nothing is ever sent: Reply=none. */
+static inline bool connection_is_mute(const struct connection *c)
+{
+    return c->settings->rules.mute;
 }
 
 /* Whether it is owed so much that nothing more is read from it. */

@@ -60,15 +60,16 @@ static inline void forget_replies(struct context *x)
         buffer_clear(x->reply);
 }
 
-/* The replies wait for the last n records staged. */
+/* The replies wait for the last n records staged; where there are none, nobody does. */
 _noinline_ static int hold_replies(const struct exchange *e, unsigned n)
 {
     struct context *x = e->context;
     const uint8_t *bytes = x->reply ? buffer_head(x->reply) : NULL; /* where all are empty */
-    struct slot *slot;
-    int r;
+    struct slot *slot = NULL;
+    int r = 0;
 
-    r = output_hold(e->output, x, e->transport, bytes, buffer_size(x->reply), n, &slot);
+    if (!e->settings->rules.mute)
+        r = output_hold(e->output, x, e->transport, bytes, buffer_size(x->reply), n, &slot);
     recorder_await(e->recorder, slot, n);
     forget_replies(x);
     return r;
@@ -100,7 +101,9 @@ static const struct peer_names *peer_names(const struct exchange *e)
 {
     static const struct peer_names nobody = { 0 };
 
-    return e->recorder || template_uses_peer(e->settings->reply) ? name_peer(e) : &nobody;
+    bool replied = !e->settings->rules.mute && template_uses_peer(e->settings->reply);
+
+    return e->recorder || replied ? name_peer(e) : &nobody;
 }
 
 static bool stream_ended(const struct transport *t)

@@ -59,12 +59,12 @@ static void finish(struct context *x, struct connection *c)
     loop_queue(&x->loop, &c->transport.source);
 }
 
-/* Whether the peer had time to see our end, has all that it was sent, and is not within a
- * message. */
+/* Whether the peer had time to see our end, which one that never reads does not look for, has all
+ * that it was sent, and is not within a message. */
 static bool has_lingered(const struct context *x, const struct connection *c)
 {
     return !(c->transport.owner & CONNECTION_DISCARDS) && !c->input.bytes && is_quiet(c) &&
-           context_ms(x) >= c->active_ms + CONNECTION_GRACE_MS &&
+           (connection_is_mute(c) || context_ms(x) >= c->active_ms + CONNECTION_GRACE_MS) &&
            transport_has_delivered(&c->transport);
 }
 

@@ -55,6 +55,45 @@ class Framing(unittest.TestCase):
             self.assertEqual(net.recv_until_eof(client), expected, (framing, data[:40]))
 
 
+class Mute(unittest.TestCase):
+    """Reply=none, in a section or for all: not a byte is sent, and an error is seen as a reset."""
+
+    def expect_nothing(self, daemon, number, stream):
+        self.assertEqual(net.exchange(daemon.address(number), stream), b"")
+
+    def expect_reset(self, daemon, number, stream):
+        with daemon.connect(number) as client:
+            client.sendall(stream)
+            with self.assertRaises(ConnectionResetError):
+                self.assertEqual(net.recv_until_eof(client), b"not so much as an end")
+
+    def test_every_framing(self):
+        config = "".join(f"[Listener {n}]\nListen=127.0.0.1:0\nFraming={n}\nReply=none\nRecord=stderr\n"
+                         for n in ("line", "length", "netstring", "chunk"))
+        daemon = Daemon(self, [], config=config, listeners=4)
+        for number, stream in enumerate((line(b"m0", b"n0"), length(b"m1", b"n1"), netstring(b"m2", b"n2"), b"m3")):
+            self.expect_nothing(daemon, number, stream)
+            daemon.stderr.wait_for(f": m{number}$")
+        for number, stream in enumerate((b"x" * (MAX + 1), b"\xff" * 4, b"x", b"x" * (MAX + 1))):
+            self.expect_reset(daemon, number, stream)
+        daemon.stop()
+
+    def test_option(self):
+        daemon = Daemon(self, ["--listen=127.0.0.1:0", "--record=stderr", "--reply=none"])
+        self.expect_nothing(daemon, 0, b"hello\n")
+        daemon.stderr.wait_for(": hello$")
+        daemon.stop()
+
+    def test_too_many_connections_of_one_address(self):
+        daemon = Daemon(self, ["--listen=127.0.0.1:0", "--reply=none"], config="[Server]\nMaxConnectionsPerAddress=1\n")
+        with daemon.connect() as first:
+            self.expect_nothing(daemon, 0, b"")
+            first.sendall(b"x\n")
+            first.shutdown(socket.SHUT_WR)
+            self.assertEqual(net.recv_until_eof(first), b"")
+        daemon.stop()
+
+
 class Messages(Framing):
     def test_any_bytes(self):
         for framing, encode in ("line", line), ("length", length), ("netstring", netstring):

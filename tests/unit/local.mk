@@ -21,6 +21,7 @@ unit_tests += tests/unit/test-config-key
 unit_tests += tests/unit/test-connection
 unit_tests += tests/unit/test-connection-deadlines
 unit_tests += tests/unit/test-connection-ends
+unit_tests += tests/unit/test-connection-mute
 unit_tests += tests/unit/test-connection-resets
 unit_tests += tests/unit/test-crew
 unit_tests += tests/unit/test-entry
@@ -136,6 +137,12 @@ tests_unit_test_connection_ends_SOURCES += $(stand)
 tests_unit_test_connection_ends_CFLAGS = $(unit_cflags)
 tests_unit_test_connection_ends_LDFLAGS = $(hooks_ldflags)
 tests_unit_test_connection_ends_LDADD = $(stand_libs)
+
+tests_unit_test_connection_mute_SOURCES = tests/unit/test-connection-mute.c
+tests_unit_test_connection_mute_SOURCES += $(stand)
+tests_unit_test_connection_mute_CFLAGS = $(unit_cflags)
+tests_unit_test_connection_mute_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_connection_mute_LDADD = $(stand_libs)
 
 tests_unit_test_connection_resets_SOURCES = tests/unit/test-connection-resets.c
 tests_unit_test_connection_resets_SOURCES += $(stand)

@@ -398,6 +398,21 @@ START_TEST(without_a_record_a_prepared_reply_is_given)
 }
 END_TEST
 
+START_TEST(a_mute_session_says_nothing)
+{
+    struct direct *d = direct_new(FRAMING_LINE, "ok", 4);
+
+    d->rules.mute = true;
+    ck_assert_int_eq(session_rules_prepare(&d->rules), 0);
+    d->feed.record = NULL;
+    ck_assert_int_eq(direct_feed(d, "a\nb\n12345", false), SESSION_FAILED);
+    ck_assert_uint_eq(d->session.seq, 2);
+    ck_assert_int_eq(session_append_error(&d->rules, "no", &d->reply), 0);
+    ck_assert_uint_eq(buffer_size(d->reply), 0);
+    direct_free(d);
+}
+END_TEST
+
 START_TEST(chunks_are_answered_one_by_one)
 {
     struct direct *d = direct_new(FRAMING_CHUNK, "<{message}>", 8);
@@ -495,6 +510,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, limits_stop_between_messages);
     tcase_add_test(cases, without_a_record_the_reply_is_given);
     tcase_add_test(cases, without_a_record_a_prepared_reply_is_given);
+    tcase_add_test(cases, a_mute_session_says_nothing);
     tcase_add_test(cases, chunks_are_answered_one_by_one);
     tcase_add_loop_test(cases, rate_is_held_in_the_long_run, 0, 10);
     tcase_add_test(cases, errors_are_framed);
