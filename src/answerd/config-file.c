@@ -36,7 +36,7 @@ struct reader {
     int result;
     enum section section;             /* what the line belongs to */
     struct config_listener *listener; /* of SECTION_LISTENER */
-    enum record_mode default_record;
+    const struct config_defaults *defaults;
     report_fn report;
     void *userdata;
 };
@@ -92,7 +92,7 @@ static void enter_section(struct reader *r, const char *section)
         complain(r, "a listener's name is one or more characters without colon: [%s]", section);
         return;
     }
-    r->listener = config_find(r->config, name) ?: config_add(r->config, name, r->default_record);
+    r->listener = config_find(r->config, name) ?: config_add(r->config, name, r->defaults);
     if (r->listener)
         r->section = SECTION_LISTENER;
     else
@@ -312,20 +312,20 @@ static void apply_overrides(struct reader *r, const struct config_overrides *o)
 }
 
 int config_load(const char *file, const struct config_overrides *overrides,
-                enum record_mode default_record, struct config **ret, report_fn report,
+                const struct config_defaults *defaults, struct config **ret, report_fn report,
                 void *userdata)
 {
     struct config *c = calloc(1, sizeof *c);
     struct reader r = {
         .config = c,
         .file = file,
-        .default_record = default_record,
+        .defaults = defaults,
         .report = report,
         .userdata = userdata,
     };
     int error;
 
-    if (!c || !config_add(c, "default", default_record)) {
+    if (!c || !config_add(c, "default", defaults)) {
         config_free(c);
         report(userdata, "out of memory");
         return -ENOMEM;

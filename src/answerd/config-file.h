@@ -11,12 +11,11 @@ struct config_overrides {
 };
 
 /*
- * Reads the file (NULL: none) and applies the overrides. Where they and the file say nothing of
- * recording, default_record counts.
+ * Reads the file (NULL: none) and applies the overrides.
  *
  * 0; -EINVAL after at least one report, "FILE:LINE: what" where it stands in the file; -ENOMEM, or
  * what opening or reading the file said, also reported.
  */
 int config_load(const char *file, const struct config_overrides *overrides,
-                enum record_mode default_record, struct config **ret, report_fn report,
+                const struct config_defaults *defaults, struct config **ret, report_fn report,
                 void *userdata);

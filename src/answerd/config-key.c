@@ -87,6 +87,16 @@ static int read_record(const char *value, void *at, const char **ret_expected)
     return refuse(ret_expected, "journal, stderr or none");
 }
 
+static int read_refuse(const char *value, void *at, const char **ret_expected)
+{
+    bool http = strcmp(value, "http") == 0;
+
+    if (!http && strcmp(value, "none") != 0)
+        return refuse(ret_expected, "http or none");
+    *(bool *)at = http;
+    return 0;
+}
+
 static int read_rate(const char *value, void *at, const char **ret_expected)
 {
     uint64_t rate = 0;
@@ -118,6 +128,7 @@ const struct config_key config_listener_keys[] = {
     { "OutputLimit", offsetof(struct settings, output_limit), read_size },
     { "RateLimit", offsetof(struct settings, rules.message_cost_ns), read_rate },
     { "Record", offsetof(struct settings, record), read_record },
+    { "Refuse", offsetof(struct settings, rules.refuse_http), read_refuse },
     { "WriteTimeout", offsetof(struct settings, write_ms), read_span },
     { NULL, 0, NULL },
 };

@@ -4,7 +4,8 @@
 
 #include "answerd/config.h"
 
-struct config_listener *config_add(struct config *c, const char *name, enum record_mode record)
+struct config_listener *config_add(struct config *c, const char *name,
+                                   const struct config_defaults *defaults)
 {
     struct config_listener *all = reallocarray(c->listeners, c->n_listeners + 1, sizeof *all);
     struct settings *settings;
@@ -12,9 +13,10 @@ struct config_listener *config_add(struct config *c, const char *name, enum reco
     if (!all)
         return NULL;
     c->listeners = all;
-    settings = settings_new(name, record);
+    settings = settings_new(name, defaults->record);
     if (!settings)
         return NULL;
+    settings->rules.refuse_http = defaults->refuse_http;
     all[c->n_listeners] = (struct config_listener){ .settings = settings };
     return &all[c->n_listeners++];
 }

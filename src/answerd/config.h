@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,6 +11,13 @@
  * The whole configuration: the file, and what the command line puts over it. Built whole or not at
  * all, and immutable from then on.
  */
+
+/* What a listener does where the configuration says nothing of it: it depends on how the program was
+ * started. */
+struct config_defaults {
+    enum record_mode record;
+    bool refuse_http;
+};
 
 struct config_listener {
     struct settings *settings;
@@ -31,7 +39,8 @@ struct config {
 struct config_listener *config_find(const struct config *c, const char *name);
 
 /* A new one, with the defaults; or NULL, out of memory. */
-struct config_listener *config_add(struct config *c, const char *name, enum record_mode record);
+struct config_listener *config_add(struct config *c, const char *name,
+                                   const struct config_defaults *defaults);
 
 /* NULL is fine. */
 void config_free(struct config *c);

@@ -127,8 +127,9 @@ static int take_option(struct options *o, int option)
  * one. */
 static int check_overrides(const struct config_overrides *o)
 {
+    const struct config_defaults defaults = { .record = RECORD_NONE };
     struct config *config;
-    int r = config_load(NULL, o, RECORD_NONE, &config, report_stderr, NULL);
+    int r = config_load(NULL, o, &defaults, &config, report_stderr, NULL);
 
     if (r == 0)
         config_free(config);

@@ -42,7 +42,7 @@ static int look(struct reload *r)
 {
     int error;
 
-    error = config_load(r->what.file, &r->what.overrides, r->what.default_record, &r->config,
+    error = config_load(r->what.file, &r->what.overrides, &r->what.defaults, &r->config,
                         report_first, r->wrong);
     if (error < 0)
         return error;

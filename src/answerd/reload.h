@@ -17,7 +17,7 @@ struct reload;
 struct reload_what {
     const char *file; /* NULL: none */
     struct config_overrides overrides;
-    enum record_mode default_record;
+    struct config_defaults defaults;
     struct wanted_beside beside; /* .passed is taken over, with all that it points to */
 };
 

@@ -37,7 +37,7 @@ struct server {
     const struct options *options;
     const char *config_file; /* NULL: none */
     bool by_hand;
-    enum record_mode default_record;
+    struct config_defaults defaults;
     struct config *config;
     struct listeners listeners;
     struct listener *retired; /* to be freed when all workers have forgotten them */
@@ -73,11 +73,16 @@ static const char *config_file(const struct options *o)
     return o->config ?: access(usual, F_OK) == 0 ? usual : NULL;
 }
 
-/* A service waits for a journal that is away; only a person's own try-out goes without one. */
-static enum record_mode default_record(bool by_hand)
+/* A service waits for a journal that is away; only a person's own try-out goes without one. And a
+ * web page in that person's browser may send to the port: it must not write into the journal. */
+static struct config_defaults defaults(bool by_hand)
 {
-    return by_hand && !sink_journal_exists(getenv("ANSWERD_JOURNAL_SOCKET")) ? RECORD_STDERR
-                                                                             : RECORD_JOURNAL;
+    bool journal = !by_hand || sink_journal_exists(getenv("ANSWERD_JOURNAL_SOCKET"));
+
+    return (struct config_defaults){
+        .record = journal ? RECORD_JOURNAL : RECORD_STDERR,
+        .refuse_http = by_hand && !getenv("LISTEN_FDS"),
+    };
 }
 
 static int exit_status(int error)
@@ -87,9 +92,9 @@ static int exit_status(int error)
 
 int server_check(const struct options *o)
 {
+    const struct config_defaults any = { .record = RECORD_JOURNAL };
     struct config *config;
-    int r =
-        config_load(config_file(o), &o->overrides, RECORD_JOURNAL, &config, report_stderr, NULL);
+    int r = config_load(config_file(o), &o->overrides, &any, &config, report_stderr, NULL);
 
     if (r < 0)
         return exit_status(r);
@@ -182,7 +187,7 @@ static void reload(struct server *s)
 {
     struct reload_what what = {
         .overrides = s->options->overrides,
-        .default_record = s->default_record,
+        .defaults = s->defaults,
         .beside = { .listen = s->options->listen, .n_listen = s->options->n_listen },
     };
     int r = -ENOMEM;
@@ -473,8 +478,8 @@ int server_run(const struct options *o)
     int r, status;
 
     s.shared.journal_path = getenv("ANSWERD_JOURNAL_SOCKET");
-    s.default_record = default_record(s.by_hand);
-    r = config_load(s.config_file, &o->overrides, s.default_record, &s.config, report_stderr, NULL);
+    s.defaults = defaults(s.by_hand);
+    r = config_load(s.config_file, &o->overrides, &s.defaults, &s.config, report_stderr, NULL);
     if (r < 0)
         return exit_status(r);
     event_log_open(s.by_hand, s.shared.journal_path);

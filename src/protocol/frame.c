@@ -42,6 +42,12 @@ const char *frame_error_text(enum frame_error error)
         return "malformed message";
     case FRAME_TRUNCATED:
         return "the stream ended inside a message";
+    case FRAME_PROXY:
+        return "a PROXY header is not expected here";
+    case FRAME_TLS:
+        return "TLS is not spoken here";
+    case FRAME_HTTP:
+        return "HTTP is not spoken here";
     }
     return "unknown";
 }

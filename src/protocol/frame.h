@@ -36,6 +36,9 @@ enum frame_error {
     FRAME_TOO_LONG = 1, /* the message is longer than max */
     FRAME_MALFORMED,    /* netstring: no digit, a leading zero, or no comma where the length says */
     FRAME_TRUNCATED,    /* length, netstring: the stream ended inside a message */
+    FRAME_PROXY,        /* the stream begins with another protocol: see opening.h */
+    FRAME_TLS,
+    FRAME_HTTP,
 };
 
 /* For people: "message too long" and so on. */

@@ -6,6 +6,7 @@
 
 #include "base/format.h"
 #include "base/macros.h"
+#include "protocol/opening.h"
 #include "protocol/session.h"
 
 #define BURST_NS UINT64_C(1000000000) /* a peer may use up one second's share at once */
@@ -156,6 +157,22 @@ int session_append_error(const struct session_rules *rules, const char *reason,
     return frame_append(rules->framing, reply, text, MIN((size_t)n, sizeof text - 1), false);
 }
 
+/* Whether the stream begins as one of messages does. If not, *ret is the status. */
+_noinline_ static bool begins_well(const struct session *s, const struct session_rules *rules,
+                                   const uint8_t *in, size_t n, bool eof, enum session_status *ret,
+                                   enum frame_error *ret_error)
+{
+    int r = opening_check(rules->framing, rules->refuse_http ? rules->max_message : 0, s->seq, in,
+                          n, eof);
+
+    if (r == 0)
+        return true;
+    *ret = r == OPENING_UNDECIDED ? SESSION_HUNGRY : SESSION_FAILED;
+    if (r < 0)
+        *ret_error = (enum frame_error) - r;
+    return false;
+}
+
 static enum session_status feed_all(struct session *s, const struct session_feed *feed,
                                     const uint8_t *in, size_t n, bool eof, size_t *scanned,
                                     size_t *ret_used, enum frame_error *ret_error)
@@ -198,7 +215,11 @@ enum session_status session_feed(struct session *s, const struct session_feed *f
                                  const uint8_t *in, size_t n, bool eof, size_t *scanned,
                                  size_t *ret_used, enum frame_error *ret_error)
 {
-    enum session_status status = feed_all(s, feed, in, n, eof, scanned, ret_used, ret_error);
+    enum session_status status;
+
+    *ret_used = 0;
+    if (s->seq > OPENING_TAKEN || begins_well(s, feed->rules, in, n, eof, &status, ret_error))
+        status = feed_all(s, feed, in, n, eof, scanned, ret_used, ret_error);
 
     assert(*ret_used <= n);
     if (s->status != status)

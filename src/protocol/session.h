@@ -57,6 +57,7 @@ struct session_rules {
     bool mute; /* nothing is ever sent, not even an error; .reply is not used */
     const struct template *reply;
     size_t max_message;                /* bytes */
+    bool refuse_http;                  /* see opening.h */
     uint64_t message_cost_ns;          /* rate limit: what one message uses up; 0: no limit */
     struct buffer *ready, *ready_crlf; /* see session_rules_prepare(); NULL: not prepared */
 };

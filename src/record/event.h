@@ -25,6 +25,8 @@
     X(JOURNAL_AWAY, "de2f1dedc72440e6a7f0b4796fc4efee", 3)                                         \
     X(JOURNAL_BACK, "a9f387909544466c8a9c892d12a14a36", 5)                                         \
     X(RECORD_REFUSED, "09eec57aaa5dcdc97a9b7b1a6195861a", 3)                                       \
+    X(HEADER_REFUSED, "47c7aaefbd12139b6263352eec9f36e1", 4)                                       \
+    X(HTTP_REFUSED, "3b5cecc66db08aafaad89ef865abbcd4", 5)                                         \
     X(NOTICE, "feaaff9632dd4a9da6f4d5361ce7e935", 4)
 
 enum event {

@@ -136,8 +136,30 @@ _cold_ static void report_failure(const struct input *in, const struct exchange 
     struct event_about who = about(in, e);
 
     count(&e->context->counters.protocol_errors, 1);
-    event_log_about(EVENT_PROTOCOL_ERROR, &who, "cut off: %s (%s framing)", frame_error_text(error),
-                    framing_name(e->settings->rules.framing));
+    switch (error) {
+    case FRAME_PROXY:
+        event_log_about(EVENT_HEADER_REFUSED, &who,
+                        "refused: it begins with a PROXY header, which [Listener %s] does not "
+                        "expect; switch it off in the proxy (send-proxy, proxy_protocol)",
+                        e->settings->name);
+        break;
+    case FRAME_TLS:
+        event_log_about(EVENT_HEADER_REFUSED, &who,
+                        "refused: it begins a TLS handshake, and [Listener %s] speaks no TLS; "
+                        "switch TLS off in the sender",
+                        e->settings->name);
+        break;
+    case FRAME_HTTP:
+        event_log_about(EVENT_HTTP_REFUSED, &who,
+                        "refused: it sent an HTTP request; Refuse=none in [Listener %s] would take "
+                        "its lines as messages",
+                        e->settings->name);
+        break;
+    default:
+        event_log_about(EVENT_PROTOCOL_ERROR, &who, "cut off: %s (%s framing)",
+                        frame_error_text(error), framing_name(e->settings->rules.framing));
+        break;
+    }
 }
 
 static int feed(struct input *in, const struct exchange *e, const uint8_t *bytes, size_t n,

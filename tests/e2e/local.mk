@@ -11,6 +11,7 @@ E2E_TESTS = \
 	tests/e2e/test_answerd_limits.py \
 	tests/e2e/test_answerd_options.py \
 	tests/e2e/test_answerd_peers.py \
+	tests/e2e/test_answerd_refusals.py \
 	tests/e2e/test_answerd_reload.py \
 	tests/e2e/test_answerd_stop.py \
 	tests/e2e/test_ask.py \

@@ -66,7 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     reports = (struct reports){ .file = path };
-    r = config_load(path, &overrides, RECORD_STDERR, &config, count, &reports);
+    r = config_load(path, &overrides, &(struct config_defaults){ .record = RECORD_STDERR }, &config,
+                    count, &reports);
     if (r < 0) {
         CHECK(r == -EINVAL && reports.n > 0 && !config);
         return 0;

@@ -35,6 +35,7 @@ unit_tests += tests/unit/test-link
 unit_tests += tests/unit/test-loop
 unit_tests += tests/unit/test-macros
 unit_tests += tests/unit/test-memory
+unit_tests += tests/unit/test-opening
 unit_tests += tests/unit/test-output
 unit_tests += tests/unit/test-parse
 unit_tests += tests/unit/test-peer
@@ -218,6 +219,13 @@ tests_unit_test_memory_SOURCES += tests/unit/hooks.h
 tests_unit_test_memory_CFLAGS = $(unit_cflags)
 tests_unit_test_memory_LDFLAGS = $(hooks_ldflags)
 tests_unit_test_memory_LDADD = $(unit_libs)
+
+tests_unit_test_opening_SOURCES = tests/unit/test-opening.c
+tests_unit_test_opening_SOURCES += tests/unit/conversation.c
+tests_unit_test_opening_SOURCES += tests/unit/conversation.h
+tests_unit_test_opening_SOURCES += tests/unit/random.h
+tests_unit_test_opening_CFLAGS = $(unit_cflags)
+tests_unit_test_opening_LDADD = $(unit_libs)
 
 tests_unit_test_output_SOURCES = tests/unit/test-output.c
 tests_unit_test_output_SOURCES += $(stand)
