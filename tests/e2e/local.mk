@@ -30,7 +30,10 @@ E2E_TESTS = \
 	tests/e2e/test_gone_peers.py \
 	tests/e2e/test_held_replies.py \
 	tests/e2e/test_last_messages.py \
-	tests/e2e/test_replies_apart.py
+	tests/e2e/test_replies_apart.py \
+	tests/e2e/test_senders_haproxy.py \
+	tests/e2e/test_senders_rsyslog.py \
+	tests/e2e/test_senders_tools.py
 
 TESTS += $(E2E_TESTS)
 EXTRA_DIST += $(E2E_TESTS)
@@ -38,3 +41,4 @@ EXTRA_DIST += tests/e2e/asking.py
 EXTRA_DIST += tests/e2e/bench_server.py
 EXTRA_DIST += tests/e2e/benching.py
 EXTRA_DIST += tests/e2e/screen.py
+EXTRA_DIST += tests/e2e/senders.py

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Programs that nobody here wrote, as senders: in a folder of the test's own, and gone when it ends."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+
+import net
+from daemon import ACTIVATE, Daemon
+from journal_socket import JournalSocket
+
+SBIN = ":/usr/sbin:/sbin"
+
+
+def require(test, *programs):
+    """Skips the test where one of them is not installed. Returns where the last one is."""
+    found = None
+    for program in programs:
+        found = shutil.which(program, path=os.environ["PATH"] + SBIN)
+        if not found:
+            test.skipTest(program + " is not installed")
+    return found
+
+
+def folder(test):
+    path = tempfile.mkdtemp(prefix="as", dir="/tmp")
+    test.addCleanup(shutil.rmtree, path)
+    return path
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+class Program:
+    """One that runs until the test's end, in a session of its own, so that its processes end with it."""
+
+    def __init__(self, test, command, **rest):
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                        start_new_session=True, **rest)
+        test.addCleanup(self.end)
+
+    def said(self):
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace")
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self):
+        self.signal(signal.SIGTERM)
+        self.process.wait(timeout=net.TIMEOUT)
+
+    def end(self):
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it has ended already
+        self.process.wait()
+        self.log.close()
+
+
+class Served:
+    """An answerd whose sockets the test holds, as systemd does, so that it can be started again."""
+
+    def __init__(self, test, config="", listeners=1):
+        self.test, self.config = test, config
+        self.journal = JournalSocket(test)
+        self.sockets = [net.listener() for _ in range(listeners)]
+        for sock in self.sockets:
+            test.addCleanup(sock.close)
+        self.start()
+
+    def start(self):
+        self.daemon = Daemon.activate(self.test, [(s, None) for s in self.sockets], config=self.config,
+                                      journal=self.journal)
+
+    def restart(self):
+        self.daemon.stop()
+        self.start()
+
+    def kill(self):
+        self.daemon.kill()
+        self.start()
+
+    def reload(self):
+        after = len(self.daemon.notify.all())
+        self.daemon.signal(signal.SIGHUP)
+        self.daemon.notify.wait_for("READY", "1", after=after)
+
+    def port(self):
+        return self.sockets[0].getsockname()[1]
+
+    def records(self):
+        return self.journal.records()
+
+
+def activated(sock, *command):
+    """The command that gives a program a socket as systemd does; the descriptor is to be passed to it."""
+    return ["python3", "-SE", ACTIVATE, str(sock.fileno()), *command]

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""HAProxy in front of two answerds: its plain checks, and clients that ask on while one of the two is started again."""
+
+import os
+import threading
+import unittest
+
+import net
+import senders
+import tap
+
+CLIENTS = 4
+CONFIG = """
+global
+    stats socket {folder}/stats level admin
+defaults
+    mode tcp
+    timeout connect 10s
+    timeout client 60s
+    timeout server 60s
+    retries 10
+    option redispatch
+frontend in
+    bind fd@{fd}
+    default_backend answerd
+backend answerd
+    balance roundrobin
+    default-server check inter 100ms {more}
+{servers}
+"""
+
+
+class Client(threading.Thread):
+    """Sends numbered messages one by one; one that was not answered it sends again on a new connection."""
+
+    def __init__(self, name, address):
+        super().__init__(daemon=True)
+        self.client, self.address, self.stopping = name, address, threading.Event()
+        self.answered, self.sent_again, self.error = [], set(), None
+
+    def ask(self, message):
+        with net.connect(self.address) as sock:
+            while not self.stopping.is_set():
+                sock.sendall(message + b"\n")
+                if net.recv_line(sock) != b"ok\n":
+                    raise AssertionError("another reply")
+                self.answered.append(message)
+                message = b"%s-%d" % (self.client, len(self.answered))
+
+    def run(self):
+        while not self.stopping.is_set():
+            message = b"%s-%d" % (self.client, len(self.answered))
+            before = len(self.answered)
+            try:
+                self.ask(message)
+            except (OSError, AssertionError) as error:
+                self.error = error
+                if len(self.answered) > before:
+                    message = b"%s-%d" % (self.client, len(self.answered))
+                self.sent_again.add(message)
+
+    def stop(self):
+        self.stopping.set()
+        self.join(net.TIMEOUT)
+
+
+class Haproxy(unittest.TestCase):
+    def start(self, count=2, more=""):
+        self.program = senders.require(self, "haproxy")
+        self.served = [senders.Served(self) for _ in range(count)]
+        sock, folder = net.listener(), senders.folder(self)
+        self.addCleanup(sock.close)
+        servers = "\n".join(f"    server s{n} 127.0.0.1:{s.port()}" for n, s in enumerate(self.served))
+        config = CONFIG.format(fd=sock.fileno(), folder=folder, servers=servers, more=more)
+        self.haproxy = senders.Program(self, [self.program, "-db", "-f", senders.write(folder + "/cfg", config)],
+                                       pass_fds=[sock.fileno()])
+        self.stats = folder + "/stats"
+        net.wait_until(lambda: os.path.exists(self.stats) or self.haproxy.process.poll() is not None,
+                       what="haproxy to start")
+        self.assertIsNone(self.haproxy.process.poll(), self.haproxy.said())
+        return sock.getsockname()
+
+    def clients(self, address):
+        clients = [Client(b"c%d" % n, address) for n in range(CLIENTS)]
+        for client in clients:
+            self.addCleanup(client.stopping.set)
+            client.start()
+        self.wait_for_more(clients)
+        return clients
+
+    def wait_for_more(self, clients, count=50):
+        wanted = [len(c.answered) + count for c in clients]
+        net.wait_until(lambda: all(len(c.answered) >= n for c, n in zip(clients, wanted)),
+                       what=f"answers; the last trouble was {[c.error for c in clients]}")
+
+    def expect_each_once(self, clients):
+        """What was answered is recorded, and twice only what was sent twice."""
+        for client in clients:
+            client.stop()
+        for served in self.served:
+            served.daemon.stop()
+            served.journal.close_reader()
+        recorded = [r for s in self.served for r in s.records()]
+        for client in clients:
+            again = client.sent_again
+            for message in client.answered:
+                self.assertIn(recorded.count(message), (1, 2) if message in again else (1,), message)
+
+    def disturb(self, how):
+        clients = self.clients(self.start())
+        for served in self.served * 2:
+            how(served)
+            self.wait_for_more(clients)
+        self.expect_each_once(clients)
+        return clients
+
+    def test_reload(self):
+        for client in self.disturb(senders.Served.reload):
+            self.assertEqual(client.sent_again, set())
+
+    def test_restart(self):
+        self.disturb(senders.Served.restart)
+
+    def test_kill(self):
+        self.disturb(senders.Served.kill)
+
+    def test_plain_checks_record_nothing(self):
+        self.start()
+
+        def checked():
+            with net.connect(self.stats) as sock:
+                sock.sendall(b"show stat\n")
+                return net.recv_until_eof(sock).count(b",L4OK,") == 2
+
+        net.wait_until(checked, what="both checks")
+        for served in self.served:
+            served.daemon.stop()
+            served.journal.close_reader()
+            self.assertEqual(served.records(), [])
+
+    def test_a_proxy_header_is_refused(self):
+        for kind in "send-proxy", "send-proxy-v2":
+            address = self.start(1, kind)
+            with net.connect(address) as client:
+                client.sendall(b"hello\n")
+                self.assertEqual(net.recv_until_eof(client), b"error: a PROXY header is not expected here\n")
+            served = self.served[0]
+            served.daemon.stop()
+            served.journal.close_reader()
+            self.assertEqual(served.records(), [])
+            self.assertTrue(any(b"begins with a PROXY header" in e["MESSAGE"][0] for e in served.journal.entries))
+
+
+if __name__ == "__main__":
+    tap.main()
