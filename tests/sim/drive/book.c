@@ -78,7 +78,7 @@ static void on_sent(struct sim_file *file, const void *bytes, size_t n, struct s
     if (!c || c->server != (struct sim_stream *)file || n == 0)
         return;
     book.progress++;
-    if (is_refusal(c, bytes, n))
+    if (!c->mute && is_refusal(c, bytes, n))
         return;
     life.bytes_out += n;
     book.bytes_out += n;

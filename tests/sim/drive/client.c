@@ -143,6 +143,7 @@ static void dial(struct client *c)
     c->dials_left--;
     draw_manners(c);
     c->conn = book_dial(p->framing);
+    c->conn->mute = p->mute;
     c->conn->is_unix = p->is_unix;
     c->conn->address = (uint8_t)(1 + sim_below(3));
     from.sin_addr.s_addr = htonl(0x7f000000U | c->conn->address);
@@ -227,6 +228,8 @@ static bool receive_some(struct client *c)
 
 static uint64_t waiting_for(const struct client *c)
 {
+    if (c->conn->mute)
+        return 0;
     return c->conn->n_messages - MIN(c->conn->replied, (uint64_t)c->conn->n_messages);
 }
 
@@ -238,6 +241,8 @@ static void say(struct client *c)
 
     if (k->bad != BAD_NONE || k->errored || c->shut)
         return;
+    if (c->messages_left > 0 && chunk && k->mute && k->received < k->n_bytes)
+        wait_until(c, sim_now() + SIM_S); /* nothing that is sent wakes it */
     if (c->messages_left == 0 || (chunk ? k->received < k->n_bytes : waiting_for(c) >= c->window))
         return;
     c->messages_left--;
@@ -318,7 +323,8 @@ static bool has_said_all(const struct client *c)
 
 static bool is_answered(const struct client *c)
 {
-    return !c->stopped && c->conn->bad == BAD_NONE && c->conn->replied >= c->conn->n_messages &&
+    return !c->stopped && c->conn->bad == BAD_NONE &&
+           (c->conn->mute || c->conn->replied >= c->conn->n_messages) &&
            c->conn->received == c->conn->n_bytes && c->received >= c->conn->bytes_out;
 }
 
@@ -341,8 +347,8 @@ static void conclude(struct client *c)
     default:
         if (is_answered(c) || (c->let_go && sim_now() > c->send_at))
             end(c);
-        else if (c->conn->framing == FRAMING_CHUNK)
-            wait_until(c, sim_now() + SIM_S); /* whose empty reply is seen by nobody */
+        else if (c->conn->framing == FRAMING_CHUNK || c->conn->mute)
+            wait_until(c, sim_now() + SIM_S); /* nothing that is sent wakes it */
         break;
     }
 }

@@ -296,6 +296,8 @@ void conn_replied(struct conn *c, const uint8_t *bytes, size_t n, uint64_t now)
 {
     size_t before;
 
+    if (c->mute)
+        sim_violate("connection %u: %zu bytes are sent, and Reply=none", c->number, n);
     c->bytes_out += n;
     c->reply_at = now;
     if (c->n_out + n > c->out_capacity) {

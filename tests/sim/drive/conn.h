@@ -37,6 +37,7 @@ struct conn {
     bool is_unix;
     uint8_t address; /* the last byte of the client's, TCP */
     enum framing framing;
+    bool mute; /* nothing is ever sent to it */
 
     /* What the client says. */
     uint8_t *bytes;

@@ -31,6 +31,7 @@ static void place_draw(struct place *p, unsigned i)
 
     p->is_unix = sim_below(2);
     p->framing = (enum framing)sim_below(4);
+    p->mute = sim_below(6) == 5;
     p->fd = -1;
     if (p->is_unix)
         (void)snprintf(p->address, sizeof p->address, "/run/place-%u", i);
@@ -39,7 +40,7 @@ static void place_draw(struct place *p, unsigned i)
     size = sim_address(p->address, &address);
     (void)sim_listening_new((struct sockaddr *)&address, size, (int)sim_scale(1, 100), &p->file);
     sim_file_set_nonblocking(p->file, true);
-    p->setup = setup_draw(p->framing);
+    p->setup = setup_draw(p->framing, p->mute);
 }
 
 void process_draw(void)
@@ -103,7 +104,7 @@ void process_reload(bool all)
 
         choose_place(p, all || sim_below(4) > 0);
         if (sim_below(2) > 0)
-            p->setup = setup_draw(p->framing);
+            p->setup = setup_draw(p->framing, p->mute);
     }
     sim_say("RELOAD");
     serve();

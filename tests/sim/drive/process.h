@@ -16,6 +16,7 @@ struct place {
     char address[24];
     bool is_unix;
     enum framing framing;
+    bool mute; /* it never sends anything, and its clients know */
     struct sim_file *file;
     int fd;                    /* the program's, or -1 */
     bool leaving;              /* the program closes it when no worker uses it any more */

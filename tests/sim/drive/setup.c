@@ -75,13 +75,14 @@ const struct setup *setup_plain(enum framing framing)
     return s;
 }
 
-const struct setup *setup_draw(enum framing framing)
+const struct setup *setup_draw(enum framing framing, bool mute)
 {
     static const enum record_mode records[] = { RECORD_JOURNAL, RECORD_JOURNAL, RECORD_JOURNAL,
                                                 RECORD_JOURNAL, RECORD_STDERR,  RECORD_NONE };
     struct setup *s = add(framing);
 
     s->record = records[sim_below(ARRAY_SIZE(records))];
+    s->mute = mute;
     s->reply = (enum reply_kind)sim_below(REPLY_KINDS);
     /* Without records nobody would know the ID. */
     if (s->reply == REPLY_ID && s->record != RECORD_JOURNAL)
@@ -94,10 +95,10 @@ const struct setup *setup_draw(enum framing framing)
     s->message_ms = draw_span();
     s->write_ms = draw_span();
     s->cost_ns = sim_below(4) == 3 ? 1000000000 / sim_scale(1, 10000) : 0;
-    sim_say("%s: %s, record %d, reply %d, up to %zu, output %zu, idle %" PRId64 ", message %" PRId64
-            ", write %" PRId64 ", cost %" PRIu64,
-            s->name, framing_name(framing), s->record, s->reply, s->max_message, s->output_limit,
-            s->idle_ms, s->message_ms, s->write_ms, s->cost_ns);
+    sim_say("%s: %s%s, record %d, reply %d, up to %zu, output %zu, idle %" PRId64
+            ", message %" PRId64 ", write %" PRId64 ", cost %" PRIu64,
+            s->name, framing_name(framing), mute ? ", mute" : "", s->record, s->reply,
+            s->max_message, s->output_limit, s->idle_ms, s->message_ms, s->write_ms, s->cost_ns);
     return s;
 }
 
@@ -135,6 +136,7 @@ struct settings *setup_settings(const struct setup *s)
     size_t offset;
 
     r->rules.framing = s->framing;
+    r->rules.mute = s->mute;
     r->rules.max_message = s->max_message;
     r->rules.message_cost_ns = s->cost_ns;
     template_free(r->reply);

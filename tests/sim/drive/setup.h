@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,7 @@ struct setup {
     struct setup *next;
     char name[16];
     enum framing framing;
+    bool mute; /* Reply=none */
     enum record_mode record;
     enum reply_kind reply;
     size_t max_message, output_limit;
@@ -27,8 +29,8 @@ void setups_end(void);
 
 /* Whether the run is about large messages. */
 bool setups_are_large(void);
-/* framing: the same for all that one address ever has, since its clients know it. */
-const struct setup *setup_draw(enum framing framing);
+/* framing, mute: the same for all that one address ever has, since its clients know it. */
+const struct setup *setup_draw(enum framing framing, bool mute);
 /* Records in the journal, answers "ok", and limits nothing. */
 const struct setup *setup_plain(enum framing framing);
 const struct setup *setup_find(const char *name);
