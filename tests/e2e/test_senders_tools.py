@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tools that send lines and go. Where nothing is sent to them, every line is recorded.
 
-Where they close with replies unread, their own kernel resets the connection, and drops what it has not sent: a beginning
-of the lines is recorded then.
+Where they close with replies unread, their own kernel resets the connection, and drops what it has not sent: a
+beginning of the lines is recorded then.
 """
 
 import os

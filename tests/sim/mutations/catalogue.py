@@ -43,7 +43,7 @@ MUTATIONS = [
         (S + "acceptor.c", "    turn_away(x, arrival, r);\n    if (a->registered)\n        pause_accepting(x, a, false);\n",
          "    turn_away(x, arrival, r);\n")]),
     ("old-clock", "the time to sleep is counted from the beginning of the turn", [
-        (S + "worker.c", "until(next, clock_us(CLOCK_MONOTONIC_COARSE) / 1000)", "until(next, context_ms(&w->context))")]),
+        (S + "worker.c", "until(next, context_ms_now(&w->context))", "until(next, context_ms(&w->context))")]),
     ("memfd-blocks", "where files are forbidden, a large record blocks the journal for ever", [
         (R + "sink-journal.c", "        return true;\n    default:\n        return false;", "        return false;\n    default:\n        return false;")]),
     ("input-lost-after-send", "input is thrown away after an error of sending", [
