@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """rsyslog forwards to a listener with Reply=none, by omfwd over TCP, lines ending in LF, with a queue.
 
-The rule: omfwd counts as sent what it has handed to its kernel. What answerd has not read or not given to the journal when
-it is killed is lost, and what arrives after a stop has closed the connection. Nothing else is. So none is lost by a reload,
-nor by a restart or a kill while nothing is on its way. Under load, each restart or kill may lose one run of lines, those
-that were on their way, and rsyslog goes on behind them on its next connection.
+The rule: omfwd counts as sent what it has handed to its kernel. What answerd has not read or not given to the journal
+when it is killed is lost, and what arrives after a stop has closed the connection. Nothing else is. So none is lost
+by a reload, nor by a restart or a kill while nothing is on its way. Under load, each restart or kill may lose one run
+of lines, those that were on their way, and rsyslog goes on behind them on its next connection.
 """
 
 import signal
