@@ -23,6 +23,7 @@ CONFIGURATION = "/etc/answerd/answerd.conf"
 RECEIPTS = "[Listener default]\nReply=ok {id}\n"
 MESSAGE_SIZE_MAX = 64 * 1024
 TICKS = 1500
+BACK = "MESSAGE_ID=a9f387909544466c8a9c892d12a14a36"  # the journal takes records again
 
 system = None
 
@@ -163,6 +164,7 @@ class Look(unittest.TestCase):
         net.wait_until(lambda: time.monotonic() > written + 1.1, what="the next event of its kind to be admitted")
         self.say("127.0.0.24", then=b"GET")
         self.make_clients_wait()
+        net.wait_until(lambda: run(f"journalctl -q {BACK}", check=False), what="the event that the journal is back")
         for _ in range(3):
             self.say("127.0.0.1", b"tick")
         system.run("journalctl --sync")
