@@ -114,7 +114,7 @@ class Deploy(unittest.TestCase):
 
     def test_a_journal_of_its_own(self):
         """The cookbook's first recipe."""
-        run("apt-get install -q -y ./build/deb/answerd_*.deb && systemctl enable --now answerd.socket")
+        run("apt-get install -q -y ./build/deb/*.deb && systemctl enable --now answerd.socket")
         service, journal = readme.fenced("Cookbook", "ini")
         self.addCleanup(system.run, "rm -rf /etc/systemd/system/answerd.service.d /etc/systemd/journald@answerd.conf"
                                     " && systemctl daemon-reload && systemctl restart answerd")
