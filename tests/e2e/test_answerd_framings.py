@@ -16,6 +16,7 @@ from daemon import Daemon
 BYTES = [b"", b"a", b"\0", b"\r", b"a\rb", bytes(range(256)).replace(b"\n", b""), b"\xff\xfe\xc0\x80",
          "grüße 你好 😀".encode(), b"x" * 65536]
 MAX = 64 * 1024
+SHORT = 100
 
 
 def length(*messages):
@@ -70,11 +71,13 @@ class Mute(unittest.TestCase):
     def test_every_framing(self):
         config = "".join(f"[Listener {n}]\nListen=127.0.0.1:0\nFraming={n}\nReply=none\nRecord=stderr\n"
                          for n in ("line", "length", "netstring", "chunk"))
+        # What one send() gives, one read returns, if it is short.
+        config += f"MaxMessageSize={SHORT}\n"
         daemon = Daemon(self, [], config=config, listeners=4)
         for number, stream in enumerate((line(b"m0", b"n0"), length(b"m1", b"n1"), netstring(b"m2", b"n2"), b"m3")):
             self.expect_nothing(daemon, number, stream)
             daemon.stderr.wait_for(f": m{number}$")
-        for number, stream in enumerate((b"x" * (MAX + 1), b"\xff" * 4, b"x", b"x" * (MAX + 1))):
+        for number, stream in enumerate((b"x" * (MAX + 1), b"\xff" * 4, b"x", b"x" * (SHORT + 1))):
             self.expect_reset(daemon, number, stream)
         daemon.stop()
 
