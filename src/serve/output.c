@@ -180,6 +180,7 @@ static void consume(struct output *o, struct context *x, size_t n)
         n -= oldest(o)->size - oldest(o)->sent;
         drop_oldest(o, x);
     }
+    assert(n == 0 || o->last);
     if (n > 0)
         oldest(o)->sent += n;
 }

@@ -211,7 +211,6 @@ START_TEST(resumes_accepting)
 }
 END_TEST
 
-/* Until the nearest of what a turn may be for. */
 /* Without epoll_pwait2(2) waits are rounded up to milliseconds. */
 static uint64_t asked_us(uint64_t us)
 {
@@ -222,6 +221,7 @@ static uint64_t asked_us(uint64_t us)
 #endif
 }
 
+/* Until the nearest of what a turn may be for. */
 START_TEST(sleeps_as_long_as_it_may)
 {
     int a;
