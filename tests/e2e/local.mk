@@ -13,6 +13,7 @@ E2E_TESTS = \
 	tests/e2e/test_answerd_peers.py \
 	tests/e2e/test_answerd_refusals.py \
 	tests/e2e/test_answerd_reload.py \
+	tests/e2e/test_answerd_stderr.py \
 	tests/e2e/test_answerd_stop.py \
 	tests/e2e/test_ask.py \
 	tests/e2e/test_ask_answerd.py \

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -49,6 +50,7 @@ SIM_CALL(int, memfd_create, (const char *name, unsigned flags))
 SIM_CALL(void *, mmap, (void *at, size_t size, int protection, int flags, int fd, off_t offset))
 SIM_CALL(int, munmap, (void *at, size_t size))
 SIM_CALL(int, open, (const char *path, int flags, ...))
+SIM_CALL(int, poll, (struct pollfd * fds, nfds_t n, int timeout))
 SIM_CALL(int, pthread_create,
          (pthread_t * ret, const pthread_attr_t *attributes, void *(*fn)(void *), void *userdata))
 SIM_CALL(int, pthread_join, (pthread_t thread, void **ret))

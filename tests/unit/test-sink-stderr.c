@@ -153,6 +153,23 @@ START_TEST(lines_to_a_full_socket)
 }
 END_TEST
 
+/* After su(1) standard error may be a pipe of another user, which cannot be opened again: EACCES. */
+START_TEST(lines_to_a_full_pipe_of_someone_else)
+{
+    struct standard_error e;
+
+    if (geteuid() != 0)
+        return; /* only root can give a pipe away */
+    e = stderr_pipe();
+    ck_assert_int_eq(fchown(STDERR_FILENO, 1, 1), 0);
+    ck_assert_int_eq(seteuid(65534), 0);
+    check_stderr_full(&e);
+    ck_assert_int_eq(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0);
+    ck_assert_int_eq(seteuid(0), 0);
+    restore_stderr(&e);
+}
+END_TEST
+
 START_TEST(a_pipe_that_nobody_reads)
 {
     struct standard_error e = stderr_pipe();
@@ -172,7 +189,7 @@ END_TEST
 START_TEST(lines_to_a_file)
 {
     static const char *const text =
-        "before\n192.0.2.1:1: \\x01\\x01\n192.0.2.1:1: \\x02\\x02\\x02\n";
+        "before\n192.0.2.1:1: \\x01\\x01\n192.0.2.1:1: \\x02\\x02\\x02\nafter\n";
     char file[] = "/tmp/answerd-test-XXXXXX", bytes[256];
     struct standard_error e;
     int fd;
@@ -182,12 +199,11 @@ START_TEST(lines_to_a_file)
     ck_assert_int_eq(write(fd, "before\n", 7), 7);
     e = replace_stderr(fd, open(file, O_RDONLY | O_CLOEXEC));
     (void)unlink(file);
-    /* A file that has been removed cannot be opened again through /proc by its name, but it can by
-     * its descriptor. */
     ck_assert_int_eq(sink_open(sink), 0);
     ck_assert_int_eq(stage(2), 0);
     ck_assert_int_eq(stage(3), 0);
     ck_assert_uint_eq(submit(), 2);
+    ck_assert_int_eq(write(STDERR_FILENO, "after\n", 6), 6);
     ck_assert_int_eq(read(e.read_fd, bytes, sizeof bytes), (ssize_t)strlen(text));
     ck_assert_mem_eq(bytes, text, strlen(text));
     restore_stderr(&e);
@@ -202,6 +218,7 @@ Suite *test_suite(void)
     tcase_set_timeout(cases, 30);
     tcase_add_checked_fixture(cases, NULL, teardown);
     tcase_add_test(cases, lines_to_a_full_pipe);
+    tcase_add_test(cases, lines_to_a_full_pipe_of_someone_else);
     tcase_add_test(cases, lines_to_a_full_socket);
     tcase_add_test(cases, a_pipe_that_nobody_reads);
     tcase_add_test(cases, lines_to_a_file);
