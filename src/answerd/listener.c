@@ -54,11 +54,12 @@ int listener_adopt(int fd, const char *name, struct listener **ret)
     return 0;
 }
 
-int listener_open(const struct sockaddr_any *address, const char *name, struct listener **ret)
+int listener_open(const struct sockaddr_any *address, const char *name, bool beside,
+                  struct listener **ret)
 {
     int fd, r;
 
-    fd = socket_listen(address, BACKLOG);
+    fd = beside ? socket_listen_beside(address, BACKLOG) : socket_listen(address, BACKLOG);
     if (fd < 0)
         return fd;
     r = listener_new(fd, name, ret);

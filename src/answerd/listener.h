@@ -23,8 +23,10 @@ struct listener {
  * is. */
 int listener_adopt(int fd, const char *name, struct listener **ret);
 
-/* Opens a socket. 0 or a negative errno. */
-int listener_open(const struct sockaddr_any *address, const char *name, struct listener **ret);
+/* Opens a socket. beside: beside others that are in its way, as socket_listen_beside() does. 0 or a
+ * negative errno. */
+int listener_open(const struct sockaddr_any *address, const char *name, bool beside,
+                  struct listener **ret);
 
 /* Another listener of the same socket, for another section: after a reload it takes the place of
  * `other`. One of the two is to be marked as `shared` while both are there. 0 or a negative

@@ -8,9 +8,11 @@
 #include "answerd/listeners.h"
 #include "answerd/service.h"
 #include "base/macros.h"
+#include "net/socket.h"
 
 struct wanting {
     const struct listeners *have;
+    const struct wanted *wanted;
     struct listeners want;
     report_fn report;
     void *userdata;
@@ -105,9 +107,7 @@ static struct listener *find_open(const struct listeners *ls, const struct liste
         struct listener *l = ls->items[i];
 
         if (!l->inherited && (!name || strcmp(l->name, name) == 0) &&
-            l->asked.size == address->size &&
-            memcmp(&l->asked.storage, &address->storage, address->size) == 0 &&
-            !(except && contains(except, l)))
+            address_equal(&l->asked, address) && !(except && contains(except, l)))
             return l;
     }
     return NULL;
@@ -118,6 +118,35 @@ static struct listener *find_open(const struct listeners *ls, const struct liste
 static bool same_socket(const struct sockaddr_any *address)
 {
     return address->sa.sa_family == AF_UNIX || sockaddr_port(&address->sa) != 0;
+}
+
+/* Lets a new socket be bound beside those that are in its way only until they are closed, or takes
+ * that back. True where there is one. */
+static bool share_port(const struct wanting *w, const struct sockaddr_any *address, bool share)
+{
+    uint16_t port = sockaddr_port(&address->sa);
+    bool any = false;
+
+    for (size_t i = 0; i < w->have->n && port != 0; i++) {
+        struct listener *l = w->have->items[i];
+
+        if (!l->inherited && sockaddr_port(&l->asked.sa) == port &&
+            !wanted_contains(w->wanted, &l->asked))
+            any |= socket_share_port(l->fd, share) == 0;
+    }
+    return any;
+}
+
+static int open_new(const struct wanting *w, const char *name, const struct sockaddr_any *address,
+                    struct listener **ret)
+{
+    int r = listener_open(address, name, false, ret);
+
+    if (r == -EADDRINUSE && !wanted_conflicts(w->wanted, address) && share_port(w, address, true)) {
+        r = listener_open(address, name, true, ret);
+        (void)share_port(w, address, false);
+    }
+    return r;
 }
 
 static int want_address(struct wanting *w, const char *name, const struct sockaddr_any *address)
@@ -134,13 +163,20 @@ static int want_address(struct wanting *w, const char *name, const struct sockad
         return -EADDRINUSE;
     /* Where a section gives an address to another, both cannot be bound to it for a while. */
     l = same_socket(address) ? find_open(w->have, &w->want, NULL, address) : NULL;
-    r = l ? listener_share(l, name, &l) : listener_open(address, name, &l);
+    r = l ? listener_share(l, name, &l) : open_new(w, name, address, &l);
     if (r < 0)
         return r;
     r = add(&w->want, l);
     if (r < 0)
         listener_free(l);
     return r;
+}
+
+static const char *refusal(int error)
+{
+    return error == -EISDIR   ? "it is a directory"
+           : error == -EEXIST ? "there is a file that is not a socket"
+                              : strerror(-error);
 }
 
 /* A host's name may have addresses that this machine has not: one must do. */
@@ -160,7 +196,7 @@ static int want_all(struct wanting *w, const struct wanted_address *a)
             break;
     }
     if (r < 0 && (done == 0 || (r != -EADDRNOTAVAIL && r != -EAFNOSUPPORT))) {
-        tell(w->report, w->userdata, "cannot listen on %s: %s", a->text, strerror(-r));
+        tell(w->report, w->userdata, "cannot listen on %s: %s", a->text, refusal(r));
         return r;
     }
     return 0;
@@ -193,7 +229,7 @@ int listeners_want(const struct listeners *have, const struct config *config,
                    const struct wanted *wanted, struct listeners *ret, report_fn report,
                    void *userdata)
 {
-    struct wanting w = { .have = have, .report = report, .userdata = userdata };
+    struct wanting w = { .have = have, .wanted = wanted, .report = report, .userdata = userdata };
     int r;
 
     r = want_inherited(&w, config);

@@ -17,7 +17,7 @@ static const char help[] =
     "\n"
     "  -c, --config=FILE     read FILE (default, where there is one:\n"
     "                        " SYSCONFDIR "/answerd/answerd.conf)\n"
-    "  -l, --listen=ADDRESS  HOST:PORT, :PORT, [V6]:PORT, /path or @abstract;\n"
+    "  -l, --listen=ADDRESS  HOST:PORT, *:PORT, [V6]:PORT, /path or @abstract;\n"
     "                        may be repeated (default: 127.0.0.1:8080)\n"
     "  -f, --framing=NAME    a message is a line (default), length, netstring, chunk\n"
     "  -r, --reply=TEMPLATE  what is answered (default: ok), with {message} {id}\n"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,31 @@ static int add_configured(struct wanted *w, const struct config *config,
     return r;
 }
 
+static bool has_all_ipv4(const struct wanted *w, uint16_t port)
+{
+    struct sockaddr_any all = { .size = sizeof(struct sockaddr_in) };
+    struct sockaddr_in *in = (struct sockaddr_in *)&all.sa;
+
+    in->sin_family = AF_INET;
+    in->sin_port = htons(port);
+    return wanted_contains(w, &all);
+}
+
+/* [::] by name, and not every address of the machine, :PORT, which is the same for the kernel. */
+static void settle_families(struct wanted *w)
+{
+    for (size_t i = 0; i < w->n; i++)
+        for (int j = 0; w->addresses[i].text[0] == '[' && j < w->addresses[i].n; j++) {
+            struct sockaddr_any *address = &w->addresses[i].all[j];
+            const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->sa;
+            uint16_t port = sockaddr_port(&address->sa);
+
+            address->ipv6_alone = address->sa.sa_family == AF_INET6 &&
+                                  IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) && port != 0 &&
+                                  has_all_ipv4(w, port);
+        }
+}
+
 int wanted_look_up(const struct config *config, const struct wanted_beside *beside,
                    struct wanted *ret)
 {
@@ -67,8 +93,55 @@ int wanted_look_up(const struct config *config, const struct wanted_beside *besi
         wanted_free(&w);
         return r;
     }
+    settle_families(&w);
     *ret = w;
     return 0;
+}
+
+static bool is_wildcard(const struct sockaddr_any *address)
+{
+    const struct sockaddr_in *in = (const struct sockaddr_in *)&address->sa;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->sa;
+
+    return address->sa.sa_family == AF_INET ? in->sin_addr.s_addr == htonl(INADDR_ANY)
+                                            : IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
+}
+
+static bool takes_ipv4(const struct sockaddr_any *address)
+{
+    return address->sa.sa_family == AF_INET || (is_wildcard(address) && !address->ipv6_alone);
+}
+
+/* Two of one port: each takes connections that the other takes. */
+static bool overlap(const struct sockaddr_any *a, const struct sockaddr_any *b)
+{
+    if (a->sa.sa_family == b->sa.sa_family)
+        return is_wildcard(a) || is_wildcard(b);
+    return takes_ipv4(a) && takes_ipv4(b);
+}
+
+bool wanted_conflicts(const struct wanted *w, const struct sockaddr_any *address)
+{
+    uint16_t port = sockaddr_port(&address->sa);
+
+    for (size_t i = 0; i < w->n; i++)
+        for (int j = 0; j < w->addresses[i].n; j++) {
+            const struct sockaddr_any *other = &w->addresses[i].all[j];
+
+            if (port != 0 && sockaddr_port(&other->sa) == port && !address_equal(other, address) &&
+                overlap(other, address))
+                return true;
+        }
+    return false;
+}
+
+bool wanted_contains(const struct wanted *w, const struct sockaddr_any *address)
+{
+    for (size_t i = 0; i < w->n; i++)
+        for (int j = 0; j < w->addresses[i].n; j++)
+            if (address_equal(&w->addresses[i].all[j], address))
+                return true;
+    return false;
 }
 
 void wanted_free(struct wanted *w)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "answerd/config.h"
@@ -9,7 +10,8 @@
 /*
  * The addresses that are to be listened on, as they are written and looked up: those of --listen,
  * else those of Listen=, else 127.0.0.1:8080. Looking up a host's name may take as long as DNS
- * does, so that this is apart from opening sockets.
+ * does, so that this is apart from opening sockets. [::] named beside 0.0.0.0 with the same port is
+ * IPv6 alone.
  */
 struct wanted_address {
     const char *section; /* borrowed from the configuration */
@@ -36,6 +38,13 @@ struct wanted_beside {
 int wanted_look_up(const struct config *config, const struct wanted_beside *beside,
                    struct wanted *ret);
 void wanted_free(struct wanted *w);
+
+/* Whether another of them cannot be listened on beside this address. The kernel's own answer counts
+ * for nothing where a port was shared once: it remembers that (SO_REUSEPORT). */
+bool wanted_conflicts(const struct wanted *w, const struct sockaddr_any *address);
+
+/* Whether the address is among them. */
+bool wanted_contains(const struct wanted *w, const struct sockaddr_any *address);
 
 /* Frees wanted_beside.passed; NULL is fine. */
 void wanted_free_passed(char **names);

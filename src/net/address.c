@@ -60,7 +60,8 @@ static int parse_inet(const char *host, size_t n, const char *port, struct addre
         return -EINVAL;
 
     *ret = (struct address){ .family = AF_UNSPEC };
-    memcpy(ret->host, host, n);
+    if (n != 1 || *host != '*')
+        memcpy(ret->host, host, n);
     strcpy(ret->port, port);
     return 0;
 }
@@ -238,6 +239,12 @@ char *address_format(const struct sockaddr *sa, socklen_t size, char text[static
     }
     (void)snprintf(text, ADDRESS_TEXT_MAX, "%s:%u", host, sockaddr_port(sa));
     return text;
+}
+
+bool address_equal(const struct sockaddr_any *a, const struct sockaddr_any *b)
+{
+    return a->size == b->size && memcmp(&a->storage, &b->storage, a->size) == 0 &&
+           a->ipv6_alone == b->ipv6_alone;
 }
 
 uint16_t sockaddr_port(const struct sockaddr *sa)

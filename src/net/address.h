@@ -9,7 +9,8 @@
 #include <sys/un.h>
 
 /*
- * Addresses as people write them: HOST:PORT, :PORT, [V6]:PORT, /path, unix:/path, @abstract.
+ * Addresses as people write them: HOST:PORT, :PORT or *:PORT, [V6]:PORT, /path, unix:/path,
+ * @abstract.
  */
 
 #define ADDRESS_HOST_MAX 254
@@ -17,7 +18,7 @@
 
 struct address {
     int family;                  /* AF_UNIX, or AF_UNSPEC: host and port are to be resolved */
-    char host[ADDRESS_HOST_MAX]; /* "" where none was given */
+    char host[ADDRESS_HOST_MAX]; /* "" where none was given, or * */
     char port[32];               /* a number or a service's name */
     struct sockaddr_un un;
     socklen_t un_size;
@@ -30,6 +31,7 @@ struct sockaddr_any {
         struct sockaddr sa;
         struct sockaddr_storage storage;
     };
+    bool ipv6_alone; /* for listening on [::]: do not take IPv4 too */
 };
 
 /* 0, or -EINVAL with *ret_error a static text that says what is wrong. */
@@ -51,6 +53,9 @@ int address_resolve(const struct address *address, int family, bool passive,
 /* The address as address_parse() would take it, IPv4-mapped ones as IPv4, link-local ones with
  * their interface; an unnamed UNIX socket is "unix". Returns text. */
 char *address_format(const struct sockaddr *sa, socklen_t size, char text[static ADDRESS_TEXT_MAX]);
+
+/* Whether both mean the same sockets. */
+bool address_equal(const struct sockaddr_any *a, const struct sockaddr_any *b);
 
 /* The number of the port, 0 where there is none. */
 uint16_t sockaddr_port(const struct sockaddr *sa);

@@ -37,7 +37,7 @@ static int remove_stale(const struct sockaddr_any *address)
     if (lstat(un->sun_path, &st) < 0)
         return -errno;
     if (!S_ISSOCK(st.st_mode))
-        return -EADDRINUSE;
+        return S_ISDIR(st.st_mode) ? -EISDIR : -EEXIST;
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
@@ -62,7 +62,21 @@ static int bind_address(int fd, const struct sockaddr_any *address)
     return bind(fd, &address->sa, address->size) < 0 ? -errno : 0;
 }
 
-int socket_listen(const struct sockaddr_any *address, int backlog)
+int socket_share_port(int fd, bool share)
+{
+    return set_int(fd, SOL_SOCKET, SO_REUSEPORT, share);
+}
+
+/* Do not depend on net.ipv6.bindv6only: only the wildcard stands for IPv4 too. */
+static int set_families(int fd, const struct sockaddr_any *address)
+{
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->sa;
+    bool both = IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) && !address->ipv6_alone;
+
+    return set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, !both);
+}
+
+static int listen_at(const struct sockaddr_any *address, int backlog, bool beside)
 {
     _cleanup_close_ int fd = -EBADF;
     int r;
@@ -77,20 +91,27 @@ int socket_listen(const struct sockaddr_any *address, int backlog)
         socket_set_nodelay(fd);
         socket_set_keepalive(fd);
     }
-    if (address->sa.sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->sa;
-
-        /* Do not depend on net.ipv6.bindv6only: only the wildcard stands for IPv4 too. */
-        r = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, !IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr));
-        if (r < 0)
-            return r;
-    }
-    r = bind_address(fd, address);
+    r = address->sa.sa_family == AF_INET6 ? set_families(fd, address) : 0;
+    if (r == 0 && beside)
+        r = socket_share_port(fd, true);
+    if (r == 0)
+        r = bind_address(fd, address);
     if (r < 0)
         return r;
     if (listen(fd, backlog) < 0)
         return -errno;
-    return STEAL_FD(fd);
+    r = beside ? socket_share_port(fd, false) : 0;
+    return r < 0 ? r : STEAL_FD(fd);
+}
+
+int socket_listen(const struct sockaddr_any *address, int backlog)
+{
+    return listen_at(address, backlog, false);
+}
+
+int socket_listen_beside(const struct sockaddr_any *address, int backlog)
+{
+    return listen_at(address, backlog, true);
 }
 
 int socket_check_listening(int fd)

@@ -8,11 +8,20 @@
 #include "net/address.h"
 
 /*
- * Opens a listening stream socket: non-blocking, close-on-exec. [::] takes IPv4 too. A UNIX
- * socket's path that is left over from a server that is gone is replaced; one that still answers is
- * EADDRINUSE. Returns the descriptor or a negative errno.
+ * Opens a listening stream socket: non-blocking, close-on-exec. [::] takes IPv4 too, unless
+ * ipv6_alone. A UNIX socket's path that is left over from a server that is gone is replaced.
+ * Returns the descriptor or a negative errno, for a path: -EADDRINUSE where a server still answers,
+ * -EISDIR, and -EEXIST where there is a file of another kind.
  */
 int socket_listen(const struct sockaddr_any *address, int backlog);
+
+/* The same beside sockets that are in the way, to take their place: those of this process that
+ * socket_share_port() allows it for. */
+int socket_listen_beside(const struct sockaddr_any *address, int backlog);
+
+/* Whether another socket of this process may be bound to the same port (SO_REUSEPORT, socket(7)).
+ * It counts when that one is bound, and may be taken back then. */
+int socket_share_port(int fd, bool share);
 
 /*
  * Sets what accepted sockets inherit: Nagle's algorithm off, for TCP, so that a reply never waits

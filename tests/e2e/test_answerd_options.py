@@ -95,7 +95,8 @@ class Refused(unittest.TestCase):
                 for address, why in [
                     (f"127.0.0.1:{port}", "Address already in use"),
                     (served, "Address already in use"),
-                    (plain, "Address already in use"),
+                    (plain, "there is a file that is not a socket"),
+                    (folder, "it is a directory"),
                     ("/nonexistent/socket", "No such file or directory"),
                     ("192.0.2.1:1", "Cannot assign requested address"),
                 ]:
@@ -226,7 +227,7 @@ class Serving(unittest.TestCase):
         daemon.stop()
 
     def test_dual_stack(self):
-        for listen in "[::]:0", ":0":
+        for listen in "[::]:0", ":0", "*:0":
             daemon = Daemon(self, ["--listen=" + listen, "--reply={peer}"])
             port = daemon.address()[1]
             for host, shown in ("127.0.0.1", "127.0.0.1:%d\n"), ("::1", "[::1]:%d\n"):
@@ -234,6 +235,23 @@ class Serving(unittest.TestCase):
                     client.sendall(b"x\n")
                     self.assertEqual(net.recv_line(client).decode(), shown % client.getsockname()[1])
             daemon.stop()
+
+    def test_both_families_by_name(self):
+        """[::] is IPv6 alone where 0.0.0.0 is named beside it, in any order."""
+        for listens in ["0.0.0.0:{}", "[::]:{}"], ["[::]:{}", "0.0.0.0:{}"]:
+            port = net.free_port()
+            daemon = Daemon(self, ["--listen=" + a.format(port) for a in listens], listeners=2)
+            self.assertEqual(sorted(daemon.addresses), [("0.0.0.0", port), ("::", port)])
+            for host in "127.0.0.1", "::1":
+                self.assertEqual(net.exchange((host, port), b"x\n"), b"ok\n")
+            daemon.stop()
+
+    def test_all_addresses_and_those_of_one_family(self):
+        for every in ":{}", "*:{}":
+            port = net.free_port()
+            self.assertEqual(
+                run("--config=/dev/null", "--record=none", "--listen=" + every.format(port), f"--listen=0.0.0.0:{port}"),
+                (SYSTEM, "", f"answerd: cannot listen on 0.0.0.0:{port}: Address already in use\n"))
 
     def test_one_family_only(self):
         daemon = Daemon(self, ["--listen=[::1]:0"])

@@ -4,6 +4,7 @@
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 import unittest
@@ -144,6 +145,37 @@ class Listeners(Base):
         net.wait_until(lambda: net.fd_count(daemon.pid) == before, what="the others to be closed")
         daemon.stop()
         self.assertEqual(os.listdir(self.folder), [])
+
+    def test_an_address_takes_the_place_of_another_on_its_port(self):
+        port = net.free_port()
+
+        def text(*listens):
+            return "".join(f"[Listener {n}]\nRecord=none\nReply={n}\nListen={a}:{port}\n" for n, a in listens)
+
+        daemon = self.daemon(text(("a", "127.0.0.1")))
+        for listens, v4, v6 in [
+            ([("b", "")], b"b\n", b"b\n"),
+            ([("a", "0.0.0.0"), ("b", "[::]")], b"a\n", b"b\n"),
+            ([("c", "[::]")], b"c\n", b"c\n"),
+            ([("b", "[::]"), ("a", "0.0.0.0")], b"a\n", b"b\n"),
+            ([("a", "0.0.0.0"), ("b", "[::1]")], b"a\n", b"b\n"),
+            ([("d", "*")], b"d\n", b"d\n"),
+            ([("e", "127.0.0.1"), ("f", "[::1]")], b"e\n", b"f\n"),
+        ]:
+            with self.subTest(listens=listens):
+                said = daemon.reload(text(*listens))
+                self.assertTrue(said.startswith("reloaded"), said)
+                for _ in range(4):
+                    self.assertEqual(net.exchange(("127.0.0.1", port), b"x\n"), v4)
+                    self.assertEqual(net.exchange(("::1", port), b"x\n"), v6)
+        # The kernel refuses another program that port still, and these two of one another.
+        for wrong in [("e", "127.0.0.1"), ("g", "*")], [("g", "*"), ("h", "0.0.0.0")]:
+            self.assertIn("Address already in use", daemon.reload(text(*wrong)))
+            self.assertEqual(net.exchange(("127.0.0.1", port), b"x\n"), b"e\n")
+        with socket.socket() as other, self.assertRaises(OSError):
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind(("127.0.0.1", port))
+        daemon.stop()
 
     def test_two_sections_may_not_share_an_address(self):
         path = self.path("s")

@@ -136,6 +136,14 @@ def listener(address=("127.0.0.1", 0), backlog=4096):
     return sock
 
 
+def free_port():
+    """A port that was free a moment ago, for both families."""
+    with socket.socket(socket.AF_INET6) as probe:
+        probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        probe.bind(("::", 0))
+        return probe.getsockname()[1]
+
+
 def fd_count(pid):
     """The number of descriptors that a process has open."""
     return len(os.listdir(f"/proc/{pid}/fd"))
