@@ -18,8 +18,7 @@ answerd_libs = \
 	src/libprotocol.a \
 	src/libnet.a \
 	src/libbase.a \
-	$(SYSTEMD_LIBS) \
-	$(INIH_LIBS)
+	$(SYSTEMD_LIBS)
 ask_libs = \
 	src/libask.a \
 	src/libprotocol.a \

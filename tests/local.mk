@@ -44,7 +44,7 @@ EXTRA_DIST += tests/analyze.sh
 # What gcc's analyzer, clang-tidy and cppcheck find in the sources.
 analyze: config.h
 	$(AM_V_at)$(top_srcdir)/tests/analyze.sh $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) \
-		$(SYSTEMD_CFLAGS) $(INIH_CFLAGS) $(LIBEDIT_CFLAGS) $(JANSSON_CFLAGS)
+		$(SYSTEMD_CFLAGS) $(LIBEDIT_CFLAGS) $(JANSSON_CFLAGS)
 
 if ENABLE_COVERAGE
 # Which lines of the sources the tests ran: a summary here, and pages in coverage/.

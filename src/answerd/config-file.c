@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <ini.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,29 +8,23 @@
 
 #include "answerd/config-file.h"
 #include "answerd/config-key.h"
+#include "answerd/config-lines.h"
 #include "base/macros.h"
 #include "base/suggest.h"
 #include "base/timer.h"
 #include "net/address.h"
 
-/*
- * inih reads the file by lines through our reader, for two reasons: it then knows the number of the
- * line that each key stands in, and it can refuse what inih would misread, which are lines longer
- * than its buffer (read as two) and indented lines (added to the value before).
- */
-
-#define LINE_LIMIT (INI_MAX_LINE - 2) /* without LF and NUL */
-
 /* These two own memory, and are read by functions of their own. */
 #define KEY_LISTEN "Listen"
 #define KEY_REPLY  "Reply"
+
+#define SHOWN_MAX 200 /* bytes of a value in a message */
 
 enum section { SECTION_NONE, SECTION_SERVER, SECTION_LISTENER, SECTION_REFUSED };
 
 struct reader {
     struct config *config;
     const char *file; /* NULL: what is wrong is on the command line */
-    FILE *stream;
     unsigned line;
     int result;
     enum section section;             /* what the line belongs to */
@@ -99,24 +92,40 @@ static void enter_section(struct reader *r, const char *section)
         r->result = -ENOMEM;
 }
 
-static int add_listen(struct config_listener *l, const char *value, const char **ret_error)
+/* Notes the value and where it stands. name: of the key, or of the option. 0 or -ENOMEM. */
+static int note(const struct reader *r, const char *name, const char *value,
+                struct config_value *ret)
 {
-    struct address address;
-    char **listen;
-    int r;
+    char *text = strdup(value);
 
-    r = address_parse(value, &address, ret_error);
-    if (r < 0)
-        return r;
+    if (!text)
+        return -ENOMEM;
+    free(ret->text);
+    *ret = (struct config_value){ .text = text,
+                                  .from = r->file ?: name,
+                                  .line = r->file ? r->line : 0 };
+    return 0;
+}
+
+static int add_listen(struct reader *r, const char *value, const char **ret_error)
+{
+    struct config_listener *l = r->listener;
+    struct config_value *listen;
+    struct address address;
+    int error;
+
+    error = address_parse(value, &address, ret_error);
+    if (error < 0)
+        return error;
     listen = reallocarray(l->listen, l->n_listen + 1, sizeof *listen);
     if (!listen)
         return -ENOMEM;
     l->listen = listen;
-    listen[l->n_listen] = strdup(value);
-    if (!listen[l->n_listen])
-        return -ENOMEM;
-    l->n_listen++;
-    return 0;
+    listen[l->n_listen] = (struct config_value){ 0 };
+    error = note(r, KEY_LISTEN, value, &listen[l->n_listen]);
+    if (error == 0)
+        l->n_listen++;
+    return error;
 }
 
 static int set_reply(struct settings *s, const char *value, const char **ret_error,
@@ -147,165 +156,143 @@ static void unknown_key(struct reader *r, const char *name, const struct config_
              near ?: "", near ? "=?" : "");
 }
 
+/* So much of a value as a message has room for. */
+static const char *shorten(const char *value, char shown[static SHOWN_MAX + 1])
+{
+    if (strlen(value) <= SHOWN_MAX)
+        return value;
+    (void)snprintf(shown, SHOWN_MAX + 1, "%.*s…", SHOWN_MAX - (int)strlen("…"), value);
+    return shown;
+}
+
 static void set_listener_text(struct reader *r, const char *name, const char *value)
 {
+    char shown[SHOWN_MAX + 1];
     const char *error = "out of memory";
     size_t offset = 0;
     int result;
 
     if (strcmp(name, KEY_LISTEN) == 0)
-        result = add_listen(r->listener, value, &error);
+        result = add_listen(r, value, &error);
     else
         result = set_reply(r->listener->settings, value, &error, &offset);
+    if (result == 0 && strcmp(name, KEY_LISTEN) != 0)
+        result = note(r, name, value, &r->listener->reply);
     if (result == -ENOMEM)
         r->result = result;
     else if (result < 0 && offset > 0)
-        complain(r, "%s=%s: at character %zu: %s", name, value, offset + 1, error);
+        complain(r, "%s=%s: at character %zu: %s", name, shorten(value, shown), offset + 1, error);
     else if (result < 0)
-        complain(r, "%s=%s: %s", name, value, error);
+        complain(r, "%s=%s: %s", name, shorten(value, shown), error);
 }
 
-/* inih's handler for one key; of the section it says only the first 49 characters, so ours counts.
- * Returns 1 always: what is wrong has been reported with its line, and the rest is to be read. */
-static int on_key(void *user, _unused_ const char *section, const char *name, const char *value)
+/* name: of the option or the key, for people. key: the key, which exists. */
+static void set_value(struct reader *r, const char *name, const struct config_key *keys,
+                      const char *key, const char *value, void *base, struct config_value *values)
 {
-    struct reader *r = user;
-    const struct config_key *keys = config_server_keys, *key;
-    void *base = r->config;
+    const struct config_key *found = config_key_find(keys, key);
+    char shown[SHOWN_MAX + 1];
     const char *expected;
+
+    if (found->read(value, (char *)base + found->offset, &expected) < 0)
+        complain(r, "%s=%s: not %s", name, shorten(value, shown), expected);
+    else if (note(r, name, value, &values[found - keys]) < 0)
+        r->result = -ENOMEM;
+}
+
+static void on_key(struct reader *r, const char *name, const char *value)
+{
+    const struct config_key *keys = config_server_keys;
+    struct config_value *values = r->config->values;
+    void *base = r->config;
 
     if (r->section == SECTION_NONE)
         complain(r, "%s= stands before any section; begin with [Server] or [Listener NAME]", name);
     if (r->section == SECTION_NONE || r->section == SECTION_REFUSED)
-        return 1;
+        return;
     if (r->section == SECTION_LISTENER) {
         if (strcmp(name, KEY_LISTEN) == 0 || strcmp(name, KEY_REPLY) == 0) {
             set_listener_text(r, name, value);
-            return 1;
+            return;
         }
         keys = config_listener_keys;
+        values = r->listener->values;
         base = r->listener->settings;
     }
-    key = config_key_find(keys, name);
-    if (!key)
+    if (!config_key_find(keys, name))
         unknown_key(r, name, keys);
-    else if (key->read(value, (char *)base + key->offset, &expected) < 0)
-        complain(r, "%s=%s: not %s", name, value, expected);
-    return 1;
+    else
+        set_value(r, name, keys, name, value, base, values);
 }
 
-/* What inih would take silently, or refuse without a reason. Returns what is wrong, or NULL. */
-static const char *check_line(const char *line)
+static void take_line(struct reader *r, const struct config_lines *lines, enum config_line kind)
 {
-    size_t n = strcspn(line, "\r\n"), indent = strspn(line, " \t");
-
-    if (indent == n || strchr("#;", line[indent]))
-        return NULL;
-    if (indent > 0)
-        return "a line may not begin with a space";
-    if (line[0] == '[') {
-        const char *end = memchr(line, ']', n);
-
-        return !end                                  ? "] is missing"
-               : end[1 + strspn(end + 1, " \t\r\n")] ? "nothing may follow ]"
-                                                     : NULL;
-    }
-    if (!strpbrk(line, "=:"))
-        return "neither [SECTION], KEY=VALUE nor # comment";
-    if (strstr(line, " ;") || strstr(line, "\t;"))
-        return "no comment may follow a value; in a reply, write \\x3b for a semicolon after a "
-               "space";
-    return NULL;
+    if (kind == LINE_SECTION)
+        enter_section(r, lines->name);
+    else if (kind == LINE_KEY)
+        on_key(r, lines->name, lines->value);
+    else
+        complain(r, "%s", lines->wrong);
 }
 
-/* fgets() that counts lines, and sees NUL bytes. False at the end; *ret_wrong is what is wrong with
- * the line's form, or NULL. */
-static bool next_line(struct reader *r, char *text, int size, const char **ret_wrong)
+static void read_file(struct reader *r, const char *file)
 {
-    static char too_long[64];
-    int n = 0, c = 0;
+    struct config_lines lines;
+    enum config_line kind;
+    int error;
 
-    while (n < size - 1 && c != '\n' && (c = getc(r->stream)) != EOF)
-        text[n++] = (char)c;
-    text[n] = '\0';
-    if (n == 0)
-        return false;
-    r->line++;
-    if (c == '\n' || (c == EOF && n <= LINE_LIMIT)) {
-        *ret_wrong =
-            memchr(text, '\0', (size_t)n) ? "there is a NUL byte in this line" : check_line(text);
-        return true;
+    r->file = file;
+    r->section = SECTION_NONE;
+    error = config_lines_open(&lines, file);
+    if (error < 0) {
+        r->result = r->result ?: error;
+        complain(r, "%s", strerror(-error));
+        return;
     }
-    /* The rest of the line must not be taken for a line. */
-    while (c != EOF && c != '\n')
-        c = getc(r->stream);
-    (void)snprintf(too_long, sizeof too_long, "a line has at most %d bytes", LINE_LIMIT);
-    *ret_wrong = too_long;
-    return true;
+    while (r->result != -ENOMEM && (kind = config_lines_next(&lines)) != LINE_END) {
+        r->line = lines.number;
+        take_line(r, &lines, kind);
+    }
+    r->line = 0;
+    if (lines.error < 0)
+        complain(r, "cannot be read: %s", strerror(-lines.error));
+    config_lines_close(&lines);
 }
 
-/* inih's reader. A line that is refused is given to inih as an empty one. */
-static char *read_line(char *text, int size, void *user)
+/* All of them, whatever is wrong in one. */
+static int read_files(struct reader *r, const char *file)
 {
-    struct reader *r = user;
-    const char *wrong;
+    int error = config_parts_find(file, &r->config->parts);
 
-    if (!next_line(r, text, size, &wrong))
-        return NULL;
-    if (wrong) {
-        complain(r, "%s", wrong);
-        strcpy(text, "\n");
-    }
-    /* A section without keys never reaches the handler, but its name is checked, and its listener
-     * exists. */
-    if (text[0] == '[') {
-        char section[INI_MAX_LINE];
-
-        (void)snprintf(section, sizeof section, "%.*s", (int)strcspn(text + 1, "]"), text + 1);
-        enter_section(r, section);
-    }
-    return text;
-}
-
-static int read_file(struct reader *r)
-{
-    r->stream = fopen(r->file, "re");
-    if (!r->stream) {
-        int error = -errno;
-
+    if (error == -ENOMEM)
+        return error;
+    if (error < 0) {
+        r->result = error;
+        r->file = r->config->parts.n > 0 ? r->config->parts.files[0] : file;
         complain(r, "%s", strerror(-error));
         return error;
     }
-    (void)ini_parse_stream(read_line, r, on_key, r);
-    if (ferror(r->stream)) {
-        r->line = 0;
-        complain(r, "cannot be read: %s", strerror(errno));
-    }
-    (void)fclose(r->stream);
-    r->line = 0;
+    for (size_t i = 0; i < r->config->parts.n; i++)
+        read_file(r, r->config->parts.files[i]);
     return r->result;
-}
-
-static void override(struct reader *r, const char *option, const struct config_key *keys,
-                     const char *name, const char *value, void *base)
-{
-    const struct config_key *key = config_key_find(keys, name);
-    const char *expected;
-
-    if (value && key->read(value, (char *)base + key->offset, &expected) < 0)
-        complain(r, "%s=%s: not %s", option, value, expected);
 }
 
 /* The command line wins over every section. */
 static void apply_overrides(struct reader *r, const struct config_overrides *o)
 {
     r->file = NULL;
-    override(r, "--workers", config_server_keys, "Workers", o->workers, r->config);
+    if (o->workers)
+        set_value(r, "--workers", config_server_keys, "Workers", o->workers, r->config,
+                  r->config->values);
     for (size_t i = 0; i < r->config->n_listeners && r->result == 0; i++) {
-        r->listener = &r->config->listeners[i];
-        override(r, "--framing", config_listener_keys, "Framing", o->framing,
-                 r->listener->settings);
-        override(r, "--record", config_listener_keys, "Record", o->record, r->listener->settings);
+        struct config_listener *l = r->listener = &r->config->listeners[i];
+
+        if (o->framing)
+            set_value(r, "--framing", config_listener_keys, "Framing", o->framing, l->settings,
+                      l->values);
+        if (o->record)
+            set_value(r, "--record", config_listener_keys, "Record", o->record, l->settings,
+                      l->values);
         if (o->reply)
             set_listener_text(r, "--reply", o->reply);
     }
@@ -318,7 +305,6 @@ int config_load(const char *file, const struct config_overrides *overrides,
     struct config *c = calloc(1, sizeof *c);
     struct reader r = {
         .config = c,
-        .file = file,
         .defaults = defaults,
         .report = report,
         .userdata = userdata,
@@ -332,7 +318,7 @@ int config_load(const char *file, const struct config_overrides *overrides,
     }
     c->max_connections_per_address = UINT64_MAX;
     c->drain_ms = 10 * 1000;
-    error = file ? read_file(&r) : 0;
+    error = file ? read_files(&r, file) : 0;
     if (error == 0) {
         apply_overrides(&r, overrides);
         error = r.result;

@@ -11,7 +11,7 @@ struct config_overrides {
 };
 
 /*
- * Reads the file (NULL: none) and applies the overrides.
+ * Reads the file (NULL: none), then those of FILE.d, and applies the overrides.
  *
  * 0; -EINVAL after at least one report, "FILE:LINE: what" where it stands in the file; -ENOMEM, or
  * what opening or reading the file said, also reported.

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "answerd/config-key.h"
-#include "answerd/config.h"
 #include "base/macros.h"
 #include "base/parse.h"
 #include "base/timer.h"
@@ -61,16 +60,30 @@ static int read_memory(const char *value, void *at, const char **ret_expected)
     return 0;
 }
 
-/* Rounded up to the wheel's milliseconds. */
-static int read_span(const char *value, void *at, const char **ret_expected)
+/* Rounded up to the wheel's milliseconds. zero: what to write where 0 was meant. */
+static int take_span(const char *value, void *at, const char **ret_expected, const char *zero)
 {
     uint64_t us;
     int r = parse_span(value, &us);
 
-    if (r < 0 || us == 0)
+    if (r < 0)
         return refuse(ret_expected, "a time span like 500ms, 30s, 5min or infinity");
+    if (us == 0)
+        return refuse(ret_expected, zero);
     *(uint64_t *)at = us == SPAN_INFINITY ? TIMER_NEVER : DIV_ROUND_UP(us, UINT64_C(1000));
     return 0;
+}
+
+static int read_timeout(const char *value, void *at, const char **ret_expected)
+{
+    return take_span(value, at, ret_expected,
+                     "a time span above 0; infinity switches this timeout off");
+}
+
+static int read_drain(const char *value, void *at, const char **ret_expected)
+{
+    return take_span(value, at, ret_expected,
+                     "a time span above 0; 1ms is the shortest, infinity waits without end");
 }
 
 static int read_framing(const char *value, void *at, const char **ret_expected)
@@ -111,26 +124,29 @@ static int read_rate(const char *value, void *at, const char **ret_expected)
 }
 
 const struct config_key config_server_keys[] = {
-    { "DrainTimeout", offsetof(struct config, drain_ms), read_span },
-    { "MaxConnections", offsetof(struct config, max_connections), read_count },
-    { "MaxConnectionsPerAddress", offsetof(struct config, max_connections_per_address),
+    { "DrainTimeout", "10s", offsetof(struct config, drain_ms), read_drain },
+    { "MaxConnections", "what LimitNOFILE= allows", offsetof(struct config, max_connections),
       read_count },
-    { "MemoryLimit", offsetof(struct config, memory_limit), read_memory },
-    { "Workers", offsetof(struct config, workers), read_workers },
-    { NULL, 0, NULL },
+    { "MaxConnectionsPerAddress", "infinity", offsetof(struct config, max_connections_per_address),
+      read_count },
+    { "MemoryLimit", "a quarter of the memory", offsetof(struct config, memory_limit),
+      read_memory },
+    { "Workers", "auto", offsetof(struct config, workers), read_workers },
+    { NULL, NULL, 0, NULL },
 };
 
 const struct config_key config_listener_keys[] = {
-    { "Framing", offsetof(struct settings, rules.framing), read_framing },
-    { "IdleTimeout", offsetof(struct settings, idle_ms), read_span },
-    { "MaxMessageSize", offsetof(struct settings, rules.max_message), read_size },
-    { "MessageTimeout", offsetof(struct settings, message_ms), read_span },
-    { "OutputLimit", offsetof(struct settings, output_limit), read_size },
-    { "RateLimit", offsetof(struct settings, rules.message_cost_ns), read_rate },
-    { "Record", offsetof(struct settings, record), read_record },
-    { "Refuse", offsetof(struct settings, rules.refuse_http), read_refuse },
-    { "WriteTimeout", offsetof(struct settings, write_ms), read_span },
-    { NULL, 0, NULL },
+    { "Framing", "line", offsetof(struct settings, rules.framing), read_framing },
+    { "IdleTimeout", "infinity", offsetof(struct settings, idle_ms), read_timeout },
+    { "MaxMessageSize", "64K", offsetof(struct settings, rules.max_message), read_size },
+    { "MessageTimeout", "30s", offsetof(struct settings, message_ms), read_timeout },
+    { "OutputLimit", "256K", offsetof(struct settings, output_limit), read_size },
+    { "RateLimit", "infinity", offsetof(struct settings, rules.message_cost_ns), read_rate },
+    { "Record", "journal", offsetof(struct settings, record), read_record },
+    { "Refuse", "none, or http when started by hand", offsetof(struct settings, rules.refuse_http),
+      read_refuse },
+    { "WriteTimeout", "30s", offsetof(struct settings, write_ms), read_timeout },
+    { NULL, NULL, 0, NULL },
 };
 
 const struct config_key *config_key_find(const struct config_key *keys, const char *name)

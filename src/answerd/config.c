@@ -29,16 +29,26 @@ struct config_listener *config_find(const struct config *c, const char *name)
     return NULL;
 }
 
+static void free_values(struct config_value *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(values[i].text);
+}
+
 void config_free(struct config *c)
 {
     if (!c)
         return;
     for (size_t i = 0; i < c->n_listeners; i++) {
         for (size_t j = 0; j < c->listeners[i].n_listen; j++)
-            free(c->listeners[i].listen[j]);
+            free(c->listeners[i].listen[j].text);
         free(c->listeners[i].listen);
+        free(c->listeners[i].reply.text);
+        free_values(c->listeners[i].values, CONFIG_LISTENER_KEYS);
         settings_unref(c->listeners[i].settings);
     }
+    free_values(c->values, CONFIG_SERVER_KEYS);
+    config_parts_free(&c->parts);
     free(c->listeners);
     free(c);
 }

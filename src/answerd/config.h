@@ -5,12 +5,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "answerd/config-parts.h"
 #include "serve/settings.h"
 
 /*
  * The whole configuration: the file, and what the command line puts over it. Built whole or not at
  * all, and immutable from then on.
  */
+
+#define CONFIG_SERVER_KEYS   5
+#define CONFIG_LISTENER_KEYS 9
 
 /* What a listener does where the configuration says nothing of it: it depends on how the program was
  * started. */
@@ -19,10 +23,19 @@ struct config_defaults {
     bool refuse_http;
 };
 
+/* A value as it was written, and where. */
+struct config_value {
+    char *text;       /* NULL: nowhere, the default counts */
+    const char *from; /* a file; or an option of the command line, and line is 0 */
+    unsigned line;
+};
+
 struct config_listener {
     struct settings *settings;
-    char **listen; /* addresses, as text that address_parse() has accepted */
+    struct config_value *listen; /* addresses that address_parse() has accepted */
     size_t n_listen;
+    struct config_value reply;
+    struct config_value values[CONFIG_LISTENER_KEYS]; /* in the order of config_listener_keys[] */
 };
 
 struct config {
@@ -31,6 +44,8 @@ struct config {
     uint64_t max_connections_per_address; /* UINT64_MAX: any number */
     uint64_t memory_limit; /* bytes of all connections' buffers; 0: a quarter of the machine's */
     uint64_t drain_ms;
+    struct config_value values[CONFIG_SERVER_KEYS]; /* in the order of config_server_keys[] */
+    struct config_parts parts;                      /* the files that it was read from */
     struct config_listener *listeners; /* the first is `default`, which always exists */
     size_t n_listeners;
 };

@@ -27,6 +27,7 @@ static const char help[] =
     "      --record=WHERE    write messages to the journal (default; by hand: where\n"
     "                        there is one, else stderr), to stderr, or none\n"
     "      --check           read the configuration, say what is wrong with it, exit\n"
+    "  -v, --verbose         with --check: print every value, and where it comes from\n"
     "  -h, --help            show this\n"
     "  -V, --version         show the version\n"
     "\n"
@@ -56,6 +57,7 @@ static const struct option long_options[] = {
     { "workers", required_argument, NULL, 'w' },
     { "record", required_argument, NULL, OPTION_RECORD },
     { "check", no_argument, NULL, OPTION_CHECK },
+    { "verbose", no_argument, NULL, 'v' },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
     { NULL, 0, NULL, 0 },
@@ -114,10 +116,13 @@ static int take_option(struct options *o, int option)
     case OPTION_CHECK:
         o->check = true;
         return 1;
+    case 'v':
+        o->verbose = true;
+        return 1;
     case 'h':
         return print_text(help);
     case 'V':
-        return version_print("answerd", features, BUILT_WITH_SYSTEMD ", " BUILT_WITH_INIH);
+        return version_print("answerd", features, BUILT_WITH_SYSTEMD);
     default:
         return -EINVAL; /* command_line_next() has said what is wrong */
     }
@@ -144,13 +149,17 @@ int options_parse(int argc, char *argv[], struct options *ret)
 
     optind = 0;
     while (r > 0 &&
-           (option = command_line_next(argc, argv, ":c:l:f:r:w:hV", long_options, error)) >= 0) {
+           (option = command_line_next(argc, argv, ":c:l:f:r:w:vhV", long_options, error)) >= 0) {
         if (option == '?')
             (void)fprintf(stderr, "answerd: %s\n", error);
         r = take_option(&o, option);
     }
     if (r > 0 && optind < argc) {
         (void)fprintf(stderr, "answerd: unexpected argument: %s. Try --help.\n", argv[optind]);
+        r = -EINVAL;
+    }
+    if (r > 0 && o.verbose && !o.check) {
+        (void)fputs("answerd: --verbose goes with --check. Try --help.\n", stderr);
         r = -EINVAL;
     }
     if (r > 0)

@@ -12,7 +12,7 @@ struct options {
     const char **listen;
     size_t n_listen;
     struct config_overrides overrides;
-    bool check;
+    bool check, verbose;
 };
 
 /*

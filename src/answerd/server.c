@@ -11,6 +11,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "answerd/config-show.h"
 #include "answerd/limits.h"
 #include "answerd/listeners.h"
 #include "answerd/reload.h"
@@ -65,12 +66,14 @@ static uint64_t now_ms(void)
     return clock_us(CLOCK_MONOTONIC) / 1000;
 }
 
+#define USUAL_CONFIG SYSCONFDIR "/answerd/answerd.conf"
+
 /* Where --config says, else the usual place, where there is one. */
 static const char *config_file(const struct options *o)
 {
-    static const char usual[] = SYSCONFDIR "/answerd/answerd.conf";
+    bool usual = access(USUAL_CONFIG, F_OK) == 0 || access(USUAL_CONFIG ".d", F_OK) == 0;
 
-    return o->config ?: access(usual, F_OK) == 0 ? usual : NULL;
+    return o->config ?: usual ? USUAL_CONFIG : NULL;
 }
 
 /* A service waits for a journal that is away; only a person's own try-out goes without one. And a
@@ -98,8 +101,10 @@ int server_check(const struct options *o)
 
     if (r < 0)
         return exit_status(r);
+    if (o->verbose)
+        r = config_show(config, o->listen, o->n_listen);
     config_free(config);
-    return EXIT_OK;
+    return r < 0 ? EXIT_SYSTEM : EXIT_OK;
 }
 
 static unsigned n_cpus(void)
@@ -281,16 +286,15 @@ static void on_signals(struct server *s)
     s->signals.ready = 0;
 }
 
-static void ready(struct server *s)
+/* Before workers accept, so that no message is logged earlier: clients wait in the backlog. */
+static void say_listening(const struct server *s)
 {
-    s->phase = RUNNING;
     for (size_t i = 0; i < s->listeners.n; i++)
         if (s->by_hand)
             (void)fprintf(stderr, "listening on %s\n", s->listeners.items[i]->address);
         else
             event_log(EVENT_READY, "listening on %s (%s)", s->listeners.items[i]->address,
                       s->listeners.items[i]->name);
-    service_notify("READY=1\nSTATUS=Listening");
 }
 
 /* Workers have carried out a command, or ended; or a reload has looked up what it wants. */
@@ -305,8 +309,10 @@ static void on_notify(struct server *s)
     if (!crew_plans_done(&s->crew, s->n_plans))
         return;
     free_retired(s);
-    if (s->phase == STARTING)
-        ready(s);
+    if (s->phase == STARTING) {
+        s->phase = RUNNING;
+        status_tell_ready(&s->status, &s->shared, now_ms());
+    }
     if (s->reloading && !s->looking && s->phase == RUNNING)
         reloaded(s);
     if (s->phase == CLOSING) {
@@ -419,9 +425,10 @@ static int start(struct server *s)
     if (r >= 0 && !s->by_hand)
         event_log(EVENT_STARTED, PACKAGE_STRING ": %u workers, room for %" PRIu64 " connections",
                   s->crew.n, atomic_load(&s->shared.max_connections));
-    if (r >= 0)
-        r = send_plans(s, &s->listeners);
-    return r;
+    if (r < 0)
+        return r;
+    say_listening(s);
+    return send_plans(s, &s->listeners);
 }
 
 static void deinit(struct server *s)

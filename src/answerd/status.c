@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,7 +41,8 @@ void status_log_counters(const struct shared *s)
               SUM(s, shed), SUM(s, discarded));
 }
 
-void status_tell(struct status *status, const struct shared *s, uint64_t now_ms)
+/* True where the line is another one now. */
+static bool update(struct status *status, const struct shared *s, uint64_t now_ms)
 {
     uint64_t messages = SUM(s, messages), ms = MAX(now_ms - status->told_ms, UINT64_C(1));
     char text[sizeof status->text];
@@ -52,9 +54,21 @@ void status_tell(struct status *status, const struct shared *s, uint64_t now_ms)
     status->told_ms = now_ms;
     status->messages = messages;
     if (strcmp(text, status->text) == 0)
-        return;
+        return false;
     memcpy(status->text, text, sizeof text);
-    service_notify("STATUS=%s", text);
+    return true;
+}
+
+void status_tell(struct status *status, const struct shared *s, uint64_t now_ms)
+{
+    if (update(status, s, now_ms))
+        service_notify("STATUS=%s", status->text);
+}
+
+void status_tell_ready(struct status *status, const struct shared *s, uint64_t now_ms)
+{
+    (void)update(status, s, now_ms);
+    service_notify("READY=1\nSTATUS=%s", status->text);
 }
 
 uint64_t status_messages(const struct shared *s)

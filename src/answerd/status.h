@@ -14,6 +14,9 @@ struct status {
 /* Tells systemd the line that `systemctl status` shows, if it has changed. */
 void status_tell(struct status *status, const struct shared *s, uint64_t now_ms);
 
+/* Tells it that the daemon is ready, and the line. */
+void status_tell_ready(struct status *status, const struct shared *s, uint64_t now_ms);
+
 /* For SIGUSR1. */
 void status_log_counters(const struct shared *s);
 

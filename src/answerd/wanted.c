@@ -8,7 +8,7 @@
 
 #include "answerd/wanted.h"
 
-static const char *const default_section = "default", *const default_address = "127.0.0.1:8080";
+static const char default_section[] = "default";
 
 static int add(struct wanted *w, const char *section, const char *text)
 {
@@ -46,7 +46,7 @@ static int add_configured(struct wanted *w, const struct config *config,
         const struct config_listener *l = &config->listeners[i];
 
         for (size_t j = 0; j < l->n_listen && r == 0 && !passed(beside, l->settings->name); j++)
-            r = add(w, l->settings->name, l->listen[j]);
+            r = add(w, l->settings->name, l->listen[j].text);
     }
     return r;
 }
@@ -88,7 +88,7 @@ int wanted_look_up(const struct config *config, const struct wanted_beside *besi
     for (size_t i = 0; i < beside->n_listen && r == 0 && !any_passed; i++)
         r = add(&w, default_section, beside->listen[i]);
     if (r == 0 && w.n == 0 && !any_passed)
-        r = add(&w, default_section, default_address);
+        r = add(&w, default_section, WANTED_DEFAULT);
     if (r < 0) {
         wanted_free(&w);
         return r;

@@ -7,6 +7,8 @@
 #include "answerd/config.h"
 #include "net/address.h"
 
+#define WANTED_DEFAULT "127.0.0.1:8080"
+
 /*
  * The addresses that are to be listened on, as they are written and looked up: those of --listen,
  * else those of Listen=, else 127.0.0.1:8080. Looking up a host's name may take as long as DNS

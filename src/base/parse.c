@@ -45,7 +45,7 @@ int parse_u64(const char *text, uint64_t *ret)
 
 int parse_size(const char *text, uint64_t *ret)
 {
-    static const char prefixes[] = "KMG";
+    static const char prefixes[] = "KMGkmg";
     const char *prefix = NULL;
     uint64_t value;
     int r = take_digits(&text, &value);
@@ -59,7 +59,8 @@ int parse_size(const char *text, uint64_t *ret)
     }
     if (r < 0)
         return r;
-    if (prefix && __builtin_mul_overflow(value, UINT64_C(1024) << 10 * (prefix - prefixes), &value))
+    if (prefix &&
+        __builtin_mul_overflow(value, UINT64_C(1024) << 10 * ((prefix - prefixes) % 3), &value))
         return -ERANGE;
     *ret = value;
     return 0;

@@ -17,7 +17,7 @@
 /* Decimal digits only. */
 int parse_u64(const char *text, uint64_t *ret);
 
-/* Bytes: decimal digits, then optionally K, M or G, each 1024 of the one before. */
+/* Bytes: decimal digits, then optionally K, M or G in either case, each 1024 of the one before. */
 int parse_size(const char *text, uint64_t *ret);
 
 /* Microseconds, in systemd.time(7)'s forms: "500ms", "1min 30s", "1.5s", "infinity"

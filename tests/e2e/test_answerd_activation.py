@@ -190,7 +190,7 @@ class Notifications(unittest.TestCase):
     def test_the_whole_life(self):
         daemon = Daemon(self, ["--listen=127.0.0.1:0"], notify=True, listeners=0)
         notify = daemon.notify
-        self.assertEqual(notify.wait_for("READY"), {"READY": "1", "STATUS": "Listening"})
+        self.assertEqual(notify.wait_for("READY"), {"READY": "1", "STATUS": "0 connections, 0 messages/s, 0 messages in all"})
         count = len(notify.messages)
         before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         daemon.signal(signal.SIGHUP)
@@ -206,6 +206,25 @@ class Notifications(unittest.TestCase):
         self.assertEqual(notify.wait_for("STOPPING")["STOPPING"], "1")
         daemon.expect_exit(0)
         self.assertEqual(daemon.stderr.lines, [], "what a service says goes to the journal")
+
+    def test_listening_is_said_before_any_message(self):
+        """Clients that wait already are served at once, and yet come second in the journal."""
+        for _ in range(5):
+            journal = journald.Journal(self)
+            sock = net.listener()
+            self.addCleanup(sock.close)
+            clients = [net.connect(sock.getsockname()) for _ in range(20)]
+            for client in clients:
+                self.addCleanup(client.close)
+                client.sendall(b"x\n")
+            daemon = Daemon.activate(self, [(sock, None)], ["--workers=4"], journal=journal)
+            for client in clients:
+                self.assertEqual(net.recv_line(client), b"ok\n")
+            entries = [entry.text("MESSAGE") for entry in journal.entries()]
+            listening = next(i for i, text in enumerate(entries) if text.startswith("listening on "))
+            first = next(i for i, text in enumerate(entries) if text.endswith(": x"))
+            self.assertLess(listening, first, entries)
+            daemon.stop()
 
     def test_a_reload_that_ends_in_a_stop_is_not_ready_again(self):
         daemon = Daemon(self, ["--listen=127.0.0.1:0"], notify=True, listeners=0)

@@ -2,6 +2,7 @@
 """Broken configurations: the start is refused with file, line and reason; a reload leaves all as it was."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -12,6 +13,8 @@ from daemon import Daemon, program
 
 CONFIG = 78
 SPAN = "a time span like 500ms, 30s, 5min or infinity"
+ZERO = "a time span above 0; "
+OFF = ZERO + "infinity switches this timeout off"
 SIZE = "a size from 1 to 256M, like 64K"
 COUNT = "a number from 1, or infinity"
 LISTENER = "[Listener default]\n"
@@ -47,7 +50,7 @@ BROKEN = [
     ("[Server]\nMaxConnections=-1\n", 2, "MaxConnections=-1: not " + COUNT),
     ("[Server]\nMaxConnections=18446744073709551616\n", 2, "MaxConnections=18446744073709551616: not " + COUNT),
     ("[Server]\nMaxConnectionsPerAddress=1K\n", 2, "MaxConnectionsPerAddress=1K: not " + COUNT),
-    ("[Server]\nDrainTimeout=0\n", 2, "DrainTimeout=0: not " + SPAN),
+    ("[Server]\nDrainTimeout=0\n", 2, "DrainTimeout=0: not " + ZERO + "1ms is the shortest, infinity waits without end"),
     ("[Server]\nDrainTimeout=ten\n", 2, "DrainTimeout=ten: not " + SPAN),
     ("[Server]\nDrainTimeout=5 parsecs\n", 2, "DrainTimeout=5 parsecs: not " + SPAN),
     ("[Server]\nMemoryLimit=lots\n", 2, "MemoryLimit=lots: not a size like 64M, or infinity"),
@@ -60,7 +63,8 @@ BROKEN = [
     (LISTENER + "OutputLimit=infinity\n", 2, "OutputLimit=infinity: not " + SIZE),
     (LISTENER + "IdleTimeout=-5s\n", 2, "IdleTimeout=-5s: not " + SPAN),
     (LISTENER + "MessageTimeout=\n", 2, "MessageTimeout=: not " + SPAN),
-    (LISTENER + "WriteTimeout=0s\n", 2, "WriteTimeout=0s: not " + SPAN),
+    (LISTENER + "WriteTimeout=0s\n", 2, "WriteTimeout=0s: not " + OFF),
+    (LISTENER + "IdleTimeout=0\n", 2, "IdleTimeout=0: not " + OFF),
     (LISTENER + "RateLimit=0\n", 2, "RateLimit=0: not messages a second, from 1 to 1000000, or infinity"),
     (LISTENER + "RateLimit=1.5\n", 2, "RateLimit=1.5: not messages a second, from 1 to 1000000, or infinity"),
     (LISTENER + "Listen=localhost\n", 2, "Listen=localhost: the port is missing; write HOST:PORT, :PORT, "
@@ -75,7 +79,8 @@ BROKEN = [
     (LISTENER + "Reply=a}b\n", 2, "Reply=a}b: at character 2: a brace is closed that was not opened; "
                                   "write }} for a brace"),
     (LISTENER + "Reply=\\x4\n", 2, "Reply=\\x4: unknown escape; there are \\n \\r \\t \\\\ \\xHH"),
-    (LISTENER + "Reply=" + "x" * 200 + "\n", 2, "a line has at most 198 bytes"),
+    (LISTENER + "Reply=" + "x" * (1 << 16) + "\nFraming=x\n", 2, "a line has at most 65536 bytes"),
+    (LISTENER + "Reply=" + "x" * 60000 + "{\n", 2, "Reply=" + "x" * 197 + "…: at character 60001: unknown field; " + FIELDS),
 ]
 
 
@@ -102,7 +107,9 @@ class AtStart(unittest.TestCase):
                      "[Server]\nWorkers = 1\n", "[Server]\nWorkers: 1\n", "[Listener a b]\n",
                      "[Server]\nWorkers=1\n[Listener x]\n[Server]\nDrainTimeout=1min 30s\n",
                      LISTENER + "Reply=\n", LISTENER + "Reply=a;b # c\n", LISTENER + "Reply={{}} \\x00\n",
-                     LISTENER + "MaxMessageSize=256M\nRateLimit=infinity\nIdleTimeout=infinity\n"]:
+                     LISTENER + "Reply=" + "x" * 60000 + "\n", LISTENER + "OutputLimit=64k\n[Server]\nMemoryLimit=1g\n",
+                     "\ufeff[Server]\nWorkers=1\n",
+                     LISTENER + "Record=none\nMaxMessageSize=256M\nRateLimit=infinity\nIdleTimeout=infinity\n"]:
             with self.subTest(text=text), tempfile.NamedTemporaryFile("w") as file:
                 file.write(text)
                 file.flush()
@@ -110,6 +117,105 @@ class AtStart(unittest.TestCase):
                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, check=False)
                 self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
+
+
+class Parts(unittest.TestCase):
+    """FILE.d/*.conf beside the file."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="ad", dir="/tmp")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.path = os.path.join(self.folder, "a.conf")
+        os.mkdir(self.path + ".d")
+
+    def write(self, name, text):
+        with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def check(self, *options):
+        return subprocess.run([program(), "--check", "--config=" + self.path, *options], timeout=net.TIMEOUT, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+
+    def test_values_in_force_and_where_they_come_from(self):
+        self.write("a.conf", "[Server]\nWorkers=2\n[Listener default]\nReply=one\nListen=:1\nIdleTimeout=5min\n")
+        self.write("a.conf.d/20.conf", "[Listener default]\nReply=three\nListen=:3\n[Listener b]\nMaxMessageSize=1k\n")
+        self.write("a.conf.d/10.conf", "# more\n[Listener default]\nReply=two\nListen=:2\n")
+        self.write("a.conf.d/.30.conf", "broken")
+        self.write("a.conf.d/40.conf.bak", "broken")
+        done = self.check("-v", "--framing=chunk")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        part = self.path + ".d/"
+        self.assertEqual([line.split() for line in done.stdout.splitlines()], [line.split() for line in f"""\
+[Server]
+DrainTimeout=10s default
+MaxConnections=what LimitNOFILE= allows default
+MaxConnectionsPerAddress=infinity default
+MemoryLimit=a quarter of the memory default
+Workers=2 {self.path}:2
+
+[Listener default]
+Listen=:1 {self.path}:5
+Listen=:2 {part}10.conf:4
+Listen=:3 {part}20.conf:3
+Reply=three {part}20.conf:2
+Framing=chunk --framing
+IdleTimeout=5min {self.path}:6
+MaxMessageSize=64K default
+MessageTimeout=30s default
+OutputLimit=256K default
+RateLimit=infinity default
+Record=journal default
+WriteTimeout=30s default
+
+[Listener b]
+Reply=ok default
+Framing=chunk --framing
+IdleTimeout=infinity default
+MaxMessageSize=1k {part}20.conf:5
+MessageTimeout=30s default
+OutputLimit=256K default
+RateLimit=infinity default
+Record=journal default
+WriteTimeout=30s default
+""".splitlines()])
+
+    def test_addresses_in_force(self):
+        self.write("a.conf", "[Listener default]\nListen=:1\n")
+        self.assertRegex(self.check("-v", "--listen=:7").stdout, r"\[Listener default\]\nListen=:7 +--listen\nReply")
+        self.write("a.conf", "")
+        self.assertRegex(self.check("-v").stdout, r"\[Listener default\]\nListen=127.0.0.1:8080 +default\nReply")
+
+    def test_a_section_does_not_reach_into_the_next_file(self):
+        self.write("a.conf", "[Server]\n")
+        self.write("a.conf.d/1.conf", "Workers=1\n")
+        done = self.check()
+        self.assertEqual(done.returncode, CONFIG)
+        self.assertIn(f"{self.path}.d/1.conf:1: Workers= stands before any section", done.stderr)
+
+    def test_what_is_wrong_in_all_of_them(self):
+        self.write("a.conf", "[Sever]\n")
+        self.write("a.conf.d/1.conf", "\n[Listner a]\n")
+        os.mkdir(self.path + ".d/2.conf")
+        self.assertEqual(self.check().stderr, f"""\
+answerd: {self.path}:1: unknown section [Sever]; did you mean [Server]?
+answerd: {self.path}.d/1.conf:2: unknown section [Listner a]; did you mean [Listener NAME]?
+answerd: {self.path}.d/2.conf: cannot be read: Is a directory
+""")
+
+    def test_the_folder_alone(self):
+        self.write("a.conf.d/1.conf", "[Server]\nWorkers=3\n")
+        self.assertIn(f"Workers=3 {self.path}.d/1.conf:2", " ".join(self.check("-v").stdout.split()))
+
+    def test_reload(self):
+        daemon = Daemon(self, [], config=OnReload.GOOD)
+        folder = daemon.config_path + ".d"
+        os.mkdir(folder)
+        self.addCleanup(shutil.rmtree, folder)
+        with open(folder + "/1.conf", "w", encoding="utf-8") as file:
+            file.write(LISTENER + "Reply=part\n")
+        self.assertEqual(daemon.reload(), "reloaded: " + daemon.config_path)
+        self.assertEqual(net.exchange(daemon.address(), b"a\n"), b"part\n")
+        daemon.stop()
 
 
 class OnReload(unittest.TestCase):

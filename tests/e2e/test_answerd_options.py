@@ -55,6 +55,7 @@ class Refused(unittest.TestCase):
             (["-l", "unix:socket"], "--listen=unix:socket: a socket's path begins with / or @"),
             (["-l", "/" + "x" * 107], "--listen=/" + "x" * 107 + ": a socket's path has at most 107 bytes"),
             (["start"], "unexpected argument: start. Try --help."),
+            (["-v"], "--verbose goes with --check. Try --help."),
         ]:
             self.expect(USAGE, "answerd: " + said, *arguments)
 
@@ -128,7 +129,7 @@ class Shown(unittest.TestCase):
             status, out, err = run(option)
             self.assertEqual((status, err), (0, ""))
             self.assertTrue(out.startswith("Usage: answerd [OPTION…]\n"))
-            for name in "config listen framing reply workers record check help version".split():
+            for name in "config listen framing reply workers record check verbose help version".split():
                 self.assertIn("--" + name, out)
             # Where it is installed is not for us to say.
             out = re.sub(r"/\S*/answerd/answerd\.conf", "/etc/answerd/answerd.conf", out)
@@ -145,7 +146,7 @@ class Shown(unittest.TestCase):
             status, out, err = run(option)
             self.assertEqual((status, err), (0, ""))
             self.assertRegex(out, r"\Aanswerd \d+(\.\d+)*( \(git [0-9a-f]+\))?\nFeatures: [+-]epoll_pwait2 [+-]assertions\n"
-                                  r"Built with: libsystemd \d\S*, inih \S+\nLicence: LGPL-2\.1-or-later\n\Z")
+                                  r"Built with: libsystemd \d\S*\nLicence: LGPL-2\.1-or-later\n\Z")
 
     def test_check_of_a_good_configuration_says_nothing(self):
         with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:

@@ -85,7 +85,6 @@ fuzz_libs = \
 	src/libnet.a \
 	src/libbase.a \
 	$(SYSTEMD_LIBS) \
-	$(INIH_LIBS) \
 	$(LIBEDIT_LIBS) \
 	$(JANSSON_LIBS)
 conversation = tests/unit/conversation.c tests/unit/conversation.h tests/unit/random.h

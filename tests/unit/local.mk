@@ -360,7 +360,6 @@ unit_libs = \
 	src/libnet.a \
 	src/libbase.a \
 	$(SYSTEMD_LIBS) \
-	$(INIH_LIBS) \
 	$(LIBEDIT_LIBS) \
 	$(JANSSON_LIBS) \
 	$(CHECK_LIBS) \

@@ -66,6 +66,29 @@ START_TEST(no_such_rate)
 }
 END_TEST
 
+/* Each key's default is what the text says, as far as it can be read. */
+START_TEST(defaults_are_as_written)
+{
+    struct settings *fresh = settings_new("x", RECORD_JOURNAL),
+                    *read = settings_new("x", RECORD_NONE);
+    const struct config_key *key = config_listener_keys;
+    const char *expected;
+
+    ck_assert(fresh && read);
+    for (; key->name; key++) {
+        ck_assert_int_eq(key->read(key->standard, (char *)read + key->offset, &expected), 0);
+        ck_assert_msg(memcmp((char *)read + key->offset, (char *)fresh + key->offset, 4) == 0,
+                      "%s=%s", key->name, key->standard);
+    }
+    ck_assert_int_eq(key - config_listener_keys, CONFIG_LISTENER_KEYS);
+    settings_unref(fresh);
+    settings_unref(read);
+    for (key = config_server_keys; key->name; key++)
+        ck_assert_ptr_nonnull(key->standard);
+    ck_assert_int_eq(key - config_server_keys, CONFIG_SERVER_KEYS);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("config-key");
@@ -75,6 +98,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, rate_limits_are_exact);
     tcase_add_test(cases, no_rate_limit);
     tcase_add_test(cases, no_such_rate);
+    tcase_add_test(cases, defaults_are_as_written);
     suite_add_tcase(suite, cases);
     return suite;
 }
