@@ -24,9 +24,10 @@ CLEANFILES += $(nodist_systemdsystemunit_DATA)
 # The service and the template differ in one word.
 unit_rule = $(AM_V_GEN)$(MKDIR_P) systemd && sed -e 's|[@]sbindir@|$(sbindir)|'
 systemd/answerd.service: systemd/answerd.service.in Makefile
-	$(unit_rule) -e 's|[@]of_instance@||; s|[@]instance@||' $(srcdir)/systemd/answerd.service.in >$@.tmp && mv $@.tmp $@
+	$(unit_rule) -e 's|[@]of_instance@||; s|[@]instance@||; s|[@]wanted_by@|multi-user.target|' \
+		$(srcdir)/systemd/answerd.service.in >$@.tmp && mv $@.tmp $@
 systemd/answerd@.service: systemd/answerd.service.in Makefile
-	$(unit_rule) -e 's|[@]of_instance@|, instance %i|; s|[@]instance@|@%i|' \
+	$(unit_rule) -e 's|[@]of_instance@|, instance %i|; s|[@]instance@|@%i|; s|[@]wanted_by@|answerd.target|' \
 		$(srcdir)/systemd/answerd.service.in >$@.tmp && mv $@.tmp $@
 
 # journald reads a compiled index of all catalogs. It is of the machine, so an installation below DESTDIR, or by someone

@@ -46,6 +46,28 @@ class Activation(Case):
         self.assertEqual(system.run("systemctl is-enabled answerd.socket").strip(), "enabled")
         self.assertIn("answerd.socket", system.run("systemctl list-dependencies --plain sockets.target"))
 
+    def test_enabled_by_the_service(self):
+        system.run("systemctl disable --now answerd.socket answerd.service")
+        self.addCleanup(system.run, "systemctl disable answerd.service; systemctl enable --now answerd.socket")
+        said = system.run("systemctl enable --now answerd")
+        self.assertNotIn("installation config", said)
+        for unit in "answerd.service", "answerd.socket":
+            self.assertEqual(system.run(f"systemctl is-enabled {unit}").strip(), "enabled")
+            self.assertEqual(system.show(unit, "ActiveState"), "active")
+        self.assertEqual(system.ask(b"enabled"), b"ok\n")
+        system.run("systemctl stop answerd.service")
+        self.assertEqual(system.ask(b"activated"), b"ok\n")
+        system.run("systemctl disable --now answerd")
+        for unit in "answerd.service", "answerd.socket":
+            self.assertEqual(system.run(f"systemctl is-enabled {unit}", check=1).strip(), "disabled")
+
+    def test_the_manual_and_the_unit_start_instances_alike(self):
+        unit = system.run("cat /lib/systemd/system/answerd@.socket")
+        commands = re.findall(r"^#     (systemctl .*)$", unit, re.MULTILINE)
+        self.assertEqual(len(commands), 3)
+        with open(os.path.join(booted.daemon.TOP, "man/answerd.8"), encoding="utf-8") as page:
+            self.assertIn("\n".join(commands), page.read().replace("\\-", "-"))
+
     def test_ask(self):
         self.assertEqual(system.run("ask 127.0.0.1:8080 'hello from ask'"), "ok\n")
         self.assertIn(b"hello from ask", system.messages())
@@ -70,7 +92,8 @@ class Activation(Case):
         system.run("systemctl disable --now answerd.socket")
         self.addCleanup(system.run, "systemctl disable --now answerd@1.socket answerd@2.socket answerd.target;"
                                     "systemctl stop 'answerd@*'")
-        system.run("systemctl enable answerd@1.socket answerd@2.socket && systemctl start answerd.target")
+        unit = system.run("cat /lib/systemd/system/answerd@.socket")
+        system.run(" && ".join(re.findall(r"^#     (systemctl .*)$", unit, re.MULTILINE)))
         self.assertEqual(system.run("systemctl is-enabled answerd.target").strip(), "enabled")
         for number in range(100):
             self.assertEqual(system.ask(b"shared %d" % number), b"ok\n")
