@@ -2,7 +2,20 @@
 #include <errno.h>
 
 #include "answerd/options.h"
+#include "answerd/refusal.h"
 #include "answerd/server.h"
+#include "answerd/startup.h"
+
+/* Nothing but another command line would help, and that takes another start. */
+static int wrong_usage(void)
+{
+    enum refusal refusal;
+
+    do
+        refusal = refusal_wait("the command line is wrong");
+    while (refusal == REFUSAL_AGAIN);
+    return refusal == REFUSAL_ENDED ? EXIT_OK : EXIT_USAGE;
+}
 
 int main(int argc, char *argv[])
 {
@@ -11,8 +24,8 @@ int main(int argc, char *argv[])
 
     r = options_parse(argc, argv, &options);
     if (r <= 0)
-        return r == 0 ? EXIT_OK : r == -EINVAL ? EXIT_USAGE : EXIT_SYSTEM;
-    status = options.check ? server_check(&options) : server_run(&options);
+        return r == 0 ? EXIT_OK : r == -EINVAL ? wrong_usage() : EXIT_SYSTEM;
+    status = options.check ? startup_check(&options) : server_run(&options);
     options_free(&options);
     return status;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "answerd/config-file.h"
 #include "answerd/options.h"
@@ -68,6 +69,15 @@ void options_free(struct options *o)
     free(o->listen);
     o->listen = NULL;
     o->n_listen = 0;
+}
+
+#define USUAL_CONFIG SYSCONFDIR "/answerd/answerd.conf"
+
+const char *options_config_file(const struct options *o)
+{
+    bool usual = access(USUAL_CONFIG, F_OK) == 0 || access(USUAL_CONFIG ".d", F_OK) == 0;
+
+    return o->config ?: usual ? USUAL_CONFIG : NULL;
 }
 
 static int add_listen(struct options *o, const char *text)

@@ -21,4 +21,7 @@ struct options {
  * line.
  */
 int options_parse(int argc, char *argv[], struct options *ret);
+
+/* Where --config says, else the usual place, where there is a file or its folder; or NULL. */
+const char *options_config_file(const struct options *o);
 void options_free(struct options *o);

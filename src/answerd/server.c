@@ -11,12 +11,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "answerd/config-show.h"
 #include "answerd/limits.h"
 #include "answerd/listeners.h"
 #include "answerd/reload.h"
 #include "answerd/server.h"
 #include "answerd/service.h"
+#include "answerd/startup.h"
 #include "answerd/status.h"
 #include "base/macros.h"
 #include "record/event-log.h"
@@ -66,16 +66,6 @@ static uint64_t now_ms(void)
     return clock_us(CLOCK_MONOTONIC) / 1000;
 }
 
-#define USUAL_CONFIG SYSCONFDIR "/answerd/answerd.conf"
-
-/* Where --config says, else the usual place, where there is one. */
-static const char *config_file(const struct options *o)
-{
-    bool usual = access(USUAL_CONFIG, F_OK) == 0 || access(USUAL_CONFIG ".d", F_OK) == 0;
-
-    return o->config ?: usual ? USUAL_CONFIG : NULL;
-}
-
 /* A service waits for a journal that is away; only a person's own try-out goes without one. And a
  * web page in that person's browser may send to the port: it must not write into the journal. */
 static struct config_defaults defaults(bool by_hand)
@@ -88,23 +78,9 @@ static struct config_defaults defaults(bool by_hand)
     };
 }
 
-static int exit_status(int error)
+static void report_notice(_unused_ void *userdata, const char *line)
 {
-    return error == -ENOMEM || error == -EMFILE ? EXIT_SYSTEM : EXIT_BAD_CONFIG;
-}
-
-int server_check(const struct options *o)
-{
-    const struct config_defaults any = { .record = RECORD_JOURNAL };
-    struct config *config;
-    int r = config_load(config_file(o), &o->overrides, &any, &config, report_stderr, NULL);
-
-    if (r < 0)
-        return exit_status(r);
-    if (o->verbose)
-        r = config_show(config, o->listen, o->n_listen);
-    config_free(config);
-    return r < 0 ? EXIT_SYSTEM : EXIT_OK;
+    event_log(EVENT_NOTICE, "%s", line);
 }
 
 static unsigned n_cpus(void)
@@ -180,6 +156,7 @@ static int commit(struct server *s, struct config *config, struct wanted *wanted
     }
     listeners_commit(&s->listeners, &want, &s->retired);
     (void)limits_set(&s->shared, s->config, s->crew.n, s->listeners.n);
+    startup_advise(s->config, &s->listeners, report_notice, NULL);
     if ((config->workers ?: n_cpus()) != s->crew.n)
         event_log(EVENT_NOTICE, "Workers= takes effect at the next start");
     config_free(old);
@@ -202,7 +179,7 @@ static void reload(struct server *s)
     s->reload_asked = false;
     s->reloading = true;
     service_notify("RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_us(CLOCK_MONOTONIC));
-    what.file = s->config_file = config_file(s->options);
+    what.file = s->config_file = options_config_file(s->options);
     what.beside.passed = listeners_passed(&s->listeners);
     if (what.beside.passed)
         r = reload_begin(&what, s->notify.fd, &s->looking);
@@ -427,6 +404,7 @@ static int start(struct server *s)
                   s->crew.n, atomic_load(&s->shared.max_connections));
     if (r < 0)
         return r;
+    startup_advise(s->config, &s->listeners, report_notice, NULL);
     say_listening(s);
     return send_plans(s, &s->listeners);
 }
@@ -445,38 +423,11 @@ static void deinit(struct server *s)
     event_log_close();
 }
 
-/* What systemd passed, and what the configuration and the command line name. */
-static int open_listeners(struct server *s)
-{
-    struct wanted_beside beside = { .listen = s->options->listen,
-                                    .n_listen = s->options->n_listen };
-    struct wanted wanted;
-    struct listeners want;
-    char **passed;
-    int r;
-
-    r = listeners_adopt(&s->listeners, report_stderr, NULL);
-    if (r < 0)
-        return r;
-    beside.passed = passed = listeners_passed(&s->listeners);
-    r = passed ? wanted_look_up(s->config, &beside, &wanted) : -ENOMEM;
-    wanted_free_passed(passed);
-    if (r < 0) {
-        report_stderr(NULL, "out of memory");
-        return r;
-    }
-    r = listeners_want(&s->listeners, s->config, &wanted, &want, report_stderr, NULL);
-    wanted_free(&wanted);
-    if (r >= 0)
-        listeners_commit(&s->listeners, &want, &s->retired);
-    return r;
-}
-
 int server_run(const struct options *o)
 {
     struct server s = {
         .options = o,
-        .config_file = config_file(o),
+        .config_file = options_config_file(o),
         .by_hand = service_by_hand(),
         .loop.epoll_fd = -1,
         .signals.fd = -1,
@@ -486,13 +437,9 @@ int server_run(const struct options *o)
 
     s.shared.journal_path = getenv("ANSWERD_JOURNAL_SOCKET");
     s.defaults = defaults(s.by_hand);
-    r = config_load(s.config_file, &o->overrides, &s.defaults, &s.config, report_stderr, NULL);
-    if (r < 0)
-        return exit_status(r);
     event_log_open(s.by_hand, s.shared.journal_path);
-    r = open_listeners(&s);
-    status = r == -ESRCH ? EXIT_BAD_CONFIG : EXIT_SYSTEM;
-    if (r >= 0) {
+    status = startup(o, &s.defaults, &s.config, &s.listeners);
+    if (s.config) {
         r = open_loop(&s);
         if (r >= 0)
             r = start(&s);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -28,6 +29,28 @@ static bool stderr_is_journal(void)
 bool service_by_hand(void)
 {
     return !getenv("NOTIFY_SOCKET") && !stderr_is_journal();
+}
+
+static bool unit_is(sd_bus *bus, const char *path, const char *property, const char *value)
+{
+    _cleanup_free_ char *text = NULL;
+
+    return sd_bus_get_property_string(bus, "org.freedesktop.systemd1", path,
+                                      "org.freedesktop.systemd1.Unit", property, NULL,
+                                      &text) >= 0 &&
+           strcmp(text, value) == 0;
+}
+
+bool service_socket_unit_in_use(void)
+{
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_free_ char *path = NULL;
+
+    if (sd_bus_open_system(&bus) < 0 || sd_bus_set_method_call_timeout(bus, 1000000) < 0 ||
+        sd_bus_path_encode("/org/freedesktop/systemd1/unit", SERVICE_SOCKET_UNIT, &path) < 0)
+        return false;
+    return unit_is(bus, path, "ActiveState", "active") ||
+           unit_is(bus, path, "UnitFileState", "enabled");
 }
 
 /* sd_listen_fds_with_names(3) says "unknown" where no names were passed; a socket unit without

@@ -15,6 +15,12 @@
  * standard error. */
 bool service_by_hand(void);
 
+#define SERVICE_SOCKET_UNIT "answerd.socket"
+
+/* Whether systemd holds the sockets of that unit, or will from the next boot on. False where it cannot
+ * be asked. May take a second. */
+bool service_socket_unit_in_use(void);
+
 struct service_socket {
     int fd;
     char *name; /* FileDescriptorName=; `default` for sockets that were given none */

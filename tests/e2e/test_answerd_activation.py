@@ -160,6 +160,93 @@ class Refused(unittest.TestCase):
         daemon.stop()
 
 
+class InVain(unittest.TestCase):
+    """Listen= of a section that has sockets from systemd."""
+
+    def test_each_is_warned_of_at_start_and_reload(self):
+        journal = journald.Journal(self)
+        sock = net.listener()
+        self.addCleanup(sock.close)
+        config = "[Listener tills]\nListen={}\nListen=/nonexistent/s\n[Listener meters]\n"
+        daemon = Daemon.activate(self, [(sock, "tills")], config=config.format("*:90"), journal=journal)
+        count = len(daemon.notify.messages)
+        daemon.write_config(config.format("gate.example:http"))
+        daemon.signal(signal.SIGHUP)
+        daemon.notify.wait_for("READY", "1", after=count)
+        daemon.stop()
+        journal.sync()
+        unit = "UNIT, the one with FileDescriptorName=tills"
+        self.assertEqual(
+            [e.text("MESSAGE") for e in journal.entries() if "has no effect" in e.text("MESSAGE")],
+            [f'{daemon.config_path}:{line}: Listen={listen} has no effect: systemd passes the sockets of [Listener tills]. '
+             f'Run "systemctl edit {unit}", write "[Socket]", "ListenStream=" and "ListenStream={stream}" on a line each, '
+             'then run "systemctl restart UNIT"'
+             for line, listen, stream in [(2, "*:90", "90"), (3, "/nonexistent/s", "/nonexistent/s"),
+                                          (2, "gate.example:http", "ADDRESS:PORT"),
+                                          (3, "/nonexistent/s", "/nonexistent/s")]])
+
+
+class Repeated(unittest.TestCase):
+    """A start that fails as the last one did waits, where it has a folder to know by."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="ad", dir="/tmp")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.sock = net.listener()
+        self.addCleanup(self.sock.close)
+
+    def start(self, config, options=(), **rest):
+        return Daemon(self, options, config=config, sockets=[(self.sock, "tills")], notify=True, ready=False,
+                      env={"RUNTIME_DIRECTORY": self.folder + ":/nonexistent"}, **rest)
+
+    def test_until_the_reason_is_gone(self):
+        said = self.start("[Sever]\n[Severe]\n").expect_exit(78)
+        self.assertEqual(len(said.splitlines()), 2)
+        daemon = self.start("[Sever]\n[Severe]\n")
+        # Of another file, which is another reason, in the text at least.
+        self.assertIn("[Sever]", daemon.expect_exit(78))
+
+    def test_mended_changed_and_told_to_end(self):
+        first = self.start("[Sever]\n", ["--config=" + self.folder + "/a.conf"])
+        first.expect_exit(78)
+        path = self.folder + "/a.conf"
+
+        def write(text):
+            with open(path, "w", encoding="ascii") as file:
+                file.write(text)
+
+        def waits():
+            daemon = self.start("", ["--config=" + path])
+            self.assertIn(why, daemon.notify.wait_for("STATUS")["STATUS"])
+            self.assertTrue(daemon.running())
+            return daemon
+
+        why = "No such file or directory"
+        daemon = waits()
+        write("[Sever]\n")
+        self.assertEqual(daemon.expect_exit(78),
+                         f"answerd: {path}:1: unknown section [Sever]; did you mean [Server]?")
+        why = "[Sever]"
+        daemon = waits()
+        daemon.signal(signal.SIGTERM)
+        self.assertEqual(daemon.expect_exit(0), "")
+        # A person's next start is told again.
+        self.start("", ["--config=" + path]).expect_exit(78)
+        daemon = waits()
+        write("[Listener tills]\nReply=mended\nRecord=none\n")
+        daemon.notify.wait_for("READY", "1")
+        self.assertEqual(net.exchange(self.sock.getsockname(), b"x\n"), b"mended\n")
+        daemon.stop()
+        self.assertEqual(os.listdir(self.folder), ["a.conf"])
+
+    def test_a_wrong_command_line(self):
+        self.start("", ["--nonsense"]).expect_exit(64)
+        daemon = self.start("", ["--nonsense"])
+        daemon.notify.wait_for("STATUS")
+        daemon.signal(signal.SIGINT)
+        daemon.expect_exit(0)
+
+
 class RealActivation(unittest.TestCase):
     def test_systemd_socket_activate(self):
         tool = shutil.which("systemd-socket-activate")

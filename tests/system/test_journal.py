@@ -3,6 +3,7 @@
 
 import collections
 import os
+import random
 import select
 import signal
 import socket
@@ -133,6 +134,33 @@ class Limits(Case):
         system.burst(20000, b"full")
         self.assertEqual(system.main_pid(), pid)
         self.assertEqual(system.ask(b"still here"), b"ok\n")
+
+
+class Size(unittest.TestCase):
+    PATH = "/etc/answerd/answerd.conf"
+    JOURNALD = "/etc/systemd/journald.conf.d/size.conf"
+
+    def restart(self):
+        system.run("systemctl restart systemd-journald && systemctl restart answerd.socket answerd.service")
+
+    def test_messages_above_what_the_journal_can_hold_are_warned_of(self):
+        self.addCleanup(lambda: (system.run(f"rm -f {self.PATH} {self.JOURNALD}"), self.restart()))
+        system.container.write(self.JOURNALD, "[Journal]\nSystemMaxUse=64M\nCompress=no\n")
+        for size, lost in ("16M", True), ("7M", False):
+            system.container.write(self.PATH, f"[Listener default]\nMaxMessageSize={size}\n")
+            begun = time.time()
+            self.restart()
+            warning = f"{self.PATH}:2: MaxMessageSize={size} is more than this journal can hold: its files have at most 8388608"
+            self.assertEqual(warning in system.run("answerd --check"), lost)
+            system.run("journalctl --sync")
+            self.assertEqual(warning in system.run(f"journalctl -q -o cat -u answerd --since=@{begun}"), lost)
+            # It is as it says.
+            before = len(system.messages())
+            with system.connect(booted.PORT, timeout=60) as sock:
+                data = random.Random(1).randbytes((9 if lost else 7) * 1000000).replace(b"\n", b"\0") + b"\n"
+                sock.sendall(data)
+                self.assertEqual(net.recv_line(sock, 60), b"ok\n")
+            self.assertEqual(len(system.messages()) - before, 0 if lost else 1)
 
 
 if __name__ == "__main__":

@@ -146,6 +146,95 @@ class Crash(Case):
         self.assertEqual(system.ask(b"mended"), b"ok\n")
 
 
+class WrongConfiguration(Case):
+    WRONG = "[Sever]\n"
+    PATH = "/etc/answerd/answerd.conf"
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(system.run, f"rm -rf {self.PATH} {self.PATH}.d; systemctl reset-failed; systemctl restart answerd")
+        system.run("systemctl stop answerd.service")
+
+    def lines(self, since):
+        system.run("journalctl --sync")
+        return system.run(f"journalctl -q -o cat --since=@{since} -u answerd.service -u answerd.socket").splitlines()
+
+    def waiting(self):
+        return "Cannot start yet" in system.show("answerd.service", "StatusText")
+
+    def test_a_waiting_client_makes_no_loop_and_is_served_once_it_is_mended(self):
+        system.container.write(self.PATH, self.WRONG)
+        begun = time.time()
+        with system.connect(booted.PORT, timeout=60) as sock:
+            sock.sendall(b"patience\n")
+            net.wait_until(self.waiting, what="the second start to wait")
+            # Longer than it took to start a hundred times.
+            time.sleep(5)
+            said = self.lines(begun)
+            print("\n".join(said))
+            self.assertEqual(len([line for line in said if "unknown section [Sever]" in line]), 1)
+            self.assertLess(len(said), 10)
+            self.assertEqual(system.show("answerd.socket", "ActiveState"), "active")
+            # Another error is said at once, and once.
+            system.container.write(self.PATH, "[Swerver]\n")
+            net.wait_until(lambda: any("[Swerver]" in line for line in self.lines(begun)), what="the other error")
+            net.wait_until(self.waiting, what="the next start to wait")
+            mended = time.monotonic()
+            system.run(f"rm {self.PATH}")
+            self.assertEqual(net.recv_line(sock, net.TIMEOUT), b"ok\n")
+            print(f"answered {time.monotonic() - mended:.2f} s after it was mended")
+            self.assertLess(time.monotonic() - mended, net.LATE)
+
+    def test_a_person_who_starts_it_is_told_at_once(self):
+        system.container.write(self.PATH, self.WRONG)
+        with system.connect(booted.PORT, timeout=60) as sock:
+            sock.sendall(b"patience\n")
+            net.wait_until(self.waiting, what="the second start to wait")
+            begun = time.monotonic()
+            self.assertNotEqual(system.container.status("systemctl restart answerd.service"), 0)
+            self.assertLess(time.monotonic() - begun, net.LATE)
+            net.wait_until(self.waiting, what="the next start to wait")
+            system.run(f"mkdir {self.PATH}.d && rm {self.PATH}")
+            self.assertEqual(net.recv_line(sock, net.TIMEOUT), b"ok\n")
+
+    def test_an_address_that_is_refused(self):
+        system.container.write(self.PATH, "[Listener more]\nListen=/nonexistent/socket\n")
+        begun = time.time()
+        with system.connect(booted.PORT, timeout=60) as sock:
+            sock.sendall(b"patience\n")
+            net.wait_until(self.waiting, what="a start to wait")
+            time.sleep(2)
+            self.assertEqual(len([l for l in self.lines(begun) if "cannot listen on /nonexistent/socket" in l]), 1)
+            system.run(f"rm {self.PATH}")
+            self.assertEqual(net.recv_line(sock, net.TIMEOUT), b"ok\n")
+
+
+class Listen(Case):
+    """Listen= where the socket unit decides."""
+
+    PATH = "/etc/answerd/answerd.conf"
+
+    def test_it_is_warned_of_with_the_command_that_has_an_effect(self):
+        self.addCleanup(system.run, f"rm -f {self.PATH}; systemctl restart answerd")
+        system.container.write(self.PATH, "[Server]\n[Listener default]\nListen=*:9000\n")
+        warning = (self.PATH + ':3: Listen=*:9000 has no effect: systemd passes the sockets of [Listener default]. Run '
+                   '"systemctl edit answerd.socket", write "[Socket]", "ListenStream=" and "ListenStream=9000" on a '
+                   'line each, then run "systemctl restart answerd.socket"')
+        self.assertEqual(system.run("answerd --check"), f"answerd: {warning}\n")
+        for count, verb in (1, "reload"), (2, "restart"):
+            system.run(f"systemctl {verb} answerd.service && journalctl --sync")
+            said = system.run("journalctl -q -o cat -u answerd.service").splitlines()
+            self.assertEqual(said.count(warning), count)
+        # What it says to do, done.
+        self.addCleanup(system.run, "systemctl restart answerd.socket")
+        self.addCleanup(system.drop_in, "answerd.socket", "")
+        system.drop_in("answerd.socket", "[Socket]\nListenStream=\nListenStream=9000\n")
+        system.run("systemctl restart answerd.socket")
+        with system.connect(9000) as sock:
+            sock.sendall(b"x\n")
+            self.assertEqual(net.recv_line(sock), b"ok\n")
+
+
 class Watchdog(Case):
     def test_hanging_worker(self):
         self.addCleanup(system.drop_in, "answerd.service", "")

@@ -31,6 +31,7 @@ unit_tests += tests/unit/test-frame
 unit_tests += tests/unit/test-histogram
 unit_tests += tests/unit/test-input
 unit_tests += tests/unit/test-input-limits
+unit_tests += tests/unit/test-journal-limit
 unit_tests += tests/unit/test-link
 unit_tests += tests/unit/test-loop
 unit_tests += tests/unit/test-macros
@@ -196,6 +197,10 @@ tests_unit_test_input_limits_SOURCES += $(stand)
 tests_unit_test_input_limits_CFLAGS = $(unit_cflags)
 tests_unit_test_input_limits_LDFLAGS = $(hooks_ldflags)
 tests_unit_test_input_limits_LDADD = $(stand_libs)
+
+tests_unit_test_journal_limit_SOURCES = tests/unit/test-journal-limit.c
+tests_unit_test_journal_limit_CFLAGS = $(unit_cflags)
+tests_unit_test_journal_limit_LDADD = $(unit_libs)
 
 tests_unit_test_link_SOURCES = tests/unit/test-link.c
 tests_unit_test_link_CFLAGS = $(unit_cflags)

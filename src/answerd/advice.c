@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <ctype.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "answerd/advice.h"
+#include "answerd/config-key.h"
+#include "answerd/journal-limit.h"
+#include "answerd/service.h"
+#include "base/macros.h"
+#include "net/address.h"
+
+#define UNIT SERVICE_SOCKET_UNIT
+
+_printf_(3, 4) static void tell(report_fn report, void *userdata, const char *format, ...)
+{
+    char line[PATH_MAX + 1024];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    report(userdata, line);
+}
+
+/* As ListenStream= takes it (systemd.socket(5)), which resolves no names; text has passed
+ * address_parse(). */
+static const char *as_stream(const char *text)
+{
+    const char *port = strrchr(text, ':') + 1;
+
+    if (strncmp(text, "unix:", 5) == 0)
+        return text + 5;
+    if (text[0] == '/' || text[0] == '@')
+        return text;
+    if (!isdigit((unsigned char)*port))
+        return "ADDRESS:PORT";
+    if (text[0] == ':' || strncmp(text, "*:", 2) == 0)
+        return port;
+    return text[0] == '[' || text[strspn(text, "0123456789.")] == ':' ? text : "ADDRESS:PORT";
+}
+
+static void advise(const struct config_listener *l, const struct config_value *v, report_fn report,
+                   void *userdata)
+{
+    const char *name = l->settings->name;
+    bool is_default = strcmp(name, "default") == 0;
+    char unit[300] = UNIT;
+
+    if (!is_default)
+        (void)snprintf(unit, sizeof unit, "UNIT, the one with FileDescriptorName=%s", name);
+    tell(
+        report, userdata,
+        "%s:%u: Listen=%s has no effect: systemd passes the sockets of [Listener %s]. Run "
+        "\"systemctl edit %s\", write \"[Socket]\", \"ListenStream=\" and \"ListenStream=%s\" on a "
+        "line each, then run \"systemctl restart %s\"",
+        v->from, v->line, v->text, name, unit, as_stream(v->text), is_default ? UNIT : "UNIT");
+}
+
+void advise_on_listen(const struct config *c, char *const *passed, report_fn report, void *userdata)
+{
+    for (size_t i = 0; i < c->n_listeners; i++) {
+        const struct config_listener *l = &c->listeners[i];
+        bool has_sockets = false;
+
+        for (char *const *name = passed; *name && !has_sockets; name++)
+            has_sockets = strcmp(*name, l->settings->name) == 0;
+        for (size_t j = 0; has_sockets && j < l->n_listen; j++)
+            advise(l, &l->listen[j], report, userdata);
+    }
+}
+
+/* A file's own tables take a sixteenth of it at most. */
+void advise_on_size(const struct config *c, report_fn report, void *userdata)
+{
+    const struct config_key *key = config_key_find(config_listener_keys, "MaxMessageSize");
+    uint64_t file = 0;
+
+    for (size_t i = 0; i < c->n_listeners; i++) {
+        const struct config_listener *l = &c->listeners[i];
+        const struct config_value *v = &l->values[key - config_listener_keys];
+
+        if (!v->text || l->settings->record != RECORD_JOURNAL)
+            continue;
+        file = file ?: journal_file_limit("");
+        if (l->settings->rules.max_message > file - file / 16)
+            tell(report, userdata,
+                 "%s:%u: MaxMessageSize=%s is more than this journal can hold: its files have at "
+                 "most %" PRIu64 " bytes each, and a message that does not fit is answered and "
+                 "lost. Set SystemMaxFileSize= in journald.conf, RuntimeMaxFileSize= where it is "
+                 "volatile, or a smaller MaxMessageSize=",
+                 v->from, v->line, v->text, file);
+    }
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "answerd/refusal.h"
+#include "answerd/service.h"
+#include "base/clock.h"
+
+#define HOLD_US  (UINT64_C(60) * 1000000) /* below TimeoutStartSec= of the unit */
+#define LOOK_NS  (250 * 1000000)
+#define TEXT_MAX 4096
+
+/* systemd.exec(5); of several folders, the first. False: there is none. */
+static bool file_name(char path[static PATH_MAX])
+{
+    const char *folder = getenv("RUNTIME_DIRECTORY");
+
+    if (!folder || !*folder)
+        return false;
+    (void)snprintf(path, PATH_MAX, "%.*s/refused", (int)strcspn(folder, ":"), folder);
+    return true;
+}
+
+/* The clock that goes on while the machine sleeps; the folder is gone when it boots. */
+static bool repeated(const char *path, const char *why)
+{
+    char text[TEXT_MAX] = "";
+    uint64_t then = 0;
+    FILE *f = fopen(path, "re");
+    size_t n;
+
+    if (!f)
+        return false;
+    if (fscanf(f, "%" SCNu64, &then) == 1 && getc(f) == '\n') {
+        n = fread(text, 1, sizeof text - 1, f);
+        text[n] = '\0';
+    }
+    (void)fclose(f);
+    return clock_us(CLOCK_BOOTTIME) - then < HOLD_US && strncmp(text, why, sizeof text - 1) == 0;
+}
+
+static void remember(const char *path, const char *why)
+{
+    FILE *f = fopen(path, "we");
+
+    if (!f)
+        return;
+    (void)fprintf(f, "%" PRIu64 "\n%s", clock_us(CLOCK_BOOTTIME), why);
+    (void)fclose(f);
+}
+
+/* They stay blocked, as they are while the daemon runs: none may end the process by itself now. */
+static void block_signals(sigset_t *set)
+{
+    (void)sigemptyset(set);
+    (void)sigaddset(set, SIGTERM);
+    (void)sigaddset(set, SIGINT);
+    (void)sigaddset(set, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, set, NULL);
+}
+
+enum refusal refusal_wait(const char *why)
+{
+    const struct timespec moment = { .tv_nsec = LOOK_NS };
+    char path[PATH_MAX];
+    sigset_t signals;
+    int number;
+
+    if (!file_name(path))
+        return REFUSAL_SAY;
+    if (!repeated(path, why)) {
+        remember(path, why);
+        return REFUSAL_SAY;
+    }
+    block_signals(&signals);
+    service_notify("STATUS=Cannot start yet: %.*s", (int)strcspn(why, "\n"), why);
+    number = sigtimedwait(&signals, NULL, &moment);
+    if (number != SIGTERM && number != SIGINT)
+        return REFUSAL_AGAIN;
+    refusal_forget();
+    return REFUSAL_ENDED;
+}
+
+void refusal_forget(void)
+{
+    char path[PATH_MAX];
+
+    if (file_name(path))
+        (void)unlink(path);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "answerd/advice.h"
+#include "answerd/config-show.h"
+#include "answerd/refusal.h"
+#include "answerd/service.h"
+#include "answerd/startup.h"
+#include "base/macros.h"
+#include "record/sink.h"
+
+static int exit_status(int error)
+{
+    return error == -ENOMEM || error == -EMFILE ? EXIT_SYSTEM : EXIT_BAD_CONFIG;
+}
+
+static bool own_journal(void)
+{
+    return !getenv("ANSWERD_JOURNAL_SOCKET") && sink_journal_exists(NULL);
+}
+
+/* The unit's own file, looked at by a person: the service says the same of it when it reloads. */
+static void advise_beforehand(const struct options *o, const struct config *config)
+{
+    char *const passed[] = { (char *)"default", NULL };
+
+    if (!service_by_hand())
+        return;
+    if (!o->config && service_socket_unit_in_use())
+        advise_on_listen(config, passed, report_stderr, NULL);
+    if (own_journal())
+        advise_on_size(config, report_stderr, NULL);
+}
+
+int startup_check(const struct options *o)
+{
+    const struct config_defaults any = { .record = RECORD_JOURNAL };
+    struct config *config;
+    int r = config_load(options_config_file(o), &o->overrides, &any, &config, report_stderr, NULL);
+
+    if (r < 0)
+        return exit_status(r);
+    advise_beforehand(o, config);
+    if (o->verbose)
+        r = config_show(config, o->listen, o->n_listen);
+    config_free(config);
+    return r < 0 ? EXIT_SYSTEM : EXIT_OK;
+}
+
+void startup_advise(const struct config *config, const struct listeners *listeners,
+                    report_fn report, void *userdata)
+{
+    char **passed = listeners_passed(listeners);
+
+    if (passed)
+        advise_on_listen(config, passed, report, userdata);
+    wanted_free_passed(passed);
+    if (own_journal())
+        advise_on_size(config, report, userdata);
+}
+
+/* What the configuration and the command line name, besides what systemd passed. */
+static int open_listeners(const struct options *o, const struct config *config,
+                          struct listeners *listeners, report_fn report, void *userdata)
+{
+    struct wanted_beside beside = { .listen = o->listen, .n_listen = o->n_listen };
+    char **passed = listeners_passed(listeners);
+    struct listener *retired = NULL; /* stays empty, since all that was passed is kept */
+    struct listeners want;
+    struct wanted wanted;
+    int r;
+
+    beside.passed = passed;
+    r = passed ? wanted_look_up(config, &beside, &wanted) : -ENOMEM;
+    wanted_free_passed(passed);
+    if (r < 0) {
+        report(userdata, "out of memory");
+        return r;
+    }
+    r = listeners_want(listeners, config, &wanted, &want, report, userdata);
+    wanted_free(&wanted);
+    if (r >= 0)
+        listeners_commit(listeners, &want, &retired);
+    return r;
+}
+
+static int try(const struct options *o, const struct config_defaults *defaults, struct config **ret,
+               struct listeners *listeners, struct gathered *wrong)
+{
+    struct config *config;
+    int r =
+        config_load(options_config_file(o), &o->overrides, defaults, &config, report_gather, wrong);
+
+    if (r < 0)
+        return exit_status(r);
+    r = open_listeners(o, config, listeners, report_gather, wrong);
+    if (r < 0) {
+        config_free(config);
+        return r == -ESRCH ? EXIT_BAD_CONFIG : EXIT_SYSTEM;
+    }
+    *ret = config;
+    return EXIT_OK;
+}
+
+int startup(const struct options *o, const struct config_defaults *defaults,
+            struct config **ret_config, struct listeners *ret_listeners)
+{
+    struct gathered wrong = { 0 };
+    bool adopted = listeners_adopt(ret_listeners, report_gather, &wrong) == 0;
+    enum refusal refusal;
+    int status = EXIT_SYSTEM;
+
+    *ret_config = NULL;
+    do {
+        if (adopted) {
+            wrong = (struct gathered){ 0 };
+            status = try(o, defaults, ret_config, ret_listeners, &wrong);
+        }
+        if (status == EXIT_OK) {
+            refusal_forget();
+            return EXIT_OK;
+        }
+        refusal = refusal_wait(wrong.text);
+    } while (refusal == REFUSAL_AGAIN);
+    listeners_free(ret_listeners);
+    if (refusal == REFUSAL_ENDED)
+        return EXIT_OK;
+    report_gathered(&wrong);
+    return status;
+}
