@@ -37,7 +37,7 @@ static void check_listener(const struct config *c, const struct config_listener 
     CHECK(s->output_limit > 0);
     CHECK(config_find(c, s->name) == l);
     for (size_t i = 0; i < l->n_listen; i++)
-        CHECK(address_parse(l->listen[i], &address, &error) == 0);
+        CHECK(address_parse(l->listen[i].text, &address, &error) == 0);
 }
 
 /* The file, in memory. */
