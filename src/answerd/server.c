@@ -263,15 +263,21 @@ static void on_signals(struct server *s)
     s->signals.ready = 0;
 }
 
-/* Before workers accept, so that no message is logged earlier: clients wait in the backlog. */
-static void say_listening(const struct server *s)
+/* In the log before workers accept, so that no message comes earlier: clients wait in the backlog. A
+ * person is told when all is up. */
+static void log_listening(const struct server *s)
 {
-    for (size_t i = 0; i < s->listeners.n; i++)
-        if (s->by_hand)
-            (void)fprintf(stderr, "listening on %s\n", s->listeners.items[i]->address);
-        else
-            event_log(EVENT_READY, "listening on %s (%s)", s->listeners.items[i]->address,
-                      s->listeners.items[i]->name);
+    for (size_t i = 0; i < s->listeners.n && !s->by_hand; i++)
+        event_log(EVENT_READY, "listening on %s (%s)", s->listeners.items[i]->address,
+                  s->listeners.items[i]->name);
+}
+
+static void ready(struct server *s)
+{
+    s->phase = RUNNING;
+    for (size_t i = 0; i < s->listeners.n && s->by_hand; i++)
+        (void)fprintf(stderr, "listening on %s\n", s->listeners.items[i]->address);
+    status_tell_ready(&s->status, &s->shared, now_ms());
 }
 
 /* Workers have carried out a command, or ended; or a reload has looked up what it wants. */
@@ -286,10 +292,8 @@ static void on_notify(struct server *s)
     if (!crew_plans_done(&s->crew, s->n_plans))
         return;
     free_retired(s);
-    if (s->phase == STARTING) {
-        s->phase = RUNNING;
-        status_tell_ready(&s->status, &s->shared, now_ms());
-    }
+    if (s->phase == STARTING)
+        ready(s);
     if (s->reloading && !s->looking && s->phase == RUNNING)
         reloaded(s);
     if (s->phase == CLOSING) {
@@ -405,7 +409,7 @@ static int start(struct server *s)
     if (r < 0)
         return r;
     startup_advise(s->config, &s->listeners, report_notice, NULL);
-    say_listening(s);
+    log_listening(s);
     return send_plans(s, &s->listeners);
 }
 
