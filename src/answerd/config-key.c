@@ -143,8 +143,7 @@ const struct config_key config_listener_keys[] = {
     { "OutputLimit", "256K", offsetof(struct settings, output_limit), read_size },
     { "RateLimit", "infinity", offsetof(struct settings, rules.message_cost_ns), read_rate },
     { "Record", "journal", offsetof(struct settings, record), read_record },
-    { "Refuse", "none, or http when started by hand", offsetof(struct settings, rules.refuse_http),
-      read_refuse },
+    { "Refuse", "none", offsetof(struct settings, rules.refuse_http), read_refuse },
     { "WriteTimeout", "30s", offsetof(struct settings, write_ms), read_timeout },
     { NULL, NULL, 0, NULL },
 };

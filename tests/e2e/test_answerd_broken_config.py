@@ -165,6 +165,7 @@ MessageTimeout=30s default
 OutputLimit=256K default
 RateLimit=infinity default
 Record=journal default
+Refuse=none default
 WriteTimeout=30s default
 
 [Listener b]
@@ -176,6 +177,7 @@ MessageTimeout=30s default
 OutputLimit=256K default
 RateLimit=infinity default
 Record=journal default
+Refuse=none default
 WriteTimeout=30s default
 """.splitlines()])
 
