@@ -104,7 +104,7 @@ static int send_plans(struct server *s, const struct listeners *ls)
         return -ENOMEM;
     }
     for (unsigned i = 0; i < n; i++)
-        worker_serve(s->crew.workers[i], plans[i]);
+        worker_send_plan(s->crew.workers[i], plans[i]);
     s->n_plans++;
     return 0;
 }

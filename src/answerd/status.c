@@ -26,7 +26,7 @@ static unsigned waiting(const struct shared *s)
     unsigned n = 0;
 
     for (unsigned i = 0; i < s->n_contexts; i++)
-        n += atomic_load(&s->contexts[i]->waiting);
+        n += atomic_load(&s->contexts[i]->n_outages);
     return n;
 }
 

@@ -45,6 +45,12 @@ static inline bool timer_armed(const struct timer *t)
     return link_linked(&t->link);
 }
 
+/* The time `span` after `ms`, or TIMER_NEVER if the span is TIMER_NEVER. */
+static inline uint64_t timer_after(uint64_t ms, uint64_t span)
+{
+    return span == TIMER_NEVER ? TIMER_NEVER : ms + span;
+}
+
 /* Arms or re-arms. What is already past expires with the next advance; TIMER_NEVER only cancels. */
 void timer_set(struct timer_wheel *w, struct timer *t, uint64_t expires);
 void timer_cancel(struct timer *t);

@@ -14,7 +14,7 @@ _Static_assert((READY_IN | READY_PRI | READY_OUT | READY_ERR | READY_HUP) == 0x1
 
 int loop_init(struct loop *l)
 {
-    l->head = l->turn = NULL;
+    l->head = l->pass = NULL;
     l->tail = &l->head;
     l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     return l->epoll_fd < 0 ? -errno : 0;
@@ -83,10 +83,10 @@ static int wait_us(struct loop *l, uint64_t timeout_us)
     return wait_ms(l, timeout_us);
 }
 
-static void begin_turn(struct loop *l)
+static void begin_pass(struct loop *l)
 {
-    assert(!l->turn);
-    l->turn = l->head;
+    assert(!l->pass);
+    l->pass = l->head;
     l->head = NULL;
     l->tail = &l->head;
 }
@@ -109,23 +109,23 @@ int loop_wait(struct loop *l, uint64_t timeout_us)
         s->ready |= (uint8_t)((events & 0x1f) | (events >> 8 & READY_RDHUP));
         loop_queue(l, s);
     }
-    begin_turn(l);
+    begin_pass(l);
     return 0;
 }
 
 bool loop_again(struct loop *l)
 {
-    begin_turn(l);
-    return l->turn;
+    begin_pass(l);
+    return l->pass;
 }
 
 struct source *loop_next(struct loop *l)
 {
-    struct source *s = l->turn;
+    struct source *s = l->pass;
 
     if (!s)
         return NULL;
-    l->turn = s->next;
+    l->pass = s->next;
     s->next = NULL;
     s->queued = false;
     return s;
@@ -135,7 +135,7 @@ void loop_unqueue(struct loop *l, struct source *s)
 {
     if (!s->queued)
         return;
-    for (struct source **p = &l->turn; *p; p = &(*p)->next)
+    for (struct source **p = &l->pass; *p; p = &(*p)->next)
         if (*p == s) {
             *p = s->next;
             break;

@@ -63,7 +63,7 @@ struct source {
 struct loop {
     int epoll_fd;
     struct source *head, **tail; /* ready now */
-    struct source *turn;         /* what remains of the present turn */
+    struct source *pass;         /* what remains of the present turn */
     struct epoll_event events[LOOP_EVENTS];
 };
 

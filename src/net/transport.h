@@ -31,7 +31,7 @@ struct transport {
     struct source source; /* .fd is -1 once it is closed */
     struct peer peer;
     uint8_t flags;
-    uint8_t owner; /* the owner's flags: there is room for them here */
+    uint8_t owner_flags; /* the owner's flags: there is room for them here */
 };
 
 /* fd: a connected, non-blocking stream socket, which belongs to the transport from now on. kind:

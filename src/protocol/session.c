@@ -123,8 +123,8 @@ static int answer(struct session *s, const struct session_feed *feed, const stru
     return r;
 }
 
-/* A bucket that holds one second's share, kept as one number: the time at which it would be full
- * again, less what it holds (the "virtual scheduling" form of a leaky bucket). In nanoseconds,
+/* A token bucket that holds one second's share, kept as one number: the time at which it is full
+ * again (the "virtual scheduling" form of a leaky bucket). In nanoseconds,
  * since a message costs only a few microseconds at the highest rates. */
 static bool rate_allows(const struct session *s, const struct session_feed *feed)
 {
@@ -135,15 +135,15 @@ static bool rate_allows(const struct session *s, const struct session_feed *feed
 static void rate_charge(struct session *s, const struct session_feed *feed)
 {
     if (feed->rules->message_cost_ns > 0)
-        s->earned_ns = MAX(s->earned_ns, feed->now.mono_us * 1000) + feed->rules->message_cost_ns;
+        s->full_ns = MAX(s->full_ns, feed->now.mono_us * 1000) + feed->rules->message_cost_ns;
 }
 
 uint64_t session_resume_us(const struct session *s, const struct session_rules *rules)
 {
-    uint64_t full = s->earned_ns + rules->message_cost_ns,
+    uint64_t full_then = s->full_ns + rules->message_cost_ns,
              depth = MAX(BURST_NS, rules->message_cost_ns);
 
-    return full > depth ? DIV_ROUND_UP(full - depth, UINT64_C(1000)) : 0;
+    return full_then > depth ? DIV_ROUND_UP(full_then - depth, UINT64_C(1000)) : 0;
 }
 
 int session_append_error(const struct session_rules *rules, const char *reason,

@@ -35,7 +35,7 @@ struct session {
     uint64_t seq;         /* of the last message */
     uint64_t number : 56; /* of the connection, for records and IDs */
     uint64_t status : 8;  /* enum session_status, of the last session_feed() */
-    uint64_t earned_ns;   /* rate limit: the time up to which this peer has used up its share */
+    uint64_t full_ns;     /* rate limit: when the bucket is full again */
 };
 
 /* Whether what was fed and not used up may hold whole messages. */

@@ -11,10 +11,10 @@
 #include "record/event-log.h"
 #include "serve/acceptor.h"
 
-#define ACCEPTS_PER_TURN  64
-#define FAILURES_IN_A_ROW 16
-#define PAUSE_MS          100 /* before looking for a free descriptor or place again */
-#define IMBALANCE         4   /* connections that a worker may have above the least loaded one */
+#define ACCEPTS_PER_DISPATCH 64
+#define FAILURES_IN_A_ROW    16
+#define PAUSE_MS             100 /* before looking for a free descriptor or place again */
+#define IMBALANCE            4   /* connections that a worker may have above the least loaded one */
 
 /* epoll(7). */
 static const char no_watch[] = "fs.epoll.max_user_watches is reached";
@@ -267,7 +267,7 @@ void acceptor_dispatch(struct context *x, struct acceptor *a)
 {
     if (!a->registered)
         return;
-    for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++)
+    for (unsigned i = 0; i < ACCEPTS_PER_DISPATCH; i++)
         if (!accept_one(x, a))
             return;
     loop_queue(&x->loop, &a->source);

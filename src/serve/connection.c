@@ -52,10 +52,10 @@ static void give_up_place(struct context *x, const struct peer *peer, bool count
 static void give_up_socket(struct context *x, struct connection *c, bool reset)
 {
     transport_close(&c->transport, reset);
-    if (!(c->transport.owner & CONNECTION_PLACED))
+    if (!(c->transport.owner_flags & CONNECTION_PLACED))
         return;
-    c->transport.owner &= (uint8_t)~CONNECTION_PLACED;
-    give_up_place(x, &c->transport.peer, c->transport.owner & CONNECTION_COUNTED);
+    c->transport.owner_flags &= (uint8_t)~CONNECTION_PLACED;
+    give_up_place(x, &c->transport.peer, c->transport.owner_flags & CONNECTION_COUNTED);
 }
 
 void connection_depart(struct context *x, struct connection *c)
@@ -65,16 +65,16 @@ void connection_depart(struct context *x, struct connection *c)
 
 void connection_wait(struct context *x, struct connection *c)
 {
-    assert(!(c->transport.owner & CONNECTION_WAITING));
+    assert(!(c->transport.owner_flags & CONNECTION_WAITING));
     timer_cancel(&c->timer);
-    c->transport.owner |= CONNECTION_WAITING;
+    c->transport.owner_flags |= CONNECTION_WAITING;
     c->waiter = (struct waiter){ 0 };
     recorder_wait(context_recorder(x, c->settings), &c->waiter);
 }
 
 static void forget_waiting(struct connection *c)
 {
-    c->transport.owner &= (uint8_t)~CONNECTION_WAITING;
+    c->transport.owner_flags &= (uint8_t)~CONNECTION_WAITING;
     c->timer = (struct timer){ .kind = TIMER_CONNECTION };
 }
 
@@ -90,7 +90,7 @@ void connection_waited(struct context *x, struct connection *c)
 {
     uint64_t waited = context_ms(x) - c->waiter.since_ms;
 
-    assert(c->transport.owner & CONNECTION_WAITING);
+    assert(c->transport.owner_flags & CONNECTION_WAITING);
     forget_waiting(c);
     c->active_ms = MIN(context_ms(x), c->active_ms + waited);
     input_excuse(&c->input, x, waited);
@@ -119,7 +119,7 @@ void connection_end(struct context *x, struct connection *c, bool reset)
     int error;
 
     connection_enter(x, c, CONNECTION_CLOSED);
-    if (c->transport.owner & CONNECTION_WAITING)
+    if (c->transport.owner_flags & CONNECTION_WAITING)
         connection_wait_no_more(x, c);
     timer_cancel(&c->timer);
     input_end(&c->input, &e);
@@ -146,9 +146,9 @@ _cold_ void connection_refuse(struct context *x, struct connection *c, const cha
 {
     struct exchange e = connection_exchange(x, c);
 
-    if (c->transport.owner & CONNECTION_WAITING)
+    if (c->transport.owner_flags & CONNECTION_WAITING)
         connection_wait_no_more(x, c);
-    c->transport.owner |= CONNECTION_DISCARDS;
+    c->transport.owner_flags |= CONNECTION_DISCARDS;
     input_drop(&c->input, &e, reason);
     if (connection_is_mute(c)) {
         connection_end(x, c, true);
@@ -169,7 +169,7 @@ static uint64_t linger_deadline(const struct context *x, const struct connection
 
     if (connection_is_gone(c))
         return connection_is_limited(c) ? connection_resume_ms(c) : TIMER_NEVER;
-    if (c->transport.owner & CONNECTION_DISCARDS)
+    if (c->transport.owner_flags & CONNECTION_DISCARDS)
         return last;
     d = c->active_ms + CONNECTION_GRACE_MS;
     if (d <= context_ms(x))
@@ -189,15 +189,15 @@ uint64_t connection_deadline(const struct context *x, const struct connection *c
     if (connection_state(c) == CONNECTION_LINGERING)
         return linger_deadline(x, c);
     if (!output_is_empty(&c->output))
-        d = span_after(output_progress_ms(&c->output), s->write_ms);
+        d = timer_after(output_progress_ms(&c->output), s->write_ms);
     if (connection_state(c) != CONNECTION_OPEN)
         return d;
     if (connection_is_limited(c))
         return MIN(d, connection_resume_ms(c));
     if (input_is_unfinished(&c->input) && !connection_is_owed_enough(c))
-        d = MIN(d, span_after(c->input.bytes->stamp, s->message_ms));
+        d = MIN(d, timer_after(c->input.bytes->stamp, s->message_ms));
     if (output_is_empty(&c->output) && !input_is_pending(&c->input))
-        d = MIN(d, span_after(c->active_ms, s->idle_ms));
+        d = MIN(d, timer_after(c->active_ms, s->idle_ms));
     return d;
 }
 
@@ -216,7 +216,7 @@ static void drain(void *item, void *userdata)
 
     if (connection_state(c) == CONNECTION_CLOSED)
         return;
-    c->transport.owner |= CONNECTION_DRAINING;
+    c->transport.owner_flags |= CONNECTION_DRAINING;
     transport_mark(&c->transport);
     transport_recheck(&c->transport); /* only EAGAIN proves that nothing has arrived */
     loop_queue(&x->loop, &c->transport.source);
@@ -249,7 +249,7 @@ int connection_open(struct context *x, const struct arrival *arrival, bool regis
         return r;
     }
     c->settings = arrival->settings;
-    c->transport.owner = CONNECTION_PLACED | (arrival->counted ? CONNECTION_COUNTED : 0);
+    c->transport.owner_flags = CONNECTION_PLACED | (arrival->counted ? CONNECTION_COUNTED : 0);
     c->timer.kind = TIMER_CONNECTION;
     c->active_ms = context_ms(x);
     c->input.session.number =

@@ -55,7 +55,7 @@ enum {
  * connections, none of this is in the processor's cache when a message comes. */
 struct connection {
     struct transport transport; /* .source is first, see worker.c. Ours are .source.state, an enum
-                                   connection_state, and .owner, CONNECTION_* flags */
+                                   connection_state, and .owner_flags, CONNECTION_* flags */
     struct settings *settings;  /* a reference */
     struct input input;
     struct output output;
@@ -145,12 +145,6 @@ void connection_refuse(struct context *x, struct connection *c, const char *reas
 
 #define CONNECTION_LINGER_MS 2000 /* the longest time in LINGERING */
 #define CONNECTION_GRACE_MS  250  /* in which a peer that reads sees our end, and ends too */
-
-/* The time `span` after `ms`; TIMER_NEVER for an infinite span. */
-static inline uint64_t span_after(uint64_t ms, uint64_t span)
-{
-    return span == TIMER_NEVER ? TIMER_NEVER : ms + span;
-}
 
 /* Whether the peer has used up its RateLimit=, and messages wait for it. */
 static inline bool connection_is_limited(const struct connection *c)

@@ -45,7 +45,7 @@ enum command {
     COMMAND_PING = 1 << 0,   /* say that you are alive */
     COMMAND_DRAIN = 1 << 1,  /* the orderly stop: answer what has arrived, then end */
     COMMAND_STOP = 1 << 2,   /* end at once */
-    COMMAND_SERVE = 1 << 3,  /* there is a new plan */
+    COMMAND_PLAN = 1 << 3,   /* there is a new plan */
     COMMAND_RESUME = 1 << 4, /* a place is free: accept again */
 };
 
@@ -72,7 +72,7 @@ struct context {
     atomic_uint commands;                /* enum command */
     atomic_uint_least64_t n_connections; /* that have a place here, or are on their way here */
     atomic_bool accepting_pauses;        /* wants COMMAND_RESUME; acceptor.c */
-    atomic_uint waiting;                 /* recorders whose sink does not take all; recorder.c */
+    atomic_uint n_outages;               /* recorders whose sink does not take all; recorder.c */
     struct counters counters;
 
     /* Bytes received, or short replies that go together. Nothing is flushed while bytes received are

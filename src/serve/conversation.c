@@ -4,7 +4,7 @@
 #include "serve/conversation.h"
 
 /* A connection's share of a turn: so many recv(). Then others come first. */
-#define READS_PER_TURN 4
+#define READS_PER_DISPATCH 4
 
 /* input_take() failed with r. */
 _cold_ static void break_off(struct context *x, struct connection *c, int r)
@@ -45,7 +45,7 @@ static bool wants_input(const struct context *x, const struct connection *c)
 {
     if (connection_state(c) != CONNECTION_OPEN && connection_state(c) != CONNECTION_LINGERING)
         return false;
-    if (c->transport.owner & CONNECTION_DISCARDS)
+    if (c->transport.owner_flags & CONNECTION_DISCARDS)
         return false;
     if (connection_is_limited(c) && connection_resume_ms(c) > context_ms(x))
         return false;
@@ -67,7 +67,7 @@ _cold_ void conversation_collect(struct context *x, struct connection *c)
             return;
         if (!may_collect(c))
             break;
-        if (reads == READS_PER_TURN) {
+        if (reads == READS_PER_DISPATCH) {
             loop_queue(&x->loop, &c->transport.source);
             return;
         }
@@ -79,9 +79,9 @@ _cold_ void conversation_collect(struct context *x, struct connection *c)
         connection_end(x, c, false);
 }
 
-static bool has_room(const struct recorder *r, bool served)
+static bool has_room(const struct recorder *r, bool admitted)
 {
-    return !r || (served ? recorder_has_room(r) : recorder_admits(r));
+    return !r || (admitted ? recorder_has_room(r) : recorder_admits(r));
 }
 
 /* Whether what is to be taken next needs a record. The end of a stream alone needs none. After a
@@ -96,7 +96,7 @@ static bool needs_room(struct connection *c, bool pending, bool has_read)
     return ending && c->input.bytes;
 }
 
-void conversation_continue(struct context *x, struct connection *c, bool served)
+void conversation_continue(struct context *x, struct connection *c, bool admitted)
 {
     struct exchange e = connection_exchange(x, c);
 
@@ -109,17 +109,18 @@ void conversation_continue(struct context *x, struct connection *c, bool served)
             return;
         if (!wants_input(x, c))
             return;
-        if (!has_room(e.recorder, served)) {
+        if (!has_room(e.recorder, admitted)) {
             if (needs_room(c, pending, reads > 0))
                 connection_wait(x, c);
-            if (c->transport.owner & CONNECTION_WAITING || !transport_is_ending(&c->transport))
+            if (c->transport.owner_flags & CONNECTION_WAITING ||
+                !transport_is_ending(&c->transport))
                 return;
         }
-        if (reads == READS_PER_TURN) {
+        if (reads == READS_PER_DISPATCH) {
             loop_queue(&x->loop, &c->transport.source);
             return;
         }
-        served = false; /* once: the others have waited, too */
+        admitted = false; /* once: the others have waited, too */
         r = input_take(&c->input, &e);
         if (c->input.session.seq != seq && connection_state(c) == CONNECTION_OPEN)
             connection_was_active(x, c);
@@ -130,7 +131,7 @@ void conversation_continue(struct context *x, struct connection *c, bool served)
             return;
         }
         if (pending)
-            reads = READS_PER_TURN - 1; /* its share was used up when this was left over */
+            reads = READS_PER_DISPATCH - 1; /* its share was used up when this was left over */
     }
 }
 
@@ -139,7 +140,7 @@ _cold_ void conversation_discard(struct context *x, struct connection *c)
     struct exchange e = connection_exchange(x, c);
 
     for (unsigned reads = 0; transport_readable(&c->transport); reads++) {
-        if (reads == READS_PER_TURN) {
+        if (reads == READS_PER_DISPATCH) {
             loop_queue(&x->loop, &c->transport.source);
             return;
         }

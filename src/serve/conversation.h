@@ -14,9 +14,9 @@
 void conversation_flush(struct context *x, struct connection *c);
 
 /* Reads, records and answers as much as the connection's share of a turn allows, while there is
- * something. What is left is on the ready list, or waits for room, or for an edge. served: there is
+ * something. What is left is on the ready list, or waits for room, or for an edge. admitted: there is
  * room for it, though others may wait. */
-void conversation_continue(struct context *x, struct connection *c, bool served);
+void conversation_continue(struct context *x, struct connection *c, bool admitted);
 
 /* The peer is gone, and its messages cannot be taken now: reads what has arrived all the same, so
  * that its descriptor and its place are free for others. */

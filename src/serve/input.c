@@ -11,7 +11,7 @@
  * that is recorded costs some ten times as much as one that is not. */
 #define MESSAGES_PER_TAKE 1024
 #define RECORDS_PER_TAKE  64
-#define LARGE             2000 /* the smallest buffer of a socket holds more (socket(7), SO_SNDBUF) */
+#define ALWAYS_FITS       2000 /* the smallest buffer of a socket holds more (socket(7), SO_SNDBUF) */
 
 /* Replies that were large do not keep their memory. */
 #define REPLIES_KEPT ((size_t)4 * READ_SIZE)
@@ -39,7 +39,7 @@ static int stage(void *userdata, const struct record *record)
     struct staging *s = userdata;
     const struct exchange *e = s->exchange;
     struct display *display = e->context->display;
-    bool large = record->size >= LARGE;
+    bool large = record->size >= ALWAYS_FITS;
     int r;
 
     if (s->large || (large && s->n > 0))
@@ -121,8 +121,8 @@ static struct event_about about(const struct input *in, const struct exchange *e
 }
 
 /* Counts n bytes that are not taken as messages, and logs them. */
-_cold_ static void discard(const struct input *in, const struct exchange *e, size_t n,
-                           const char *reason)
+_cold_ static void note_discarded(const struct input *in, const struct exchange *e, size_t n,
+                                  const char *reason)
 {
     struct event_about who = about(in, e);
 
@@ -206,7 +206,7 @@ void input_drop(struct input *in, const struct exchange *e, const char *reason)
 {
     if (!in->bytes)
         return;
-    discard(in, e, buffer_size(in->bytes), reason);
+    note_discarded(in, e, buffer_size(in->bytes), reason);
     budget_free(&e->context->budget, &in->bytes);
 }
 
@@ -226,7 +226,7 @@ void input_end(struct input *in, const struct exchange *e)
     size_t unread = leave_unread(e), kept = buffer_size(in->bytes);
 
     if (unread + kept > 0)
-        discard(in, e, unread + kept, "the connection ended");
+        note_discarded(in, e, unread + kept, "the connection ended");
     budget_free(&e->context->budget, &in->bytes);
 }
 
@@ -250,7 +250,7 @@ static int take_new(struct input *in, const struct exchange *e, const uint8_t *b
         in->bytes->scanned = scanned;
         return 0;
     }
-    discard(in, e, n - used, r > 0 ? broken : no_memory);
+    note_discarded(in, e, n - used, r > 0 ? broken : no_memory);
     return r;
 }
 
@@ -301,7 +301,7 @@ int input_take(struct input *in, const struct exchange *e)
     r = n > 0 ? keep(in, e, bytes, (size_t)n) : 0;
     if (r == 0)
         return take_kept(in, e);
-    discard(in, e, (size_t)n, no_memory);
+    note_discarded(in, e, (size_t)n, no_memory);
     return r;
 }
 
@@ -325,7 +325,7 @@ int input_collect(struct input *in, const struct exchange *e)
     if (kept > 0)
         session_postpone(&in->session);
     if (kept < (size_t)n)
-        discard(in, e, (size_t)n - kept + leave_unread(e), no_memory);
+        note_discarded(in, e, (size_t)n - kept + leave_unread(e), no_memory);
     return 0;
 }
 
@@ -334,6 +334,6 @@ int input_discard(struct input *in, const struct exchange *e)
     ssize_t n = receive(e);
 
     if (n > 0)
-        discard(in, e, (size_t)n, "they came behind an error");
+        note_discarded(in, e, (size_t)n, "they came behind an error");
     return n < 0 ? (int)n : 0;
 }

@@ -107,7 +107,7 @@ static void outage_begins(struct recorder *r)
     if (r->outage_us > 0)
         return;
     r->outage_us = MAX(now_us(), UINT64_C(1));
-    atomic_fetch_add(&r->context->waiting, 1);
+    atomic_fetch_add(&r->context->n_outages, 1);
 }
 
 static void outage_ends(struct recorder *r)
@@ -119,7 +119,7 @@ static void outage_ends(struct recorder *r)
     r->outage_us = 0;
     r->reported = false;
     r->backoff_us = BACKOFF_FIRST_US;
-    atomic_fetch_sub(&r->context->waiting, 1);
+    atomic_fetch_sub(&r->context->n_outages, 1);
 }
 
 /* Tells the log that the outage is over. A journal that has just taken what waited is nearly full,
@@ -304,7 +304,7 @@ void recorder_deinit(struct recorder *r)
             slot_complete(a->slot, &r->context->loop, a->n, -ECANCELED);
     }
     if (r->outage_us > 0)
-        atomic_fetch_sub(&r->context->waiting, 1);
+        atomic_fetch_sub(&r->context->n_outages, 1);
     if (!recorder_is_done(r))
         event_log(EVENT_DISCARDED,
                   "discarded %zu records, none of them answered: the %s has not taken them",

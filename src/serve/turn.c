@@ -12,7 +12,7 @@ static bool is_settled(const struct connection *c)
 
     return connection_state(c) == CONNECTION_OPEN && !c->input.bytes &&
            output_is_empty(&c->output) &&
-           !(c->transport.owner &
+           !(c->transport.owner_flags &
              (CONNECTION_DRAINING | CONNECTION_DISCARDS | CONNECTION_WAITING)) &&
            !(c->transport.flags & (TRANSPORT_IN_ENDED | TRANSPORT_OUT_ENDED)) &&
            (s->idle_ms == TIMER_NEVER ||
@@ -63,7 +63,7 @@ static void finish(struct context *x, struct connection *c)
  * that it was sent, and is not within a message. */
 static bool has_lingered(const struct context *x, const struct connection *c)
 {
-    return !(c->transport.owner & CONNECTION_DISCARDS) && !c->input.bytes && is_quiet(c) &&
+    return !(c->transport.owner_flags & CONNECTION_DISCARDS) && !c->input.bytes && is_quiet(c) &&
            (connection_is_mute(c) || context_ms(x) >= c->active_ms + CONNECTION_GRACE_MS) &&
            transport_has_delivered(&c->transport);
 }
@@ -81,13 +81,13 @@ static void settle_lingering(struct context *x, struct connection *c)
  * end of our side tells it so, as soon as all that has arrived is taken. */
 static void settle(struct context *x, struct connection *c)
 {
-    if (c->transport.owner & CONNECTION_WAITING || connection_state(c) == CONNECTION_CLOSED)
+    if (c->transport.owner_flags & CONNECTION_WAITING || connection_state(c) == CONNECTION_CLOSED)
         return;
     if (connection_state(c) == CONNECTION_OPEN) {
-        if (input_has_ended(c) || c->transport.owner & CONNECTION_DISCARDS ||
+        if (input_has_ended(c) || c->transport.owner_flags & CONNECTION_DISCARDS ||
             (c->transport.flags & TRANSPORT_OUT_FAILED && is_quiet(c)))
             connection_enter(x, c, CONNECTION_FINISHING);
-        else if (c->transport.owner & CONNECTION_DRAINING && is_quiet(c) &&
+        else if (c->transport.owner_flags & CONNECTION_DRAINING && is_quiet(c) &&
                  output_is_empty(&c->output))
             settle_drained(x, c);
     }
@@ -99,20 +99,21 @@ static void settle(struct context *x, struct connection *c)
         connection_arm(x, c);
 }
 
-static void dispatch(struct context *x, struct connection *c, bool served)
+static void dispatch(struct context *x, struct connection *c, bool admitted)
 {
     count(&x->counters.dispatches, 1);
     if (transport_is_broken(&c->transport))
         transport_abandon_output(&c->transport);
     conversation_flush(x, c);
-    if (!(c->transport.owner & CONNECTION_WAITING)) {
-        if (connection_state(c) == CONNECTION_LINGERING && c->transport.owner & CONNECTION_DISCARDS)
+    if (!(c->transport.owner_flags & CONNECTION_WAITING)) {
+        if (connection_state(c) == CONNECTION_LINGERING &&
+            c->transport.owner_flags & CONNECTION_DISCARDS)
             conversation_discard(x, c);
         else
-            conversation_continue(x, c, served);
+            conversation_continue(x, c, admitted);
     }
     if (transport_is_broken(&c->transport) &&
-        (c->transport.owner & CONNECTION_WAITING || connection_is_limited(c)))
+        (c->transport.owner_flags & CONNECTION_WAITING || connection_is_limited(c)))
         conversation_collect(x, c);
     if (!is_settled(c))
         settle(x, c);
@@ -126,13 +127,14 @@ void turn_dispatch(struct context *x, struct connection *c)
         dispatch(x, c, false);
 }
 
-void turn_serve(struct context *x, struct connection *c)
+void turn_admit(struct context *x, struct connection *c)
 {
     connection_waited(x, c);
     dispatch(x, c, true);
 }
 
-static void cut_off(struct context *x, struct connection *c, const char *what, uint64_t span_ms)
+static void note_timeout(struct context *x, struct connection *c, const char *what,
+                         uint64_t span_ms)
 {
     struct event_about who = connection_about(c);
     char span[SPAN_TEXT_MAX];
@@ -159,9 +161,9 @@ static void expire(struct context *x, struct connection *c)
     if (connection_state(c) == CONNECTION_LINGERING) {
         linger_on(x, c);
     } else if (!output_is_empty(&c->output) &&
-               span_after(output_progress_ms(&c->output), s->write_ms) <= now) {
-        if (span_after(output_stuck_since(&c->output, x, &c->transport), s->write_ms) <= now) {
-            cut_off(x, c, "took no reply", s->write_ms);
+               timer_after(output_progress_ms(&c->output), s->write_ms) <= now) {
+        if (timer_after(output_stuck_since(&c->output, x, &c->transport), s->write_ms) <= now) {
+            note_timeout(x, c, "took no reply", s->write_ms);
             connection_end(x, c, true);
         } else {
             connection_arm(x, c);
@@ -169,12 +171,12 @@ static void expire(struct context *x, struct connection *c)
     } else if (connection_is_limited(c)) {
         loop_queue(&x->loop, &c->transport.source);
     } else if (input_is_unfinished(&c->input) &&
-               span_after(c->input.bytes->stamp, s->message_ms) <= now) {
-        cut_off(x, c, "sent an unfinished message", s->message_ms);
+               timer_after(c->input.bytes->stamp, s->message_ms) <= now) {
+        note_timeout(x, c, "sent an unfinished message", s->message_ms);
         connection_refuse(x, c, "message not complete in time");
         settle(x, c);
     } else {
-        cut_off(x, c, "sent no message", s->idle_ms);
+        note_timeout(x, c, "sent no message", s->idle_ms);
         connection_enter(x, c, CONNECTION_FINISHING);
         settle(x, c);
     }

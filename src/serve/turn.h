@@ -12,7 +12,7 @@
 void turn_dispatch(struct context *x, struct connection *c);
 
 /* It waited, and the recorder has room for it. */
-void turn_serve(struct context *x, struct connection *c);
+void turn_admit(struct context *x, struct connection *c);
 
 /* Its timer has run out. */
 void turn_expire(struct context *x, struct connection *c);

@@ -80,7 +80,7 @@ static void carry_out(struct worker *w, struct worker_plan *plan)
     context_notify(&w->context);
 }
 
-void worker_serve(struct worker *w, struct worker_plan *plan)
+void worker_send_plan(struct worker *w, struct worker_plan *plan)
 {
     struct worker_plan *unread = atomic_exchange(&w->plan, plan);
 
@@ -89,7 +89,7 @@ void worker_serve(struct worker *w, struct worker_plan *plan)
         worker_plan_free(unread);
         atomic_fetch_add(&w->plans_done, 1);
     }
-    context_command(&w->context, COMMAND_SERVE);
+    context_command(&w->context, COMMAND_PLAN);
 }
 
 static void resume_acceptors(struct worker *w)
@@ -185,12 +185,12 @@ static void run_timers(struct worker *w)
 }
 
 /* The waiters get the room that there is, in order. */
-static void serve_waiters(struct worker *w, struct recorder *r)
+static void admit_waiters(struct worker *w, struct recorder *r)
 {
     struct waiter *waiter;
 
     while ((waiter = recorder_next(r)))
-        turn_serve(&w->context, CONTAINER_OF(waiter, struct connection, waiter));
+        turn_admit(&w->context, CONTAINER_OF(waiter, struct connection, waiter));
 }
 
 /* At the end of a turn: deadline, waiters, submission. */
@@ -199,7 +199,7 @@ static void run_recorder(struct worker *w, struct recorder *r)
     if (r->state == RECORDER_CLOSED)
         return;
     recorder_check(r);
-    serve_waiters(w, r);
+    admit_waiters(w, r);
     recorder_commit(r);
 }
 

@@ -65,4 +65,4 @@ void worker_close(struct worker *w);
 
 /* From any thread: the worker accepts from the plan's listeners from now on, and from no others.
  * The plan is taken over. A plan that the worker has not seen yet is replaced. */
-void worker_serve(struct worker *w, struct worker_plan *plan);
+void worker_send_plan(struct worker *w, struct worker_plan *plan);

@@ -7,7 +7,7 @@
  */
 
 #include "target.h"
-#include "unit/conversation.h"
+#include "unit/session-driver.h"
 
 static void compare(const struct session_rules *rules, const uint8_t *stream, size_t n, bool eof,
                     const struct plan *plan, const struct outcome *whole)

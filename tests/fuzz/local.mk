@@ -58,11 +58,11 @@ tests_fuzz_replay_replies_LDADD = $(fuzz_libs)
 
 fuzz_targets += tests/fuzz/fuzz-session
 replays += tests/fuzz/replay-session
-tests_fuzz_fuzz_session_SOURCES = tests/fuzz/fuzz-session.c tests/fuzz/target.h $(conversation)
+tests_fuzz_fuzz_session_SOURCES = tests/fuzz/fuzz-session.c tests/fuzz/target.h $(session_driver)
 tests_fuzz_fuzz_session_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_session_CFLAGS = $(fuzz_cflags)
 tests_fuzz_fuzz_session_LDADD = $(fuzz_libs)
-tests_fuzz_replay_session_SOURCES = tests/fuzz/fuzz-session.c $(replay) $(conversation)
+tests_fuzz_replay_session_SOURCES = tests/fuzz/fuzz-session.c $(replay) $(session_driver)
 tests_fuzz_replay_session_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_replay_session_LDADD = $(fuzz_libs)
 
@@ -87,7 +87,7 @@ fuzz_libs = \
 	$(SYSTEMD_LIBS) \
 	$(LIBEDIT_LIBS) \
 	$(JANSSON_LIBS)
-conversation = tests/unit/conversation.c tests/unit/conversation.h tests/unit/random.h
+session_driver = tests/unit/session-driver.c tests/unit/session-driver.h tests/unit/random.h
 decoder = tests/unit/decoder.c tests/unit/decoder.h
 replay = tests/fuzz/replay.c tests/fuzz/target.h
 

@@ -226,8 +226,8 @@ tests_unit_test_memory_LDFLAGS = $(hooks_ldflags)
 tests_unit_test_memory_LDADD = $(unit_libs)
 
 tests_unit_test_opening_SOURCES = tests/unit/test-opening.c
-tests_unit_test_opening_SOURCES += tests/unit/conversation.c
-tests_unit_test_opening_SOURCES += tests/unit/conversation.h
+tests_unit_test_opening_SOURCES += tests/unit/session-driver.c
+tests_unit_test_opening_SOURCES += tests/unit/session-driver.h
 tests_unit_test_opening_SOURCES += tests/unit/random.h
 tests_unit_test_opening_CFLAGS = $(unit_cflags)
 tests_unit_test_opening_LDADD = $(unit_libs)
@@ -269,8 +269,8 @@ tests_unit_test_recorder_stops_LDFLAGS = $(hooks_ldflags)
 tests_unit_test_recorder_stops_LDADD = $(stand_libs)
 
 tests_unit_test_session_SOURCES = tests/unit/test-session.c
-tests_unit_test_session_SOURCES += tests/unit/conversation.c
-tests_unit_test_session_SOURCES += tests/unit/conversation.h
+tests_unit_test_session_SOURCES += tests/unit/session-driver.c
+tests_unit_test_session_SOURCES += tests/unit/session-driver.h
 tests_unit_test_session_SOURCES += tests/unit/random.h
 tests_unit_test_session_CFLAGS = $(unit_cflags)
 tests_unit_test_session_LDADD = $(unit_libs)

@@ -108,7 +108,7 @@ void stand_end(struct stand *s)
         worker_close(s->workers[i]);
         ck_assert_uint_eq(s->contexts[i]->n_live, 0);
         ck_assert_uint_eq(s->contexts[i]->budget.used, 0);
-        ck_assert_uint_eq(atomic_load(&s->contexts[i]->waiting), 0);
+        ck_assert_uint_eq(atomic_load(&s->contexts[i]->n_outages), 0);
     }
     s->shared.n_contexts = 0;
     for (unsigned i = 0; i < s->n; i++) {

@@ -25,7 +25,7 @@ static void serve(unsigned worker)
     plan->n = 1;
     plan->acceptors[0] = acceptor_new(listener, "here", stand.settings);
     ck_assert_ptr_nonnull(plan->acceptors[0]);
-    worker_serve(stand.workers[worker], plan);
+    worker_send_plan(stand.workers[worker], plan);
     worker_turn(stand.workers[worker]);
 }
 
@@ -89,7 +89,7 @@ START_TEST(accepts_all_that_come)
 }
 END_TEST
 
-START_TEST(so_many_in_a_turn)
+START_TEST(accepts_a_share_per_dispatch)
 {
     dial(200);
     serve(0);
@@ -102,7 +102,7 @@ START_TEST(so_many_in_a_turn)
 END_TEST
 
 /* It pauses out of the loop until any connection ends, and says so. */
-START_TEST(no_more_than_the_limit)
+START_TEST(stops_at_the_connection_limit)
 {
     atomic_store(&stand.shared.max_connections, 2);
     serve(0);
@@ -142,7 +142,7 @@ static void raise_limit(enum event event)
 }
 
 /* A place that becomes free just before it asks to be told of one. */
-START_TEST(no_free_place_is_missed)
+START_TEST(misses_no_free_place)
 {
     atomic_store(&stand.shared.max_connections, 0);
     hooks.on_log = raise_limit;
@@ -172,7 +172,7 @@ START_TEST(resumes_when_any_connection_ends)
 }
 END_TEST
 
-START_TEST(out_of_descriptors)
+START_TEST(pauses_without_descriptors)
 {
     static const int errors[] = { EMFILE, ENFILE, ENOBUFS, ENOMEM };
 
@@ -195,7 +195,7 @@ END_TEST
 
 /* What happened to one connection is not the listener's end; what happens again and again is not of
  * one connection. */
-START_TEST(other_failures)
+START_TEST(accepts_again_after_other_errors)
 {
     hooks.accept_error = ECONNABORTED;
     hooks.accept_fails = 15;
@@ -225,7 +225,7 @@ START_TEST(other_failures)
 END_TEST
 
 /* fs.epoll.max_user_watches: the connection is let go, and accepting pauses. */
-START_TEST(no_registration_for_a_connection)
+START_TEST(closes_a_connection_it_cannot_register)
 {
     serve(0);
     dial(2);
@@ -239,7 +239,7 @@ START_TEST(no_registration_for_a_connection)
 }
 END_TEST
 
-START_TEST(no_registration_for_a_listener)
+START_TEST(retries_a_listener_it_cannot_register)
 {
     hooks.add_error = ENOSPC;
     serve(0);
@@ -270,7 +270,7 @@ START_TEST(no_memory_to_count_an_address)
 }
 END_TEST
 
-START_TEST(too_many_from_one_address)
+START_TEST(turns_away_too_many_from_one_address)
 {
     atomic_store(&stand.shared.addresses.max, 2);
     serve(0);
@@ -290,7 +290,7 @@ START_TEST(too_many_from_one_address)
 END_TEST
 
 /* New connections get the settings of the plan that came last, the others keep theirs. */
-START_TEST(other_settings)
+START_TEST(new_settings_are_for_new_connections)
 {
     struct settings *before = stand.settings;
 
@@ -314,7 +314,7 @@ START_TEST(other_settings)
 END_TEST
 
 /* The one with fewer connections gets it, and its first message is not missed. */
-START_TEST(handed_over)
+START_TEST(hands_over_to_the_least_loaded_worker)
 {
     int others[10];
 
@@ -336,7 +336,7 @@ START_TEST(handed_over)
 END_TEST
 
 /* Where that fails, it stays; and where the other cannot take it, it is let go. */
-START_TEST(cannot_be_handed_over)
+START_TEST(keeps_what_it_cannot_hand_over)
 {
     int others[10], descriptors;
 
@@ -369,7 +369,7 @@ START_TEST(cannot_be_handed_over)
 END_TEST
 
 /* A worker that ends before it looked at them gives them back. */
-START_TEST(handed_over_to_one_that_ends)
+START_TEST(hands_over_to_a_worker_that_ends)
 {
     enum { N = LOOP_EVENTS + 50 };
 
@@ -397,22 +397,22 @@ Suite *test_suite(void)
 
     tcase_add_checked_fixture(one, setup, teardown);
     tcase_add_test(one, accepts_all_that_come);
-    tcase_add_test(one, so_many_in_a_turn);
-    tcase_add_test(one, no_more_than_the_limit);
-    tcase_add_test(one, no_free_place_is_missed);
-    tcase_add_loop_test(one, out_of_descriptors, 0, 4);
-    tcase_add_test(one, other_failures);
-    tcase_add_test(one, no_registration_for_a_connection);
-    tcase_add_test(one, no_registration_for_a_listener);
+    tcase_add_test(one, accepts_a_share_per_dispatch);
+    tcase_add_test(one, stops_at_the_connection_limit);
+    tcase_add_test(one, misses_no_free_place);
+    tcase_add_loop_test(one, pauses_without_descriptors, 0, 4);
+    tcase_add_test(one, accepts_again_after_other_errors);
+    tcase_add_test(one, closes_a_connection_it_cannot_register);
+    tcase_add_test(one, retries_a_listener_it_cannot_register);
     tcase_add_test(one, no_memory_to_count_an_address);
-    tcase_add_test(one, too_many_from_one_address);
-    tcase_add_test(one, other_settings);
+    tcase_add_test(one, turns_away_too_many_from_one_address);
+    tcase_add_test(one, new_settings_are_for_new_connections);
     suite_add_tcase(suite, one);
     tcase_add_checked_fixture(two, setup_two, teardown);
     tcase_add_test(two, resumes_when_any_connection_ends);
-    tcase_add_test(two, handed_over);
-    tcase_add_test(two, cannot_be_handed_over);
-    tcase_add_test(two, handed_over_to_one_that_ends);
+    tcase_add_test(two, hands_over_to_the_least_loaded_worker);
+    tcase_add_test(two, keeps_what_it_cannot_hand_over);
+    tcase_add_test(two, hands_over_to_a_worker_that_ends);
     suite_add_tcase(suite, two);
     return suite;
 }

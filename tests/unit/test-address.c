@@ -14,7 +14,7 @@
 #define X10  "xxxxxxxxxx"
 #define X100 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10
 
-START_TEST(hosts_and_ports)
+START_TEST(parses_hosts_and_ports)
 {
     static const struct {
         const char *text, *host, *port;
@@ -43,7 +43,7 @@ START_TEST(hosts_and_ports)
 }
 END_TEST
 
-START_TEST(paths)
+START_TEST(parses_paths)
 {
     static const struct {
         const char *text;
@@ -96,7 +96,7 @@ START_TEST(urls_are_refused_by_name)
 }
 END_TEST
 
-START_TEST(malformed)
+START_TEST(refuses_malformed_addresses)
 {
     static const char *const bad[] = {
         "",
@@ -174,7 +174,7 @@ static int resolve(const char *text, int family, bool passive, const char *expec
     return n;
 }
 
-START_TEST(resolves)
+START_TEST(resolves_host_names)
 {
     ck_assert_int_eq(resolve("127.0.0.1:80", AF_UNSPEC, false, "127.0.0.1:80"), 1);
     ck_assert_int_eq(resolve("127.0.0.1:80", AF_INET, true, "127.0.0.1:80"), 1);
@@ -190,7 +190,7 @@ START_TEST(resolves)
 }
 END_TEST
 
-START_TEST(does_not_resolve)
+START_TEST(reports_names_that_do_not_resolve)
 {
     ck_assert_int_lt(resolve("[::1]:80", AF_INET, false, ""), 0);
     ck_assert_int_lt(resolve("127.0.0.1:80", AF_INET6, false, ""), 0);
@@ -199,7 +199,7 @@ START_TEST(does_not_resolve)
 }
 END_TEST
 
-START_TEST(formats)
+START_TEST(formats_what_it_parsed)
 {
     struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(65535) };
     struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(1) };
@@ -241,13 +241,13 @@ Suite *test_suite(void)
     TCase *cases = tcase_create("address");
 
     tcase_set_timeout(cases, 60);
-    tcase_add_test(cases, hosts_and_ports);
-    tcase_add_test(cases, paths);
+    tcase_add_test(cases, parses_hosts_and_ports);
+    tcase_add_test(cases, parses_paths);
     tcase_add_test(cases, urls_are_refused_by_name);
-    tcase_add_test(cases, malformed);
-    tcase_add_test(cases, resolves);
-    tcase_add_test(cases, does_not_resolve);
-    tcase_add_test(cases, formats);
+    tcase_add_test(cases, refuses_malformed_addresses);
+    tcase_add_test(cases, resolves_host_names);
+    tcase_add_test(cases, reports_names_that_do_not_resolve);
+    tcase_add_test(cases, formats_what_it_parsed);
     suite_add_tcase(suite, cases);
     return suite;
 }

@@ -87,7 +87,7 @@ START_TEST(what_is_dropped_was_never_there)
 }
 END_TEST
 
-START_TEST(a_part_of_the_oldest_leaves)
+START_TEST(part_of_the_oldest_can_leave)
 {
     add(10);
     add(4);
@@ -103,7 +103,7 @@ START_TEST(a_part_of_the_oldest_leaves)
 }
 END_TEST
 
-START_TEST(so_many_records_and_no_more)
+START_TEST(holds_a_limited_number_of_records)
 {
     for (size_t i = 0; i < BATCH_RECORDS; i++) {
         ck_assert_uint_gt(batch_room(&batch), 0);
@@ -115,7 +115,7 @@ START_TEST(so_many_records_and_no_more)
 }
 END_TEST
 
-START_TEST(so_many_bytes_and_no_more)
+START_TEST(holds_a_limited_number_of_bytes)
 {
     add(BATCH_BYTES - 1);
     ck_assert_uint_gt(batch_room(&batch), 0);
@@ -202,9 +202,9 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_add_test(cases, oldest_first);
     tcase_add_test(cases, what_is_dropped_was_never_there);
-    tcase_add_test(cases, a_part_of_the_oldest_leaves);
-    tcase_add_test(cases, so_many_records_and_no_more);
-    tcase_add_test(cases, so_many_bytes_and_no_more);
+    tcase_add_test(cases, part_of_the_oldest_can_leave);
+    tcase_add_test(cases, holds_a_limited_number_of_records);
+    tcase_add_test(cases, holds_a_limited_number_of_bytes);
     tcase_add_test(cases, room_is_an_estimate);
     tcase_add_test(cases, one_large_record_does_not_keep_its_memory);
     tcase_add_test(cases, agrees_with_a_plain_array);

@@ -60,7 +60,7 @@ START_TEST(keeps_what_the_owner_noted)
 }
 END_TEST
 
-START_TEST(refuses_what_cannot_be_had)
+START_TEST(fails_cleanly_without_memory)
 {
     _cleanup_(buffer_free) struct buffer *b = NULL;
 
@@ -174,7 +174,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, empty_is_null);
     tcase_add_test(cases, appends_and_consumes);
     tcase_add_test(cases, keeps_what_the_owner_noted);
-    tcase_add_test(cases, refuses_what_cannot_be_had);
+    tcase_add_test(cases, fails_cleanly_without_memory);
     tcase_add_test(cases, reuses_an_emptied_buffer);
     tcase_add_test(cases, long_queues_move_seldom);
     tcase_add_test(cases, agrees_with_a_plain_array);

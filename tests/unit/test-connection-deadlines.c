@@ -16,7 +16,7 @@ static void check_sleeps(uint64_t ms)
     ck_assert_uint_le(hooks.timeout_us, ms * 1000);
 }
 
-START_TEST(nothing_to_wait_for)
+START_TEST(no_timer_without_a_deadline)
 {
     int a = stand_connect(&stand, 0);
 
@@ -114,7 +114,7 @@ START_TEST(idle_with_an_unfinished_message)
 }
 END_TEST
 
-START_TEST(a_message_takes_too_long)
+START_TEST(a_slow_message_is_refused)
 {
     int a;
 
@@ -198,7 +198,7 @@ static int fill(struct connection **ret)
     return a;
 }
 
-START_TEST(one_that_takes_no_reply)
+START_TEST(cuts_off_a_peer_that_takes_no_reply)
 {
     struct connection *c;
     int a;
@@ -217,7 +217,7 @@ START_TEST(one_that_takes_no_reply)
 END_TEST
 
 /* Nor does it end otherwise than in time, once it has half-closed. */
-START_TEST(one_that_is_finished_and_takes_no_reply)
+START_TEST(cuts_off_a_finished_peer_that_takes_no_reply)
 {
     struct connection *c;
     int a;
@@ -236,7 +236,7 @@ START_TEST(one_that_is_finished_and_takes_no_reply)
 END_TEST
 
 /* The kernel tells of room only when there is much of it: each piece that is taken counts. */
-START_TEST(one_that_takes_little_at_a_time)
+START_TEST(keeps_a_peer_that_takes_little_at_a_time)
 {
     struct connection *c;
     char bytes[1001];
@@ -295,7 +295,7 @@ START_TEST(replies_pile_up_before_an_unfinished_message)
 END_TEST
 
 /* The rest of one second's share, then one after the other; the clock brings the next. */
-START_TEST(above_the_rate)
+START_TEST(the_rate_limit_delays_messages)
 {
     int a;
 
@@ -319,7 +319,7 @@ START_TEST(above_the_rate)
 END_TEST
 
 /* One that is held back by the rate is not idle, and its messages are not late. */
-START_TEST(above_the_rate_nothing_else_runs_out)
+START_TEST(no_deadline_runs_out_while_rate_limited)
 {
     int a;
 
@@ -350,7 +350,7 @@ START_TEST(waiting_for_room_does_not_count)
     sink->places = 0;
     stand_say(a, "e\nunfi");
     (void)stand_run(&stand);
-    ck_assert(stand_last(&stand, 0)->transport.owner & CONNECTION_WAITING);
+    ck_assert(stand_last(&stand, 0)->transport.owner_flags & CONNECTION_WAITING);
     stand_pass(&stand, 5000);
     sink->places = BATCH_RECORDS;
     (void)stand_run(&stand);
@@ -374,7 +374,7 @@ START_TEST(waiting_for_room_with_replies_to_take)
     sink->places = 0;
     stand_say(a, "x\n");
     (void)stand_run(&stand);
-    ck_assert(c->transport.owner & CONNECTION_WAITING);
+    ck_assert(c->transport.owner_flags & CONNECTION_WAITING);
     stand_pass(&stand, 5000);
     sink->places = BATCH_RECORDS;
     (void)stand_run(&stand);
@@ -387,7 +387,7 @@ START_TEST(waiting_for_room_with_replies_to_take)
 END_TEST
 
 /* One that waits again and again with an unfinished message does not begin anew each time. */
-START_TEST(waiting_again_and_again)
+START_TEST(waiting_repeatedly_does_not_count)
 {
     int a;
 
@@ -400,7 +400,7 @@ START_TEST(waiting_again_and_again)
         sink->places = 0;
         stand_say(a, "x");
         (void)stand_run(&stand);
-        ck_assert(stand_last(&stand, 0)->transport.owner & CONNECTION_WAITING);
+        ck_assert(stand_last(&stand, 0)->transport.owner_flags & CONNECTION_WAITING);
         stand_pass(&stand, 3000);
         sink->places = BATCH_RECORDS;
         (void)stand_run(&stand);
@@ -432,7 +432,7 @@ START_TEST(what_came_in_time_counts)
 END_TEST
 
 /* Arming is lazy: a timer that runs out early is looked at, and no message re-arms it. */
-START_TEST(one_look_for_many_messages)
+START_TEST(many_messages_cost_one_timer_run)
 {
     uint64_t before;
     int a;
@@ -457,25 +457,25 @@ Suite *test_suite(void)
     TCase *cases = tcase_create("connection-deadlines");
 
     tcase_add_checked_fixture(cases, alone_begin, alone_end);
-    tcase_add_test(cases, nothing_to_wait_for);
+    tcase_add_test(cases, no_timer_without_a_deadline);
     tcase_add_test(cases, idle_from_the_beginning);
     tcase_add_test(cases, idle_from_the_beginning_though_the_process_stood_still);
     tcase_add_test(cases, idle_from_the_last_reply);
     tcase_add_test(cases, idle_with_an_unfinished_message);
-    tcase_add_test(cases, a_message_takes_too_long);
+    tcase_add_test(cases, a_slow_message_is_refused);
     tcase_add_test(cases, the_next_message_begins_anew);
     tcase_add_test(cases, no_deadline_while_replies_are_held);
-    tcase_add_test(cases, one_that_takes_no_reply);
-    tcase_add_test(cases, one_that_is_finished_and_takes_no_reply);
-    tcase_add_test(cases, one_that_takes_little_at_a_time);
+    tcase_add_test(cases, cuts_off_a_peer_that_takes_no_reply);
+    tcase_add_test(cases, cuts_off_a_finished_peer_that_takes_no_reply);
+    tcase_add_test(cases, keeps_a_peer_that_takes_little_at_a_time);
     tcase_add_loop_test(cases, replies_pile_up_before_an_unfinished_message, false, true + 1);
-    tcase_add_test(cases, above_the_rate);
-    tcase_add_test(cases, above_the_rate_nothing_else_runs_out);
+    tcase_add_test(cases, the_rate_limit_delays_messages);
+    tcase_add_test(cases, no_deadline_runs_out_while_rate_limited);
     tcase_add_test(cases, waiting_for_room_does_not_count);
     tcase_add_test(cases, waiting_for_room_with_replies_to_take);
-    tcase_add_test(cases, waiting_again_and_again);
+    tcase_add_test(cases, waiting_repeatedly_does_not_count);
     tcase_add_test(cases, what_came_in_time_counts);
-    tcase_add_test(cases, one_look_for_many_messages);
+    tcase_add_test(cases, many_messages_cost_one_timer_run);
     suite_add_tcase(suite, cases);
     return suite;
 }

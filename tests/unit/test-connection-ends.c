@@ -23,7 +23,7 @@ static void drain(void)
 /* --- lingering ------------------------------------------------------------------------------ */
 
 /* An error reaches a peer that has still much to say. */
-START_TEST(after_an_error_all_is_thrown_away)
+START_TEST(input_after_an_error_is_discarded)
 {
     int a = stand_connect(&stand, 0);
 
@@ -64,7 +64,7 @@ START_TEST(one_error_is_enough)
 }
 END_TEST
 
-START_TEST(after_an_error_it_does_not_linger_for_ever)
+START_TEST(lingering_after_an_error_is_bounded)
 {
     int a = stand_connect(&stand, 0);
 
@@ -108,7 +108,7 @@ START_TEST(lingering_records_without_a_reply)
 END_TEST
 
 /* One that never ceases to send does not keep its connection for ever. */
-START_TEST(lingering_comes_to_its_end)
+START_TEST(lingering_is_bounded)
 {
     int a, i;
 
@@ -208,7 +208,7 @@ END_TEST
 
 /* --- draining ------------------------------------------------------------------------------- */
 
-START_TEST(a_silent_one_is_closed_at_once)
+START_TEST(drain_closes_a_silent_peer_at_once)
 {
     int a = stand_connect(&stand, 0);
 
@@ -222,7 +222,7 @@ START_TEST(a_silent_one_is_closed_at_once)
 END_TEST
 
 /* Once what it has been told is with it. */
-START_TEST(one_that_was_told_before_is_closed_at_once)
+START_TEST(drain_closes_an_answered_peer_at_once)
 {
     int a = stand_connect(&stand, 0);
 
@@ -235,7 +235,7 @@ START_TEST(one_that_was_told_before_is_closed_at_once)
 }
 END_TEST
 
-START_TEST(one_that_has_not_read_yet_loses_nothing)
+START_TEST(drain_loses_no_reply_in_flight)
 {
     int a = stand_connect(&stand, 0);
 
@@ -249,7 +249,7 @@ START_TEST(one_that_has_not_read_yet_loses_nothing)
 }
 END_TEST
 
-START_TEST(what_has_arrived_is_answered_then_the_end)
+START_TEST(drain_answers_what_has_arrived)
 {
     int a = stand_connect(&stand, 0);
 
@@ -280,7 +280,7 @@ START_TEST(what_has_arrived_is_answered_then_the_end)
 END_TEST
 
 /* It came after the turn had asked the kernel. */
-START_TEST(what_no_edge_has_told_of_yet)
+START_TEST(drain_answers_what_no_edge_has_reported)
 {
     struct context *x = context;
     int a = stand_connect(&stand, 0);
@@ -300,7 +300,7 @@ START_TEST(what_no_edge_has_told_of_yet)
 END_TEST
 
 /* The rest has not arrived, and is not answered: but if it comes, it is recorded. */
-START_TEST(an_unfinished_message_is_given_its_time)
+START_TEST(drain_gives_an_unfinished_message_its_time)
 {
     int a = stand_connect(&stand, 0);
 
@@ -319,7 +319,7 @@ START_TEST(an_unfinished_message_is_given_its_time)
 }
 END_TEST
 
-START_TEST(one_that_comes_while_draining)
+START_TEST(drain_answers_a_new_connection)
 {
     int a;
 
@@ -339,14 +339,14 @@ START_TEST(one_that_comes_while_draining)
 }
 END_TEST
 
-START_TEST(one_that_waits_for_room_while_draining)
+START_TEST(drain_answers_a_connection_that_waits_for_room)
 {
     int a = stand_connect(&stand, 0);
 
     sink->places = 0;
     stand_say(a, "one\n");
     (void)stand_run(&stand);
-    ck_assert(stand_last(&stand, 0)->transport.owner & CONNECTION_WAITING);
+    ck_assert(stand_last(&stand, 0)->transport.owner_flags & CONNECTION_WAITING);
     drain();
     ck_assert_str_eq(stand_states(1), "");
     sink->places = BATCH_RECORDS;
@@ -364,23 +364,23 @@ Suite *test_suite(void)
     TCase *cases = tcase_create("connection-ends");
 
     tcase_add_checked_fixture(cases, alone_begin, alone_end);
-    tcase_add_test(cases, after_an_error_all_is_thrown_away);
+    tcase_add_test(cases, input_after_an_error_is_discarded);
     tcase_add_test(cases, one_error_is_enough);
-    tcase_add_test(cases, after_an_error_it_does_not_linger_for_ever);
+    tcase_add_test(cases, lingering_after_an_error_is_bounded);
     tcase_add_test(cases, lingering_records_without_a_reply);
-    tcase_add_test(cases, lingering_comes_to_its_end);
+    tcase_add_test(cases, lingering_is_bounded);
     tcase_add_test(cases, lingering_ends_in_the_middle_of_a_message);
     tcase_add_test(cases, lingering_ends_after_the_grace);
     tcase_add_test(cases, lingering_does_not_wait_for_a_reader);
     tcase_add_test(cases, lingering_keeps_the_rate);
-    tcase_add_test(cases, a_silent_one_is_closed_at_once);
-    tcase_add_test(cases, one_that_was_told_before_is_closed_at_once);
-    tcase_add_test(cases, one_that_has_not_read_yet_loses_nothing);
-    tcase_add_test(cases, what_has_arrived_is_answered_then_the_end);
-    tcase_add_test(cases, what_no_edge_has_told_of_yet);
-    tcase_add_test(cases, an_unfinished_message_is_given_its_time);
-    tcase_add_test(cases, one_that_comes_while_draining);
-    tcase_add_test(cases, one_that_waits_for_room_while_draining);
+    tcase_add_test(cases, drain_closes_a_silent_peer_at_once);
+    tcase_add_test(cases, drain_closes_an_answered_peer_at_once);
+    tcase_add_test(cases, drain_loses_no_reply_in_flight);
+    tcase_add_test(cases, drain_answers_what_has_arrived);
+    tcase_add_test(cases, drain_answers_what_no_edge_has_reported);
+    tcase_add_test(cases, drain_gives_an_unfinished_message_its_time);
+    tcase_add_test(cases, drain_answers_a_new_connection);
+    tcase_add_test(cases, drain_answers_a_connection_that_waits_for_room);
     suite_add_tcase(suite, cases);
     return suite;
 }

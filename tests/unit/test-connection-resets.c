@@ -33,7 +33,7 @@ static void check_reset_while_full(int a, int descriptors)
     (void)stand_run(&stand);
     stand_say(a, "one\ntwo\nthr");
     (void)stand_run(&stand);
-    ck_assert(stand_last(&stand, 0)->transport.owner & CONNECTION_WAITING);
+    ck_assert(stand_last(&stand, 0)->transport.owner_flags & CONNECTION_WAITING);
     reset(a);
     worker_turn(w);
     check_departed(descriptors);
@@ -110,7 +110,7 @@ START_TEST(an_unfinished_message_of_one_that_is_gone)
 }
 END_TEST
 
-START_TEST(a_chunk_that_waits)
+START_TEST(a_reset_keeps_a_waiting_chunk)
 {
     int a, descriptors = stand_descriptors();
 
@@ -178,7 +178,7 @@ START_TEST(chunks_stay_apart_at_an_urgent_mark)
 END_TEST
 
 /* The memory for what waits is limited as any. */
-START_TEST(no_memory_for_what_waits)
+START_TEST(input_that_finds_no_memory_is_discarded)
 {
     int a = stand_connect(&stand, 0), descriptors = stand_descriptors();
 
@@ -196,7 +196,7 @@ START_TEST(no_memory_for_what_waits)
 END_TEST
 
 /* In whatever state they are. */
-START_TEST(all_at_once)
+START_TEST(close_all_ends_every_state)
 {
     int open, held, waiting, finishing, lingering;
 
@@ -220,7 +220,7 @@ START_TEST(all_at_once)
     ck_assert_str_eq(stand_states(2), "");
     ck_assert_str_eq(stand_states(3), "F");
     ck_assert_str_eq(stand_states(4), "FL");
-    ck_assert(stand_last(&stand, 0)->transport.owner & CONNECTION_WAITING);
+    ck_assert(stand_last(&stand, 0)->transport.owner_flags & CONNECTION_WAITING);
     worker_close(stand.workers[0]);
     check_departed(stand.descriptors + 8); /* the clients' 5; loop, command and notification */
     ck_assert_str_eq(stand_states(1), "C");
@@ -249,11 +249,11 @@ Suite *test_suite(void)
     tcase_add_test(cases, a_close_while_there_is_no_room);
     tcase_add_test(cases, a_last_line_that_was_read_before);
     tcase_add_test(cases, an_unfinished_message_of_one_that_is_gone);
-    tcase_add_test(cases, a_chunk_that_waits);
+    tcase_add_test(cases, a_reset_keeps_a_waiting_chunk);
     tcase_add_test(cases, chunks_stay_apart);
     tcase_add_test(cases, chunks_stay_apart_at_an_urgent_mark);
-    tcase_add_test(cases, no_memory_for_what_waits);
-    tcase_add_test(cases, all_at_once);
+    tcase_add_test(cases, input_that_finds_no_memory_is_discarded);
+    tcase_add_test(cases, close_all_ends_every_state);
     suite_add_tcase(suite, cases);
     return suite;
 }

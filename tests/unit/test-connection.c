@@ -29,7 +29,7 @@ static void finish(size_t n)
     stand_pass(&stand, 5);
 }
 
-START_TEST(nothing_recorded)
+START_TEST(answers_at_once_without_a_recorder)
 {
     int a;
 
@@ -50,7 +50,7 @@ START_TEST(nothing_recorded)
 END_TEST
 
 /* Replies that go within the turn need no event. */
-START_TEST(recorded_at_once)
+START_TEST(answers_once_recorded)
 {
     int a = stand_connect(&stand, 0);
 
@@ -89,7 +89,7 @@ START_TEST(a_reply_only_after_its_record)
 END_TEST
 
 /* Each gets its own, and in order, while several submits are under way. */
-START_TEST(many_who_wait_for_one_sink)
+START_TEST(replies_wait_for_one_sink_in_any_order)
 {
     enum { N = 20, ROUNDS = 10 };
     char text[32], expected[N][256] = { "" };
@@ -214,11 +214,11 @@ START_TEST(a_failed_record_of_one_that_waits)
     stand_pass(&stand, 5);
     stand_say(a, "b\n");
     (void)stand_run(&stand);
-    ck_assert(stand_last(&stand, 0)->transport.owner & CONNECTION_WAITING);
+    ck_assert(stand_last(&stand, 0)->transport.owner_flags & CONNECTION_WAITING);
     sink->failing = 1;
     finish(1);
     ck_assert_str_eq(stand_hear(a), "error: message cannot be recorded\n$");
-    ck_assert(!(stand_last(&stand, 0)->transport.owner & CONNECTION_WAITING));
+    ck_assert(!(stand_last(&stand, 0)->transport.owner_flags & CONNECTION_WAITING));
     ck_assert_ptr_null(stand.workers[0]->journal.waiters.first);
     (void)close(a);
     (void)stand_run(&stand);
@@ -362,7 +362,7 @@ START_TEST(reading_stops_at_the_output_limit)
 END_TEST
 
 /* A flooder has its share of a turn, and then others. */
-START_TEST(one_share_of_a_turn)
+START_TEST(a_flooder_reads_one_share_per_dispatch)
 {
     static char flood[4000 * 2 + 1];
     int a = stand_connect(&stand, 0), b = stand_connect(&stand, 0);
@@ -383,7 +383,7 @@ END_TEST
 
 /* Whatever allocation fails, the connection ends or goes on, no reply goes without its record, and
  * others do not notice. */
-START_TEST(without_memory)
+START_TEST(survives_every_failed_allocation)
 {
     unsigned n;
 
@@ -425,7 +425,7 @@ START_TEST(without_memory)
 END_TEST
 
 /* What is above MemoryLimit= costs the connection that asks for it. */
-START_TEST(above_the_memory_limit)
+START_TEST(sheds_above_the_memory_limit)
 {
     static char long_message[40001];
     int a = stand_connect(&stand, 0), b = stand_connect(&stand, 0);
@@ -451,10 +451,10 @@ Suite *test_suite(void)
     TCase *cases = tcase_create("connection");
 
     tcase_add_checked_fixture(cases, alone_begin, alone_end);
-    tcase_add_test(cases, nothing_recorded);
-    tcase_add_test(cases, recorded_at_once);
+    tcase_add_test(cases, answers_at_once_without_a_recorder);
+    tcase_add_test(cases, answers_once_recorded);
     tcase_add_test(cases, a_reply_only_after_its_record);
-    tcase_add_test(cases, many_who_wait_for_one_sink);
+    tcase_add_test(cases, replies_wait_for_one_sink_in_any_order);
     tcase_add_test(cases, an_error_goes_to_its_own_connection);
     tcase_add_test(cases, a_timeout_goes_to_its_own_connection);
     tcase_add_test(cases, a_record_that_cannot_be_made);
@@ -465,9 +465,9 @@ Suite *test_suite(void)
     tcase_add_test(cases, taken_although_nothing_can_be_sent);
     tcase_add_test(cases, one_event_for_a_message);
     tcase_add_test(cases, reading_stops_at_the_output_limit);
-    tcase_add_test(cases, one_share_of_a_turn);
-    tcase_add_test(cases, without_memory);
-    tcase_add_test(cases, above_the_memory_limit);
+    tcase_add_test(cases, a_flooder_reads_one_share_per_dispatch);
+    tcase_add_test(cases, survives_every_failed_allocation);
+    tcase_add_test(cases, sheds_above_the_memory_limit);
     suite_add_tcase(suite, cases);
     return suite;
 }

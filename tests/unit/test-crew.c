@@ -74,7 +74,7 @@ static void serve(int listener)
         ck_assert_ptr_nonnull(plan);
         plan->n = 1;
         plan->acceptors[0] = acceptor_new(listener, "here", settings);
-        worker_serve(crew.workers[i], plan);
+        worker_send_plan(crew.workers[i], plan);
     }
 }
 
@@ -85,7 +85,7 @@ static void check_echo(int fd)
     ck_assert_str_eq(stand_hear(fd), "hello\n");
 }
 
-START_TEST(all_are_alive)
+START_TEST(all_workers_answer_pings)
 {
     start();
     ck_assert(!crew_any_ended(&crew));
@@ -95,7 +95,7 @@ START_TEST(all_are_alive)
 }
 END_TEST
 
-START_TEST(all_serve_and_drain)
+START_TEST(all_workers_accept_and_drain)
 {
     int listener = stand_listen(), clients[CLIENTS];
     uint64_t least = UINT64_MAX, most = 0;
@@ -126,7 +126,7 @@ START_TEST(all_serve_and_drain)
 END_TEST
 
 /* A connection that is open does not hold it up. */
-START_TEST(all_stop_at_once)
+START_TEST(all_workers_stop_at_once)
 {
     int listener = stand_listen(), client = stand_dial(listener);
 
@@ -144,7 +144,7 @@ START_TEST(all_stop_at_once)
 END_TEST
 
 /* Whatever is missing: what was begun is ended. */
-START_TEST(cannot_be_started)
+START_TEST(a_failed_start_is_cleaned_up)
 {
     for (unsigned n = 1;; n++) {
         int r;
@@ -169,10 +169,10 @@ Suite *test_suite(void)
 
     tcase_set_timeout(cases, 60);
     tcase_add_checked_fixture(cases, setup, teardown);
-    tcase_add_test(cases, all_are_alive);
-    tcase_add_test(cases, all_serve_and_drain);
-    tcase_add_test(cases, all_stop_at_once);
-    tcase_add_test(cases, cannot_be_started);
+    tcase_add_test(cases, all_workers_answer_pings);
+    tcase_add_test(cases, all_workers_accept_and_drain);
+    tcase_add_test(cases, all_workers_stop_at_once);
+    tcase_add_test(cases, a_failed_start_is_cleaned_up);
     suite_add_tcase(suite, cases);
     return suite;
 }

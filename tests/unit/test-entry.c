@@ -152,7 +152,7 @@ START_TEST(appends_to_what_is_there)
 }
 END_TEST
 
-START_TEST(events)
+START_TEST(every_event_has_its_own_id)
 {
     char ids[EVENT_COUNT][33];
 
@@ -192,7 +192,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, no_byte_can_begin_a_field);
     tcase_add_test(cases, long_messages_are_cut_for_reading_only);
     tcase_add_test(cases, appends_to_what_is_there);
-    tcase_add_test(cases, events);
+    tcase_add_test(cases, every_event_has_its_own_id);
     suite_add_tcase(suite, cases);
     return suite;
 }

@@ -215,7 +215,7 @@ START_TEST(cuts_between_characters)
 }
 END_TEST
 
-START_TEST(examples)
+START_TEST(escapes_what_a_terminal_would_act_on)
 {
     const struct {
         const char *bytes, *text;
@@ -255,7 +255,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, every_sequence_of_up_to_three_bytes);
     tcase_add_test(cases, edges_of_four_and_five_bytes);
     tcase_add_test(cases, cuts_between_characters);
-    tcase_add_test(cases, examples);
+    tcase_add_test(cases, escapes_what_a_terminal_would_act_on);
     suite_add_tcase(suite, cases);
     return suite;
 }

@@ -80,7 +80,7 @@ static void check_message(const char *text)
     ck_assert_msg(decoded_is_text(&d, "MESSAGE", text), "not \"%s\"", text);
 }
 
-START_TEST(an_entry)
+START_TEST(an_event_is_one_entry)
 {
     struct decoded d;
 
@@ -111,7 +111,7 @@ START_TEST(about_a_connection)
 }
 END_TEST
 
-START_TEST(once_a_second_of_a_kind)
+START_TEST(one_event_per_second_of_a_kind)
 {
     for (int i = 0; i < 5; i++)
         ck_assert(event_log(EVENT_ACCEPT_FAILED, "failed %d", i));
@@ -132,7 +132,7 @@ START_TEST(once_a_second_of_a_kind)
 END_TEST
 
 /* What peers cannot bring about is never left out. */
-START_TEST(what_the_operator_does)
+START_TEST(operator_events_are_never_limited)
 {
     static const enum event kinds[] = { EVENT_STARTED,        EVENT_READY,    EVENT_RELOADED,
                                         EVENT_RELOAD_REFUSED, EVENT_STOPPING, EVENT_STOPPED,
@@ -149,7 +149,7 @@ START_TEST(what_the_operator_does)
 END_TEST
 
 /* What could not be written does not count as written, and may be tried again at once. */
-START_TEST(a_full_journal)
+START_TEST(unwritten_events_can_be_retried)
 {
     struct decoded d;
     int n = 0;
@@ -167,7 +167,7 @@ START_TEST(a_full_journal)
 }
 END_TEST
 
-START_TEST(a_journal_that_is_away_and_back)
+START_TEST(finds_a_journal_that_returns)
 {
     journal = close_fd(journal);
     ck_assert(!event_log(EVENT_NOTICE, "away"));
@@ -180,7 +180,7 @@ START_TEST(a_journal_that_is_away_and_back)
 END_TEST
 
 /* A long line is cut, and what is left out is still told of. */
-START_TEST(a_long_line)
+START_TEST(long_lines_are_cut)
 {
     char text[3000];
     const struct decoded_field *f;
@@ -196,7 +196,7 @@ START_TEST(a_long_line)
 }
 END_TEST
 
-START_TEST(closed)
+START_TEST(a_closed_log_drops_events)
 {
     event_log_close();
     ck_assert(event_log(EVENT_NOTICE, "nobody hears"));
@@ -204,7 +204,7 @@ START_TEST(closed)
 }
 END_TEST
 
-START_TEST(by_hand)
+START_TEST(events_go_to_stderr_by_hand)
 {
     int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), fds[2];
     char text[256];
@@ -233,15 +233,15 @@ Suite *test_suite(void)
     TCase *cases = tcase_create("event-log");
 
     tcase_add_checked_fixture(cases, setup, teardown);
-    tcase_add_test(cases, an_entry);
+    tcase_add_test(cases, an_event_is_one_entry);
     tcase_add_test(cases, about_a_connection);
-    tcase_add_test(cases, once_a_second_of_a_kind);
-    tcase_add_test(cases, what_the_operator_does);
-    tcase_add_test(cases, a_full_journal);
-    tcase_add_test(cases, a_journal_that_is_away_and_back);
-    tcase_add_test(cases, a_long_line);
-    tcase_add_test(cases, closed);
-    tcase_add_test(cases, by_hand);
+    tcase_add_test(cases, one_event_per_second_of_a_kind);
+    tcase_add_test(cases, operator_events_are_never_limited);
+    tcase_add_test(cases, unwritten_events_can_be_retried);
+    tcase_add_test(cases, finds_a_journal_that_returns);
+    tcase_add_test(cases, long_lines_are_cut);
+    tcase_add_test(cases, a_closed_log_drops_events);
+    tcase_add_test(cases, events_go_to_stderr_by_hand);
     suite_add_tcase(suite, cases);
     return suite;
 }

@@ -256,7 +256,7 @@ END_TEST
 static const enum framing all[] = { FRAMING_LINE, FRAMING_LENGTH, FRAMING_NETSTRING,
                                     FRAMING_CHUNK };
 
-START_TEST(names)
+START_TEST(framings_have_names)
 {
     static const char *const expected[] = { "line", "length", "netstring", "chunk" };
     enum framing framing = FRAMING_CHUNK;
@@ -277,7 +277,7 @@ START_TEST(names)
 END_TEST
 
 /* Every framing's largest message is complete within what frame_size_max() says. */
-START_TEST(largest_frames)
+START_TEST(frame_size_max_bounds_every_framing)
 {
     ck_assert_uint_eq(frame_size_max(FRAMING_LINE, 100), 100 + 2);
     ck_assert_uint_eq(frame_size_max(FRAMING_LENGTH, 100), 100 + 4);
@@ -297,7 +297,7 @@ START_TEST(too_long_for_its_header)
 }
 END_TEST
 
-START_TEST(frames_as_sent)
+START_TEST(writes_frames_as_documented)
 {
     static const struct {
         enum framing framing;
@@ -405,10 +405,10 @@ Suite *test_suite(void)
     tcase_add_test(cases, errors_come_early);
     tcase_add_test(cases, lines_are_scanned_once);
     tcase_add_test(cases, chunks_are_what_was_read);
-    tcase_add_test(cases, names);
-    tcase_add_test(cases, largest_frames);
+    tcase_add_test(cases, framings_have_names);
+    tcase_add_test(cases, frame_size_max_bounds_every_framing);
     tcase_add_test(cases, too_long_for_its_header);
-    tcase_add_test(cases, frames_as_sent);
+    tcase_add_test(cases, writes_frames_as_documented);
     tcase_add_test(cases, frames_without_a_payload);
     tcase_add_test(cases, what_is_sent_is_read_back);
     suite_add_tcase(suite, cases);

@@ -9,7 +9,7 @@
 
 /* What holds an input back: room, rate, what is owed, memory. */
 
-START_TEST(so_many_records_at_once)
+START_TEST(takes_a_limited_number_of_records)
 {
     ck_assert_int_eq(take(lines(150)), SESSION_STOPPED);
     ck_assert_uint_eq(sink->staged, 64);
@@ -24,7 +24,7 @@ START_TEST(so_many_records_at_once)
 }
 END_TEST
 
-START_TEST(so_many_messages_at_once)
+START_TEST(takes_a_limited_number_of_messages)
 {
     exchange.recorder = NULL;
     ck_assert_int_eq(take(lines(1500)), SESSION_STOPPED);
@@ -37,7 +37,7 @@ START_TEST(so_many_messages_at_once)
 END_TEST
 
 /* The message for which there is no room stays, and its reply is not given. */
-START_TEST(no_room_in_the_middle)
+START_TEST(resumes_when_room_ran_out)
 {
     sink->places = 2;
     ck_assert_int_eq(take("one\ntwo\nthree\nfour\n"), SESSION_STOPPED);
@@ -65,7 +65,7 @@ START_TEST(no_more_than_may_be_owed)
 }
 END_TEST
 
-START_TEST(above_the_rate)
+START_TEST(resumes_when_the_rate_allows)
 {
     stand.settings->rules.message_cost_ns = 500 * 1000 * 1000;
     pass(0);
@@ -108,7 +108,7 @@ START_TEST(collected_above_the_rate)
 END_TEST
 
 /* The scratch space of a worker that made a large reply is small again. */
-START_TEST(a_large_reply)
+START_TEST(a_large_reply_does_not_keep_its_memory)
 {
     static char piece[100001];
 
@@ -123,7 +123,7 @@ START_TEST(a_large_reply)
 }
 END_TEST
 
-START_TEST(no_memory)
+START_TEST(no_memory_to_keep_input)
 {
     atomic_store(&stand.shared.memory_limit, 2);
     stand_say(peer, "unfi");
@@ -173,15 +173,15 @@ Suite *test_suite(void)
     TCase *cases = tcase_create("input-limits");
 
     tcase_add_checked_fixture(cases, input_stand_begin, input_stand_end);
-    tcase_add_test(cases, so_many_records_at_once);
-    tcase_add_test(cases, so_many_messages_at_once);
-    tcase_add_test(cases, no_room_in_the_middle);
+    tcase_add_test(cases, takes_a_limited_number_of_records);
+    tcase_add_test(cases, takes_a_limited_number_of_messages);
+    tcase_add_test(cases, resumes_when_room_ran_out);
     tcase_add_test(cases, no_more_than_may_be_owed);
-    tcase_add_test(cases, above_the_rate);
+    tcase_add_test(cases, resumes_when_the_rate_allows);
     tcase_add_test(cases, no_more_is_read_than_may_be_owed);
     tcase_add_test(cases, collected_above_the_rate);
-    tcase_add_loop_test(cases, a_large_reply, 0, 2);
-    tcase_add_test(cases, no_memory);
+    tcase_add_loop_test(cases, a_large_reply_does_not_keep_its_memory, 0, 2);
+    tcase_add_test(cases, no_memory_to_keep_input);
     tcase_add_test(cases, no_memory_for_a_reply_to_what_was_kept);
     tcase_add_test(cases, no_memory_for_the_reply);
     suite_add_tcase(suite, cases);

@@ -8,7 +8,7 @@
 #include "input-stand.h"
 #include "runner.h"
 
-START_TEST(nothing_has_arrived)
+START_TEST(reports_that_nothing_has_arrived)
 {
     ck_assert_int_eq(input_take(&input, &exchange), -EAGAIN);
     ck_assert_int_eq(input_collect(&input, &exchange), -EAGAIN);
@@ -18,7 +18,7 @@ START_TEST(nothing_has_arrived)
 }
 END_TEST
 
-START_TEST(whole_messages)
+START_TEST(takes_whole_messages)
 {
     ck_assert_int_eq(take("one\ntwo\n"), SESSION_HUNGRY);
     ck_assert_ptr_null(input.bytes);
@@ -34,7 +34,7 @@ START_TEST(whole_messages)
 }
 END_TEST
 
-START_TEST(an_unfinished_message)
+START_TEST(keeps_an_unfinished_message)
 {
     uint64_t begin;
 
@@ -62,7 +62,7 @@ START_TEST(an_unfinished_message)
 }
 END_TEST
 
-START_TEST(excused)
+START_TEST(excused_time_does_not_count)
 {
     uint64_t begin;
 
@@ -102,7 +102,7 @@ START_TEST(an_error_in_what_was_kept)
 }
 END_TEST
 
-START_TEST(the_end_of_the_stream)
+START_TEST(the_end_of_the_stream_ends_a_message)
 {
     stand_say(peer, "one\ntwo");
     ck_assert_int_eq(shutdown(peer, SHUT_WR), 0);
@@ -118,7 +118,7 @@ START_TEST(the_end_of_the_stream)
 END_TEST
 
 /* What was cut off in the middle is no message. */
-START_TEST(a_cut_stream)
+START_TEST(a_cut_stream_ends_no_message)
 {
     ck_assert_int_eq(take("one\ntwo"), SESSION_HUNGRY);
     transport.flags |= TRANSPORT_IN_CUT;
@@ -189,7 +189,7 @@ START_TEST(collected_for_later)
 }
 END_TEST
 
-START_TEST(thrown_away)
+START_TEST(discarded_input_is_counted)
 {
     (void)take("unfi");
     stand_say(peer, "nished\n");
@@ -232,18 +232,18 @@ Suite *test_suite(void)
     TCase *cases = tcase_create("input");
 
     tcase_add_checked_fixture(cases, input_stand_begin, input_stand_end);
-    tcase_add_test(cases, nothing_has_arrived);
-    tcase_add_test(cases, whole_messages);
-    tcase_add_test(cases, an_unfinished_message);
-    tcase_add_test(cases, excused);
+    tcase_add_test(cases, reports_that_nothing_has_arrived);
+    tcase_add_test(cases, takes_whole_messages);
+    tcase_add_test(cases, keeps_an_unfinished_message);
+    tcase_add_test(cases, excused_time_does_not_count);
     tcase_add_test(cases, an_error_behind_its_messages);
     tcase_add_test(cases, an_error_in_what_was_kept);
-    tcase_add_test(cases, the_end_of_the_stream);
-    tcase_add_test(cases, a_cut_stream);
+    tcase_add_test(cases, the_end_of_the_stream_ends_a_message);
+    tcase_add_test(cases, a_cut_stream_ends_no_message);
     tcase_add_test(cases, a_large_one_has_a_slot_for_itself);
     tcase_add_test(cases, one_read_is_one_chunk);
     tcase_add_test(cases, collected_for_later);
-    tcase_add_test(cases, thrown_away);
+    tcase_add_test(cases, discarded_input_is_counted);
     tcase_add_test(cases, cut_anywhere);
     suite_add_tcase(suite, cases);
     return suite;

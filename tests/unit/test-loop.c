@@ -112,7 +112,7 @@ START_TEST(room_is_an_edge_after_eagain)
 }
 END_TEST
 
-START_TEST(ends_of_the_stream)
+START_TEST(reports_ends_of_the_stream)
 {
     int peer;
     struct source s = source_new(&peer);
@@ -128,7 +128,7 @@ START_TEST(ends_of_the_stream)
 }
 END_TEST
 
-START_TEST(what_cannot_be_watched)
+START_TEST(reports_what_cannot_be_watched)
 {
     struct source s = { .fd = -1 };
 
@@ -188,7 +188,7 @@ START_TEST(those_queued_come_before_those_with_news)
 END_TEST
 
 /* Those that became ready within the turn have another one without a look at the kernel. */
-START_TEST(again_without_the_kernel)
+START_TEST(loop_again_does_not_ask_the_kernel)
 {
     int peer;
     struct source queued = { 0 }, s = source_new(&peer);
@@ -224,7 +224,7 @@ static uint64_t waited_us(uint64_t timeout_us)
 
 /* Never shorter than asked, and what is below a millisecond is not rounded up to it where the kernel
  * can tell them apart. */
-START_TEST(waits_for_so_long)
+START_TEST(waits_as_long_as_asked)
 {
     uint64_t shortest = UINT64_MAX;
 
@@ -276,7 +276,7 @@ START_TEST(unqueueing_the_only_one)
 }
 END_TEST
 
-START_TEST(unqueued_within_the_turn)
+START_TEST(unqueued_within_the_pass)
 {
     for (int removed = 1; removed < 4; removed++) {
         struct source s[4] = { 0 };
@@ -392,7 +392,7 @@ START_TEST(removed_while_a_duplicate_lives)
 }
 END_TEST
 
-START_TEST(more_than_one_batch)
+START_TEST(events_beyond_one_batch_come_later)
 {
     enum { N = LOOP_EVENTS + 100 };
     static struct source s[N];
@@ -477,20 +477,20 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_add_test(cases, an_edge_comes_once_and_its_bit_stays);
     tcase_add_test(cases, room_is_an_edge_after_eagain);
-    tcase_add_test(cases, ends_of_the_stream);
-    tcase_add_test(cases, what_cannot_be_watched);
+    tcase_add_test(cases, reports_ends_of_the_stream);
+    tcase_add_test(cases, reports_what_cannot_be_watched);
     tcase_add_test(cases, queued_sources_come_in_order);
     tcase_add_test(cases, those_queued_come_before_those_with_news);
-    tcase_add_test(cases, again_without_the_kernel);
-    tcase_add_test(cases, waits_for_so_long);
+    tcase_add_test(cases, loop_again_does_not_ask_the_kernel);
+    tcase_add_test(cases, waits_as_long_as_asked);
     tcase_add_test(cases, unqueueing_keeps_the_others);
     tcase_add_test(cases, unqueueing_the_only_one);
-    tcase_add_test(cases, unqueued_within_the_turn);
+    tcase_add_test(cases, unqueued_within_the_pass);
     tcase_add_test(cases, modified_for_another_source);
     tcase_add_test(cases, modified_for_other_events);
     tcase_add_test(cases, closed_within_the_batch);
     tcase_add_test(cases, removed_while_a_duplicate_lives);
-    tcase_add_test(cases, more_than_one_batch);
+    tcase_add_test(cases, events_beyond_one_batch_come_later);
     tcase_add_test(cases, a_signal_ends_the_wait);
     tcase_add_loop_test(cases, handed_over_by_another_thread, 0, 2);
     suite_add_tcase(suite, cases);

@@ -24,7 +24,7 @@ static struct template *compile(const char *text)
     return t;
 }
 
-START_TEST(templates)
+START_TEST(templates_survive_failed_allocations)
 {
     struct template *t = NULL;
     const char *error;
@@ -46,7 +46,7 @@ START_TEST(templates)
 }
 END_TEST
 
-START_TEST(frames)
+START_TEST(frames_survive_failed_allocations)
 {
     static const char message[300] = "message";
 
@@ -76,7 +76,7 @@ static int take(void *userdata, const struct record *record)
 
 /* A message that there is no memory for is not taken, and is answered as any other once there
  * is. */
-START_TEST(sessions)
+START_TEST(sessions_survive_failed_allocations)
 {
     static const struct {
         enum framing framing;
@@ -141,7 +141,7 @@ START_TEST(sessions)
 }
 END_TEST
 
-START_TEST(prepared_replies)
+START_TEST(prepared_replies_survive_failed_allocations)
 {
     struct template *reply = compile("ok");
     unsigned n;
@@ -165,7 +165,7 @@ START_TEST(prepared_replies)
 END_TEST
 
 /* Without memory for the error's text, the peer's mistake is still one. */
-START_TEST(session_errors)
+START_TEST(session_errors_survive_failed_allocations)
 {
     struct template *reply = compile("ok");
     const struct session_rules rules = { .framing = FRAMING_LINE,
@@ -192,7 +192,7 @@ START_TEST(session_errors)
 }
 END_TEST
 
-START_TEST(entries)
+START_TEST(entries_survive_failed_allocations)
 {
     static const char message[2000] = "message";
     const struct record record = {
@@ -221,7 +221,7 @@ START_TEST(entries)
 }
 END_TEST
 
-START_TEST(fields)
+START_TEST(fields_survive_failed_allocations)
 {
     struct buffer *out = NULL;
 
@@ -281,14 +281,14 @@ static struct sink *make_journal(void)
     return sink_journal_new("/nonexistent");
 }
 
-START_TEST(sinks)
+START_TEST(sinks_survive_failed_allocations)
 {
     check_sink(sink_stderr_new);
     check_sink(make_journal);
 }
 END_TEST
 
-START_TEST(addresses)
+START_TEST(addresses_survive_failed_allocations)
 {
     struct sockaddr_any *all = NULL;
     struct address address;
@@ -313,15 +313,15 @@ Suite *test_suite(void)
     TCase *cases = tcase_create("memory");
 
     tcase_set_timeout(cases, 60);
-    tcase_add_test(cases, templates);
-    tcase_add_test(cases, frames);
-    tcase_add_loop_test(cases, sessions, 0, 2);
-    tcase_add_test(cases, prepared_replies);
-    tcase_add_test(cases, session_errors);
-    tcase_add_test(cases, entries);
-    tcase_add_test(cases, fields);
-    tcase_add_test(cases, sinks);
-    tcase_add_test(cases, addresses);
+    tcase_add_test(cases, templates_survive_failed_allocations);
+    tcase_add_test(cases, frames_survive_failed_allocations);
+    tcase_add_loop_test(cases, sessions_survive_failed_allocations, 0, 2);
+    tcase_add_test(cases, prepared_replies_survive_failed_allocations);
+    tcase_add_test(cases, session_errors_survive_failed_allocations);
+    tcase_add_test(cases, entries_survive_failed_allocations);
+    tcase_add_test(cases, fields_survive_failed_allocations);
+    tcase_add_test(cases, sinks_survive_failed_allocations);
+    tcase_add_test(cases, addresses_survive_failed_allocations);
     suite_add_tcase(suite, cases);
     return suite;
 }

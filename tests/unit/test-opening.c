@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "conversation.h"
 #include "protocol/opening.h"
 #include "runner.h"
+#include "session-driver.h"
 
 #define BYTES(text) (const uint8_t *)(text), sizeof(text) - 1
 #define FRAMINGS    4
@@ -154,7 +154,7 @@ START_TEST(what_is_held_back_is_taken_at_the_end)
 END_TEST
 
 /* Behind the first messages all of that is a message like others. */
-START_TEST(later_it_is_a_message)
+START_TEST(only_the_first_message_is_checked)
 {
     static const struct stream s = {
         BYTES("a\nb\nc\nPROXY TCP4 x\r\n\x16\3\1\1\0\1\nGET / HTTP/1.1\r\n"), 0, 0
@@ -173,7 +173,7 @@ START_TEST(later_it_is_a_message)
 }
 END_TEST
 
-START_TEST(http_requests)
+START_TEST(recognises_http_requests)
 {
     static const struct stream requests[] = {
         { BYTES("GET / HTTP/1.1\r\nHost: x\r\n"), FRAME_HTTP, 0 },
@@ -195,7 +195,7 @@ START_TEST(http_requests)
 }
 END_TEST
 
-START_TEST(no_http_requests)
+START_TEST(takes_other_lines_as_messages)
 {
     static const struct stream lines[] = {
         { BYTES("hello world\n"), 0, 0 },
@@ -227,7 +227,7 @@ START_TEST(no_http_requests)
 END_TEST
 
 /* A page chooses the path, and with it the line's length. */
-START_TEST(long_http_requests)
+START_TEST(recognises_long_http_requests)
 {
     enum { N = 20000 };
     static uint8_t line[N];
@@ -257,10 +257,10 @@ Suite *test_suite(void)
     tcase_add_loop_test(cases, refused_at_each_cut, 0, ARRAY_SIZE(foreign));
     tcase_add_test(cases, ordinary_messages_are_answered_at_once);
     tcase_add_test(cases, what_is_held_back_is_taken_at_the_end);
-    tcase_add_test(cases, later_it_is_a_message);
-    tcase_add_test(cases, http_requests);
-    tcase_add_test(cases, no_http_requests);
-    tcase_add_test(cases, long_http_requests);
+    tcase_add_test(cases, only_the_first_message_is_checked);
+    tcase_add_test(cases, recognises_http_requests);
+    tcase_add_test(cases, takes_other_lines_as_messages);
+    tcase_add_test(cases, recognises_long_http_requests);
     suite_add_tcase(suite, cases);
     return suite;
 }

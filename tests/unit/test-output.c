@@ -144,7 +144,7 @@ START_TEST(an_error_behind_held_replies)
 }
 END_TEST
 
-START_TEST(empty_replies)
+START_TEST(empty_replies_are_sent_in_order)
 {
     struct slot *a = hold("", 1), *b = hold("", 1), *c;
 
@@ -212,7 +212,7 @@ static size_t fill(void)
     return n;
 }
 
-START_TEST(as_far_as_the_kernel_takes_it)
+START_TEST(sends_as_much_as_the_kernel_takes)
 {
     size_t heard, sent = fill();
     struct slot *s;
@@ -310,7 +310,7 @@ START_TEST(what_is_not_taken_is_one_slot)
 END_TEST
 
 /* Without memory the replies stay as they are, or the connection cannot go on; none is lost. */
-START_TEST(no_memory_to_put_together)
+START_TEST(stays_apart_without_memory)
 {
     size_t owed = 65536 - fill();
     struct slot *a = hold("one", 1), *b = hold("two", 1);
@@ -361,7 +361,7 @@ START_TEST(a_failure_behind_what_is_not_taken)
 }
 END_TEST
 
-START_TEST(progress)
+START_TEST(progress_is_what_the_peer_took)
 {
     uint64_t begin;
     char bytes[100];
@@ -410,7 +410,7 @@ START_TEST(progress_begins_when_something_is_due)
 END_TEST
 
 /* All is thrown away from then on, and nobody is to be answered. */
-START_TEST(the_direction_has_ended)
+START_TEST(output_after_its_end_is_dropped)
 {
     struct slot *a = hold("one", 1), *b;
 
@@ -428,7 +428,7 @@ START_TEST(the_direction_has_ended)
 }
 END_TEST
 
-START_TEST(the_peer_is_gone)
+START_TEST(output_ends_when_the_peer_is_gone)
 {
     peer = close_fd(peer);
     say("one");
@@ -493,18 +493,18 @@ Suite *test_suite(void)
     tcase_add_test(cases, held_until_its_record_is_made);
     tcase_add_loop_test(cases, in_order_whatever_is_completed_first, 0, 24);
     tcase_add_test(cases, an_error_behind_held_replies);
-    tcase_add_test(cases, empty_replies);
+    tcase_add_test(cases, empty_replies_are_sent_in_order);
     tcase_add_test(cases, a_record_that_cannot_be_made);
     tcase_add_test(cases, a_failure_that_nobody_was_told);
-    tcase_add_test(cases, as_far_as_the_kernel_takes_it);
+    tcase_add_test(cases, sends_as_much_as_the_kernel_takes);
     tcase_add_test(cases, many_short_replies);
     tcase_add_test(cases, what_is_not_taken_is_one_slot);
-    tcase_add_test(cases, no_memory_to_put_together);
+    tcase_add_test(cases, stays_apart_without_memory);
     tcase_add_test(cases, a_failure_behind_what_is_not_taken);
-    tcase_add_test(cases, progress);
+    tcase_add_test(cases, progress_is_what_the_peer_took);
     tcase_add_test(cases, progress_begins_when_something_is_due);
-    tcase_add_test(cases, the_direction_has_ended);
-    tcase_add_test(cases, the_peer_is_gone);
+    tcase_add_test(cases, output_after_its_end_is_dropped);
+    tcase_add_test(cases, output_ends_when_the_peer_is_gone);
     tcase_add_test(cases, no_memory_to_hold);
     tcase_add_test(cases, no_memory_to_keep);
     suite_add_tcase(suite, cases);

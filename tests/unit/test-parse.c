@@ -29,7 +29,7 @@ static void check(int (*parse)(const char *, uint64_t *), const struct example *
     }
 }
 
-START_TEST(numbers)
+START_TEST(parses_numbers)
 {
     const struct example examples[] = {
         { "0", 0, 0 },
@@ -56,7 +56,7 @@ START_TEST(numbers)
 }
 END_TEST
 
-START_TEST(sizes)
+START_TEST(parses_sizes)
 {
     const struct example examples[] = {
         { "0", 0, 0 },
@@ -89,7 +89,7 @@ START_TEST(sizes)
 }
 END_TEST
 
-START_TEST(spans)
+START_TEST(parses_spans)
 {
     const struct example examples[] = {
         { "0", 0, 0 },
@@ -175,7 +175,7 @@ START_TEST(spans)
 }
 END_TEST
 
-START_TEST(spans_as_text)
+START_TEST(formats_spans)
 {
     const struct {
         uint64_t us;
@@ -225,10 +225,10 @@ Suite *test_suite(void)
     TCase *cases = tcase_create("parse");
 
     tcase_set_timeout(cases, 60);
-    tcase_add_test(cases, numbers);
-    tcase_add_test(cases, sizes);
-    tcase_add_test(cases, spans);
-    tcase_add_test(cases, spans_as_text);
+    tcase_add_test(cases, parses_numbers);
+    tcase_add_test(cases, parses_sizes);
+    tcase_add_test(cases, parses_spans);
+    tcase_add_test(cases, formats_spans);
     tcase_add_test(cases, spans_survive_the_round_trip);
     suite_add_tcase(suite, cases);
     return suite;

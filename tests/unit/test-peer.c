@@ -45,7 +45,7 @@ static void check_in6(const char *from, const char *address, const char *both)
     check(&peer, address, "65535", both);
 }
 
-START_TEST(inet)
+START_TEST(formats_ipv4_peers)
 {
     check_in("192.0.2.7", 40000, "192.0.2.7:40000");
     check_in("0.0.0.0", 0, "0.0.0.0:0");
@@ -53,7 +53,7 @@ START_TEST(inet)
 }
 END_TEST
 
-START_TEST(inet6)
+START_TEST(formats_ipv6_peers)
 {
     check_in6("2001:db8::7", "2001:db8::7", "[2001:db8::7]:65535");
     check_in6("::1", "::1", "[::1]:65535");
@@ -104,8 +104,8 @@ Suite *test_suite(void)
     Suite *suite = suite_create("peer");
     TCase *cases = tcase_create("peer");
 
-    tcase_add_test(cases, inet);
-    tcase_add_test(cases, inet6);
+    tcase_add_test(cases, formats_ipv4_peers);
+    tcase_add_test(cases, formats_ipv6_peers);
     tcase_add_test(cases, same_over_both_stacks);
     tcase_add_test(cases, unix_peers_are_named_by_their_process);
     suite_add_tcase(suite, cases);

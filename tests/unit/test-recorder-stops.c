@@ -79,7 +79,7 @@ START_TEST(what_cannot_be_watched_is_strained)
 }
 END_TEST
 
-START_TEST(strained_comes_back)
+START_TEST(a_strained_sink_is_tried_again)
 {
     struct slot *s = stage(&owners[0], 1);
 
@@ -106,7 +106,7 @@ START_TEST(strained_comes_back)
 END_TEST
 
 /* A stop is told of after a second, and its end after that. */
-START_TEST(a_stop_is_told_once)
+START_TEST(an_outage_is_logged_once)
 {
     sink->takes = 0;
     stage_for(NULL, 1);
@@ -136,7 +136,7 @@ START_TEST(a_stop_is_told_once)
 END_TEST
 
 /* Slow is not still: a sink that takes one record a while is not told of. */
-START_TEST(slow_is_not_a_stop)
+START_TEST(a_slow_sink_is_not_reported)
 {
     stage_for(NULL, 100);
     sink->takes = 1;
@@ -154,7 +154,7 @@ START_TEST(slow_is_not_a_stop)
 END_TEST
 
 /* Looked for after 100 ms, then at twice the time, up to a second. What is staged stays. */
-START_TEST(away_and_back)
+START_TEST(finds_a_sink_that_returns)
 {
     static const uint64_t backoff_ms[] = { 100, 200, 400, 800, 1000, 1000 };
     struct slot *s = stage(&owners[0], 2);
@@ -188,7 +188,7 @@ START_TEST(away_and_back)
 END_TEST
 
 /* A sink that is found but full goes on as any full one. */
-START_TEST(away_and_back_but_full)
+START_TEST(finds_a_sink_that_returns_full)
 {
     sink->refuses = SINK_AWAY;
     stage_for(NULL, 1);
@@ -215,11 +215,11 @@ Suite *test_suite(void)
     tcase_add_test(cases, standing_still_is_watched);
     tcase_add_test(cases, no_edge_is_missed);
     tcase_add_test(cases, what_cannot_be_watched_is_strained);
-    tcase_add_test(cases, strained_comes_back);
-    tcase_add_test(cases, a_stop_is_told_once);
-    tcase_add_test(cases, slow_is_not_a_stop);
-    tcase_add_test(cases, away_and_back);
-    tcase_add_test(cases, away_and_back_but_full);
+    tcase_add_test(cases, a_strained_sink_is_tried_again);
+    tcase_add_test(cases, an_outage_is_logged_once);
+    tcase_add_test(cases, a_slow_sink_is_not_reported);
+    tcase_add_test(cases, finds_a_sink_that_returns);
+    tcase_add_test(cases, finds_a_sink_that_returns_full);
     suite_add_tcase(suite, cases);
     return suite;
 }

@@ -17,7 +17,7 @@ START_TEST(closed_until_it_is_needed)
     recorder_check(&r);
     recorder_commit(&r);
     ck_assert_uint_eq(f->opens, 0);
-    ck_assert_uint_eq(atomic_load(&context->waiting), 0);
+    ck_assert_uint_eq(atomic_load(&context->n_outages), 0);
     recorder_need(&r);
     ck_assert_int_eq(r.state, RECORDER_TAKING);
     recorder_need(&r);
@@ -161,7 +161,7 @@ START_TEST(what_was_not_taken_is_told_of)
 }
 END_TEST
 
-START_TEST(no_room)
+START_TEST(admits_none_without_room)
 {
     sink->places = 2;
     ck_assert(recorder_admits(recorder));
@@ -176,7 +176,7 @@ START_TEST(no_room)
 END_TEST
 
 /* Nobody is left who waits for what will never be. */
-START_TEST(its_end)
+START_TEST(deinit_completes_all_slots)
 {
     struct recorder r;
     struct sink_fake *f = sink_fake_new();
@@ -189,9 +189,9 @@ START_TEST(its_end)
         ck_assert_int_eq(recorder_stage(&r, &(struct record){ .data = (const uint8_t *)"x" }), 0);
     recorder_await(&r, s, 2);
     recorder_commit(&r);
-    ck_assert_uint_eq(atomic_load(&context->waiting), 1);
+    ck_assert_uint_eq(atomic_load(&context->n_outages), 1);
     recorder_deinit(&r);
-    ck_assert_uint_eq(atomic_load(&context->waiting), 0);
+    ck_assert_uint_eq(atomic_load(&context->n_outages), 0);
     ck_assert(slot_whole(s) && s->error < 0);
     slot_let_go(s);
 }
@@ -210,8 +210,8 @@ Suite *test_suite(void)
     tcase_add_test(cases, a_sink_that_completes_later);
     tcase_add_test(cases, a_record_that_cannot_be_made);
     tcase_add_test(cases, what_was_not_taken_is_told_of);
-    tcase_add_test(cases, no_room);
-    tcase_add_test(cases, its_end);
+    tcase_add_test(cases, admits_none_without_room);
+    tcase_add_test(cases, deinit_completes_all_slots);
     suite_add_tcase(suite, cases);
     return suite;
 }

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "conversation.h"
 #include "protocol/session.h"
 #include "random.h"
 #include "runner.h"
+#include "session-driver.h"
 
 #define BYTES(text) (const uint8_t *)(text), sizeof(text) - 1
 

@@ -160,7 +160,7 @@ static void receive_all(void)
         ;
 }
 
-START_TEST(exists)
+START_TEST(reports_whether_a_journal_exists)
 {
     ck_assert(sink_journal_exists(path));
     (void)unlink(path);
@@ -240,7 +240,7 @@ START_TEST(a_full_queue_loses_nothing)
 }
 END_TEST
 
-START_TEST(room_is_an_edge)
+START_TEST(room_is_reported_as_an_edge)
 {
     struct source source;
     struct loop loop;
@@ -393,11 +393,11 @@ Suite *test_suite(void)
 
     tcase_set_timeout(cases, 30);
     tcase_add_checked_fixture(cases, setup, teardown);
-    tcase_add_test(cases, exists);
+    tcase_add_test(cases, reports_whether_a_journal_exists);
     tcase_add_test(cases, keeps_everything_until_opened);
     tcase_add_test(cases, one_entry_is_one_datagram);
     tcase_add_test(cases, a_full_queue_loses_nothing);
-    tcase_add_test(cases, room_is_an_edge);
+    tcase_add_test(cases, room_is_reported_as_an_edge);
     tcase_add_test(cases, a_batch_is_limited);
     tcase_add_test(cases, large_entries_go_as_files);
     tcase_add_test(cases, a_large_entry_waits_as_one_file);

@@ -63,7 +63,7 @@ static bool have_ipv6(void)
     return fd >= 0;
 }
 
-START_TEST(tcp)
+START_TEST(listens_on_tcp)
 {
     _cleanup_close_ int fd = listen_at("127.0.0.1:0"), client = -1, accepted = -1;
     struct sockaddr_any address;
@@ -214,13 +214,13 @@ START_TEST(what_is_not_a_socket_stays)
 }
 END_TEST
 
-START_TEST(errors_of_paths)
+START_TEST(reports_errors_of_paths)
 {
     ck_assert_int_eq(listen_at(path_of("no/such/folder")), -ENOENT);
 }
 END_TEST
 
-START_TEST(abstract_names)
+START_TEST(listens_on_abstract_names)
 {
     _cleanup_close_ int fd = -1;
     struct sockaddr_any address;
@@ -235,7 +235,7 @@ START_TEST(abstract_names)
 }
 END_TEST
 
-START_TEST(what_is_no_listening_stream)
+START_TEST(refuses_what_is_no_listening_stream)
 {
     int pipe_fds[2], stream = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
                      datagram = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -259,15 +259,15 @@ Suite *test_suite(void)
     TCase *cases = tcase_create("socket");
 
     tcase_add_checked_fixture(cases, folder_make, folder_remove);
-    tcase_add_test(cases, tcp);
+    tcase_add_test(cases, listens_on_tcp);
     tcase_add_test(cases, every_address_means_both_families);
     tcase_add_test(cases, one_ipv6_address_is_ipv6_only);
     tcase_add_test(cases, a_path_left_over_is_replaced);
     tcase_add_test(cases, a_live_server_is_not_replaced);
     tcase_add_test(cases, what_is_not_a_socket_stays);
-    tcase_add_test(cases, errors_of_paths);
-    tcase_add_test(cases, abstract_names);
-    tcase_add_test(cases, what_is_no_listening_stream);
+    tcase_add_test(cases, reports_errors_of_paths);
+    tcase_add_test(cases, listens_on_abstract_names);
+    tcase_add_test(cases, refuses_what_is_no_listening_stream);
     suite_add_tcase(suite, cases);
     return suite;
 }

@@ -159,7 +159,7 @@ static void check_listen(const struct sockaddr_any *address, const char *name, u
     (void)close(lowest);
 }
 
-START_TEST(listening)
+START_TEST(listening_survives_failed_calls)
 {
     check_listen(&unix_address, "socket", 1, EMFILE);
     check_listen(&unix_address, "bind", 1, EACCES);
@@ -167,7 +167,7 @@ START_TEST(listening)
 }
 END_TEST
 
-START_TEST(listening_on_ipv6)
+START_TEST(listening_on_ipv6_survives_failed_calls)
 {
     int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -180,7 +180,7 @@ START_TEST(listening_on_ipv6)
 }
 END_TEST
 
-START_TEST(a_stale_socket)
+START_TEST(removing_a_stale_socket_survives_failed_calls)
 {
     int fd = socket_listen(&unix_address, 1);
 
@@ -195,7 +195,7 @@ START_TEST(a_stale_socket)
 }
 END_TEST
 
-START_TEST(what_is_listening)
+START_TEST(checking_a_listener_survives_failed_calls)
 {
     int fd = socket_listen(&unix_address, 1);
 
@@ -209,7 +209,7 @@ START_TEST(what_is_listening)
 }
 END_TEST
 
-START_TEST(loops)
+START_TEST(loops_survive_failed_calls)
 {
     struct loop loop;
 
@@ -233,7 +233,7 @@ START_TEST(loops)
 }
 END_TEST
 
-START_TEST(addresses)
+START_TEST(addresses_survive_failed_calls)
 {
     struct sockaddr_any *all = NULL;
     struct address address;
@@ -302,7 +302,7 @@ static void check_submit(struct sink *sink, size_t n, const char *name, int erro
     }
 }
 
-START_TEST(entries)
+START_TEST(entries_survive_failed_calls)
 {
     static const int strained[] = { ENOBUFS, ENOMEM, EMFILE, ENFILE, ETOOMANYREFS, ENOSPC };
     static const int away[] = { ECONNREFUSED, ENOTCONN, EPERM };
@@ -325,7 +325,7 @@ START_TEST(entries)
 END_TEST
 
 /* An error that speaks of the moment leaves the record where it is. */
-START_TEST(large_entries)
+START_TEST(large_entries_survive_failed_calls)
 {
     struct sink *sink = journal_start();
     int refused;
@@ -347,7 +347,7 @@ START_TEST(large_entries)
 END_TEST
 
 /* One that says that there will never be a file takes the record, and no other, out of the way. */
-START_TEST(impossible_entries)
+START_TEST(impossible_entries_are_refused)
 {
     static const int final[] = { EPERM, EACCES, ENOSYS, EINVAL, EFBIG };
 
@@ -474,15 +474,15 @@ Suite *test_suite(void)
 
     tcase_set_timeout(cases, 60);
     tcase_add_checked_fixture(cases, setup, teardown);
-    tcase_add_test(cases, listening);
-    tcase_add_test(cases, listening_on_ipv6);
-    tcase_add_test(cases, a_stale_socket);
-    tcase_add_test(cases, what_is_listening);
-    tcase_add_test(cases, loops);
-    tcase_add_test(cases, addresses);
-    tcase_add_test(cases, entries);
-    tcase_add_test(cases, large_entries);
-    tcase_add_test(cases, impossible_entries);
+    tcase_add_test(cases, listening_survives_failed_calls);
+    tcase_add_test(cases, listening_on_ipv6_survives_failed_calls);
+    tcase_add_test(cases, removing_a_stale_socket_survives_failed_calls);
+    tcase_add_test(cases, checking_a_listener_survives_failed_calls);
+    tcase_add_test(cases, loops_survive_failed_calls);
+    tcase_add_test(cases, addresses_survive_failed_calls);
+    tcase_add_test(cases, entries_survive_failed_calls);
+    tcase_add_test(cases, large_entries_survive_failed_calls);
+    tcase_add_test(cases, impossible_entries_are_refused);
     tcase_add_loop_test(cases, the_seals_that_journald_asks_for, -1, 3);
     tcase_add_test(cases, no_journal);
     tcase_add_test(cases, no_standard_error);

@@ -48,7 +48,7 @@ static const struct {
     { "got {seq}\\n{id} end", BYTES("got 9\nrun-3-9 end") },
 };
 
-START_TEST(renders)
+START_TEST(renders_every_field)
 {
     struct template *t = NULL;
     const char *error;
@@ -92,7 +92,7 @@ START_TEST(refuses)
 }
 END_TEST
 
-START_TEST(constants)
+START_TEST(knows_constant_templates)
 {
     struct template *t;
     const uint8_t *bytes;
@@ -156,9 +156,9 @@ Suite *test_suite(void)
     Suite *suite = suite_create("template");
     TCase *cases = tcase_create("template");
 
-    tcase_add_loop_test(cases, renders, 0, ARRAY_SIZE(renderings));
+    tcase_add_loop_test(cases, renders_every_field, 0, ARRAY_SIZE(renderings));
     tcase_add_test(cases, refuses);
-    tcase_add_test(cases, constants);
+    tcase_add_test(cases, knows_constant_templates);
     tcase_add_test(cases, times_in_utc);
     suite_add_tcase(suite, cases);
     return suite;

@@ -365,7 +365,7 @@ START_TEST(a_unix_stream_asks_for_room_only_when_it_lacks_it)
 END_TEST
 
 /* It would wait for ever. */
-START_TEST(cannot_be_registered_for_room)
+START_TEST(stops_sending_if_it_cannot_ask_for_room)
 {
     connect_some(UNIX);
     hooks.modify_error = ENOMEM;
@@ -376,7 +376,7 @@ START_TEST(cannot_be_registered_for_room)
 }
 END_TEST
 
-START_TEST(registered_with_another_source_before)
+START_TEST(takes_over_a_registration)
 {
     struct source first;
 
@@ -391,7 +391,7 @@ START_TEST(registered_with_another_source_before)
 }
 END_TEST
 
-START_TEST(cannot_be_registered)
+START_TEST(reports_a_failed_registration)
 {
     connect_unix();
     hooks.add_error = ENOSPC;
@@ -399,7 +399,7 @@ START_TEST(cannot_be_registered)
 }
 END_TEST
 
-START_TEST(shut_down)
+START_TEST(shutdown_ends_the_stream_for_the_peer)
 {
     connect_some(_i);
     ck_assert_uint_eq(transport_send(&transport, &loop, "last", 4), 4);
@@ -415,7 +415,7 @@ START_TEST(shut_down)
 }
 END_TEST
 
-START_TEST(given_up)
+START_TEST(sends_nothing_once_abandoned)
 {
     connect_unix();
     transport_abandon_output(&transport);
@@ -424,7 +424,7 @@ START_TEST(given_up)
 }
 END_TEST
 
-START_TEST(closed)
+START_TEST(closes_once)
 {
     int duplicate;
 
@@ -445,7 +445,7 @@ START_TEST(closed)
 END_TEST
 
 /* What the kernel holds for it goes with it. */
-START_TEST(closed_by_a_reset)
+START_TEST(closes_by_a_reset)
 {
     connect_some(TCP);
     fill();
@@ -476,13 +476,13 @@ Suite *test_suite(void)
     tcase_add_test(cases, a_unix_peer_closes);
     tcase_add_loop_test(cases, room_is_an_edge, UNIX, TCP + 1);
     tcase_add_test(cases, a_unix_stream_asks_for_room_only_when_it_lacks_it);
-    tcase_add_test(cases, cannot_be_registered_for_room);
-    tcase_add_test(cases, registered_with_another_source_before);
-    tcase_add_test(cases, cannot_be_registered);
-    tcase_add_loop_test(cases, shut_down, UNIX, TCP + 1);
-    tcase_add_test(cases, given_up);
-    tcase_add_loop_test(cases, closed, UNIX, TCP + 1);
-    tcase_add_test(cases, closed_by_a_reset);
+    tcase_add_test(cases, stops_sending_if_it_cannot_ask_for_room);
+    tcase_add_test(cases, takes_over_a_registration);
+    tcase_add_test(cases, reports_a_failed_registration);
+    tcase_add_loop_test(cases, shutdown_ends_the_stream_for_the_peer, UNIX, TCP + 1);
+    tcase_add_test(cases, sends_nothing_once_abandoned);
+    tcase_add_loop_test(cases, closes_once, UNIX, TCP + 1);
+    tcase_add_test(cases, closes_by_a_reset);
     suite_add_tcase(suite, cases);
     return suite;
 }

@@ -131,7 +131,7 @@ START_TEST(one_that_has_more_to_say_waits_again)
 END_TEST
 
 /* Of those that wait some go; the rest keeps its order. */
-START_TEST(some_give_up)
+START_TEST(waiters_can_give_up)
 {
     int fds[9];
 
@@ -209,7 +209,7 @@ START_TEST(few_dispatches_for_a_crowd)
 END_TEST
 
 /* Resets of all that wait, in one turn. */
-START_TEST(a_crowd_that_goes)
+START_TEST(a_crowd_can_leave_while_it_waits)
 {
     enum { N = 400 };
     int fds[N], descriptors;
@@ -245,9 +245,9 @@ Suite *test_suite(void)
     tcase_add_test(cases, first_come_first_served);
     tcase_add_test(cases, a_newcomer_does_not_overtake);
     tcase_add_test(cases, one_that_has_more_to_say_waits_again);
-    tcase_add_test(cases, some_give_up);
+    tcase_add_test(cases, waiters_can_give_up);
     tcase_add_test(cases, few_dispatches_for_a_crowd);
-    tcase_add_test(cases, a_crowd_that_goes);
+    tcase_add_test(cases, a_crowd_can_leave_while_it_waits);
     suite_add_tcase(suite, cases);
     return suite;
 }

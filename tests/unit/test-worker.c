@@ -48,7 +48,7 @@ static size_t n_acceptors(void)
     return n;
 }
 
-START_TEST(alive)
+START_TEST(answers_pings)
 {
     (void)stand_run(&stand);
     ck_assert(!notified());
@@ -86,7 +86,7 @@ START_TEST(stops_at_once)
 END_TEST
 
 /* Not before all is answered, and recorded. */
-START_TEST(drains)
+START_TEST(drains_its_connections)
 {
     int a = stand_connect(&stand, 0);
 
@@ -124,7 +124,7 @@ START_TEST(carries_out_a_plan)
     int fds[3] = { stand_listen(), stand_listen(), stand_listen() };
     struct acceptor *second;
 
-    worker_serve(worker, plan_new(fds, 2));
+    worker_send_plan(worker, plan_new(fds, 2));
     ck_assert_uint_eq(atomic_load(&worker->plans_done), 0);
     worker_turn(worker);
     ck_assert_uint_eq(atomic_load(&worker->plans_done), 1);
@@ -132,12 +132,12 @@ START_TEST(carries_out_a_plan)
     ck_assert_uint_eq(n_acceptors(), 2);
     second = worker->acceptors->next;
     ck_assert_int_eq(second->source.fd, fds[1]);
-    worker_serve(worker, plan_new(fds + 1, 2));
+    worker_send_plan(worker, plan_new(fds + 1, 2));
     worker_turn(worker);
     ck_assert_uint_eq(n_acceptors(), 2);
     ck_assert_ptr_eq(worker->acceptors, second);
     ck_assert_int_eq(second->next->source.fd, fds[2]);
-    worker_serve(worker, plan_new(NULL, 0));
+    worker_send_plan(worker, plan_new(NULL, 0));
     worker_turn(worker);
     ck_assert_ptr_null(worker->acceptors);
     ck_assert_uint_eq(atomic_load(&worker->plans_done), 3);
@@ -151,14 +151,14 @@ START_TEST(only_the_newest_plan_is_seen)
 {
     int fds[2] = { stand_listen(), stand_listen() };
 
-    worker_serve(worker, plan_new(fds, 1));
-    worker_serve(worker, plan_new(fds + 1, 1));
+    worker_send_plan(worker, plan_new(fds, 1));
+    worker_send_plan(worker, plan_new(fds + 1, 1));
     ck_assert_uint_eq(atomic_load(&worker->plans_done), 1);
     worker_turn(worker);
     ck_assert_uint_eq(atomic_load(&worker->plans_done), 2);
     ck_assert_uint_eq(n_acceptors(), 1);
     ck_assert_int_eq(worker->acceptors->source.fd, fds[1]);
-    worker_serve(worker, plan_new(fds, 2)); /* never seen, and freed */
+    worker_send_plan(worker, plan_new(fds, 2)); /* never seen, and freed */
     stand_end(&stand);
     stand_begin(&stand, 0);
     (void)close(fds[0]);
@@ -175,11 +175,11 @@ START_TEST(recorders_are_opened_when_needed)
     sink = sink_fake_new();
     recorder_init(&worker->journal, context, &sink->sink);
     stand.settings->record = RECORD_NONE;
-    worker_serve(worker, plan_new(&fd, 1));
+    worker_send_plan(worker, plan_new(&fd, 1));
     worker_turn(worker);
     ck_assert_uint_eq(sink->opens, 0);
     stand.settings->record = RECORD_JOURNAL;
-    worker_serve(worker, plan_new(&fd, 1));
+    worker_send_plan(worker, plan_new(&fd, 1));
     worker_turn(worker);
     ck_assert_uint_eq(sink->opens, 1);
     (void)close(fd);
@@ -192,7 +192,7 @@ START_TEST(resumes_accepting)
     int fd = stand_listen(), client;
 
     atomic_store(&stand.shared.max_connections, 0);
-    worker_serve(worker, plan_new(&fd, 1));
+    worker_send_plan(worker, plan_new(&fd, 1));
     client = stand_dial(fd);
     hooks.patience_ms = 20;
     (void)stand_run(&stand);
@@ -244,7 +244,7 @@ START_TEST(sleeps_as_long_as_it_may)
 END_TEST
 
 /* What was recorded goes out in the turn in which it came, and so do its replies. */
-START_TEST(one_turn_is_enough)
+START_TEST(answers_within_one_turn)
 {
     int fds[50];
 
@@ -311,7 +311,7 @@ START_TEST(buried_at_the_end_of_the_turn)
 END_TEST
 
 /* Both recorders are its own, and neither holds up the other. */
-START_TEST(two_recorders)
+START_TEST(serves_two_recorders)
 {
     int a, b;
 
@@ -333,7 +333,7 @@ START_TEST(two_recorders)
     (void)stand_run(&stand);
     ck_assert_str_eq(stand_hear(a), "one\n");
     ck_assert_str_eq(stand_hear(b), "");
-    ck_assert_uint_eq(atomic_load(&context->waiting), 1);
+    ck_assert_uint_eq(atomic_load(&context->n_outages), 1);
     sink->takes = SIZE_MAX;
     stand_pass(&stand, 5);
     stand_pass(&stand, 5);
@@ -353,7 +353,7 @@ START_TEST(an_error_of_the_loop_ends_it)
 }
 END_TEST
 
-START_TEST(a_signal_does_not)
+START_TEST(a_signal_does_not_end_it)
 {
     hooks.wait_error = EINTR;
     worker_turn(worker);
@@ -361,7 +361,7 @@ START_TEST(a_signal_does_not)
 }
 END_TEST
 
-START_TEST(cannot_be_made)
+START_TEST(fails_cleanly_without_resources)
 {
     int descriptors = stand_descriptors();
     struct worker *w = NULL;
@@ -393,22 +393,22 @@ Suite *test_suite(void)
     TCase *cases = tcase_create("worker");
 
     tcase_add_checked_fixture(cases, setup, alone_end);
-    tcase_add_test(cases, alive);
+    tcase_add_test(cases, answers_pings);
     tcase_add_test(cases, stops_at_once);
-    tcase_add_test(cases, drains);
+    tcase_add_test(cases, drains_its_connections);
     tcase_add_test(cases, drains_what_is_handed_over);
     tcase_add_test(cases, carries_out_a_plan);
     tcase_add_test(cases, only_the_newest_plan_is_seen);
     tcase_add_test(cases, recorders_are_opened_when_needed);
     tcase_add_test(cases, resumes_accepting);
     tcase_add_test(cases, sleeps_as_long_as_it_may);
-    tcase_add_test(cases, one_turn_is_enough);
+    tcase_add_test(cases, answers_within_one_turn);
     tcase_add_test(cases, trims_memory);
     tcase_add_test(cases, buried_at_the_end_of_the_turn);
-    tcase_add_test(cases, two_recorders);
+    tcase_add_test(cases, serves_two_recorders);
     tcase_add_test(cases, an_error_of_the_loop_ends_it);
-    tcase_add_test(cases, a_signal_does_not);
-    tcase_add_test(cases, cannot_be_made);
+    tcase_add_test(cases, a_signal_does_not_end_it);
+    tcase_add_test(cases, fails_cleanly_without_resources);
     suite_add_tcase(suite, cases);
     return suite;
 }

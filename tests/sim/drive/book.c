@@ -99,7 +99,7 @@ static void look_for_overtaking(struct conn *c)
     const struct worker *w = process_worker();
     const struct recorder *r = w ? w->context.recorders[c->setup->record] : NULL;
 
-    if (r && r->waiters.first && w->context.loop.turn && !c->errored && !c->excuses &&
+    if (r && r->waiters.first && w->context.loop.pass && !c->errored && !c->excuses &&
         !(sim_stream_poll(c->server) & (EPOLLERR | EPOLLHUP)))
         sim_violate("connection %u overtakes those that wait for the recorder", c->number);
 }

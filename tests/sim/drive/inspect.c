@@ -30,7 +30,7 @@ static void look_at_timer(const struct looking *l, const struct connection *c)
 {
     uint64_t deadline;
 
-    if (c->transport.owner & CONNECTION_WAITING)
+    if (c->transport.owner_flags & CONNECTION_WAITING)
         return;
     deadline = connection_deadline(&l->w->context, c);
     if (deadline != TIMER_NEVER && (!timer_armed(&c->timer) || c->timer.expires > deadline))
@@ -50,7 +50,7 @@ static void look_for_stall(const struct connection *c)
         sim_violate("a reply could be sent, and its connection is not ready");
     /* A peer that is gone gives up its descriptor and its place, whatever its messages wait for. In
      * chunk framing two reads must not become one message. */
-    if (transport_is_broken(&c->transport) && c->transport.owner & CONNECTION_WAITING &&
+    if (transport_is_broken(&c->transport) && c->transport.owner_flags & CONNECTION_WAITING &&
         c->settings->rules.framing != FRAMING_CHUNK)
         sim_violate("a peer is gone, and keeps its place");
 }
@@ -78,8 +78,9 @@ static void look_at_connection(void *item, void *userdata)
     if (connection_state(c) == CONNECTION_CLOSED)
         return;
     l->live++;
-    l->placed += (c->transport.owner & CONNECTION_PLACED) != 0;
-    if (c->transport.owner & CONNECTION_COUNTED && c->transport.owner & CONNECTION_PLACED)
+    l->placed += (c->transport.owner_flags & CONNECTION_PLACED) != 0;
+    if (c->transport.owner_flags & CONNECTION_COUNTED &&
+        c->transport.owner_flags & CONNECTION_PLACED)
         l->per_address[c->transport.peer.address[15]]++;
     if (output_size(&c->output) > c->settings->output_limit + c->settings->rules.max_message + 2300)
         sim_violate("%zu bytes are owed, and OutputLimit= is %zu", output_size(&c->output),
@@ -138,7 +139,7 @@ void inspect(struct worker *w, uint64_t timeout_ns)
     struct looking l = { .w = w };
     const struct context *x = &w->context;
 
-    if (x->loop.turn || x->buried)
+    if (x->loop.pass || x->buried)
         sim_violate("a worker sleeps in the middle of a turn");
     pool_for_each(&w->context.connections, look_at_connection, &l);
     if (l.bytes != x->budget.used)

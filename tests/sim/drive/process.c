@@ -81,7 +81,7 @@ static struct worker_plan *make_plan(void)
 static void serve(void)
 {
     for (unsigned i = 0; i < process.crew.n; i++)
-        worker_serve(process.crew.workers[i], make_plan());
+        worker_send_plan(process.crew.workers[i], make_plan());
     process.n_plans++;
 }
 

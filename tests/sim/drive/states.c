@@ -49,7 +49,7 @@ static void timed_out(const struct conn *c, const struct connection *k, int to)
 {
     if (to == CONNECTION_CLOSED && !c->mute)
         check_span(c, last_activity(c), c->setup->write_ms, "WriteTimeout");
-    else if (k->transport.owner & CONNECTION_DISCARDS)
+    else if (k->transport.owner_flags & CONNECTION_DISCARDS)
         check_span(c, c->partial_at, c->setup->message_ms, "MessageTimeout");
     else
         check_span(c, last_activity(c), c->setup->idle_ms, "IdleTimeout");
@@ -66,7 +66,7 @@ static void note_excuses(struct worker *w, struct conn *c, const struct connecti
     }
     if (life_grew(&life.shed[i], &n->shed))
         c->excuses |= EXCUSE_SHED;
-    if (k->transport.owner & CONNECTION_DISCARDS)
+    if (k->transport.owner_flags & CONNECTION_DISCARDS)
         c->excuses |= EXCUSE_ERROR;
     if (w->stopping)
         c->excuses |= EXCUSE_STOPPED;
@@ -138,7 +138,7 @@ void book_state(const struct connection *k, int from, int to)
                 ", flags %x, owner %x, excuses %x, session %d",
                 c->number, c->setup->name, c->fin ? ", ended" : "", c->n_messages, c->sent,
                 c->n_bytes, c->received, c->taken, c->recorded, c->replied,
-                (unsigned)k->transport.flags, (unsigned)k->transport.owner, c->excuses,
+                (unsigned)k->transport.flags, (unsigned)k->transport.owner_flags, c->excuses,
                 (int)k->input.session.status);
     if (c->taken > 0 && c->taken <= c->n_messages)
         life.frames += MIN(c->messages[c->taken - 1].end, c->sent);

@@ -50,13 +50,14 @@ MUTATIONS = [
         (N + "transport.c", "    t->flags |= TRANSPORT_OUT_ENDED;\n    if (error == EPIPE)",
          "    t->flags |= TRANSPORT_OUT_ENDED | TRANSPORT_IN_ENDED | TRANSPORT_IN_CUT;\n    if (error == EPIPE)")]),
     ("input-discarded-lingering", "what comes while lingering is discarded", [
-        (S + "turn.c", "if (connection_state(c) == CONNECTION_LINGERING && c->transport.owner & CONNECTION_DISCARDS)",
+        (S + "turn.c", "if (connection_state(c) == CONNECTION_LINGERING &&\n"
+         "            c->transport.owner_flags & CONNECTION_DISCARDS)",
          "if (connection_state(c) == CONNECTION_LINGERING)")]),
     ("readiness-cleared", "readiness ends with a short read, whatever the socket", [
         (N + "transport.c", "if ((size_t)r < n && short_read_drains(t))", "if ((size_t)r < n)")]),
     ("no-requeue", "who has used up a share of the turn is not queued again", [
-        (S + "conversation.c", "            loop_queue(&x->loop, &c->transport.source);\n            return;\n        }\n        served = false;",
-         "            return;\n        }\n        served = false;")]),
+        (S + "conversation.c", "            loop_queue(&x->loop, &c->transport.source);\n            return;\n        }\n        admitted = false;",
+         "            return;\n        }\n        admitted = false;")]),
     ("reply-before-record", "a reply goes before its record", [
         (S + "input.c", "r = output_hold(e->output, x, e->transport, bytes, buffer_size(x->reply), n, &slot);",
          "slot = NULL;\n    r = output_send(e->output, x, e->transport, bytes, buffer_size(x->reply));")]),
@@ -94,7 +95,7 @@ MUTATIONS = [
     ("slot-freed-twice", "a slot is freed by its owner although its record is still to come", [
         (S + "slot.c", "    if (slot_whole(s))\n        free(s);\n    else\n        s->owner = NULL;", "    free(s);")]),
     ("discards-uncounted", "what is discarded at the end of a connection is not counted", [
-        (S + "input.c", "    if (unread + kept > 0)\n        discard(", "    if (kept > SIZE_MAX / 2)\n        discard(")]),
+        (S + "input.c", "    if (unread + kept > 0)\n        note_discarded(", "    if (kept > SIZE_MAX / 2)\n        note_discarded(")]),
     ("budget-kept", "the memory of a buffer is freed and not given back", [
         (S + "budget.c", "    if (*buffer)\n        budget_give(b, (*buffer)->capacity);\n", "")]),
     ("cut-taken-for-end", "what is left of a stream that was cut is recorded as a message", [
@@ -103,7 +104,7 @@ MUTATIONS = [
     ("sent-twice", "after some records were taken, the last of them is sent again", [
         (R + "sink-journal.c", "batch_leave(&s->batch, n < 0 ? 1 : (size_t)n);", "batch_leave(&s->batch, n < 2 ? 1 : (size_t)n - 1);")]),
     ("drain-hurries", "a connection that drains ends although something has arrived", [
-        (S + "turn.c", "c->transport.owner & CONNECTION_DRAINING && is_quiet(c) &&", "c->transport.owner & CONNECTION_DRAINING &&")]),
+        (S + "turn.c", "c->transport.owner_flags & CONNECTION_DRAINING && is_quiet(c) &&", "c->transport.owner_flags & CONNECTION_DRAINING &&")]),
     ("slow-takers-cut", "a peer that takes its replies slowly is cut off as one that takes none", [
         (S + "output.c", "if (took || output_holds(o))", "if (output_holds(o))")]),
     ("message-clock-kept", "a message's time counts from the one before", [
@@ -113,6 +114,6 @@ MUTATIONS = [
     ("recorder-unopened", "a connection of another worker's listener finds the journal closed", [
         (S + "connection.c", "        recorder_need(context_recorder(x, c->settings));\n", "        (void)0;\n")]),
     ("shed-uncounted", "what was received when memory ran out is not counted as discarded", [
-        (S + "input.c", "    discard(in, e, n - used, r > 0 ? broken : no_memory);",
-         "    if (r > 0)\n        discard(in, e, n - used, broken);")]),
+        (S + "input.c", "    note_discarded(in, e, n - used, r > 0 ? broken : no_memory);",
+         "    if (r > 0)\n        note_discarded(in, e, n - used, broken);")]),
 ]

@@ -6,18 +6,18 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "conversation.h"
 #include "random.h"
+#include "session-driver.h"
 
 #define EXPECT(condition)                                                                          \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
-            (void)fprintf(stderr, "conversation: does not hold: %s\n", #condition);                \
+            (void)fprintf(stderr, "session-driver: does not hold: %s\n", #condition);              \
             abort();                                                                               \
         }                                                                                          \
     } while (0)
 
-struct conversation {
+struct driver {
     struct session session;
     struct session_feed feed;
     const struct plan *plan;
@@ -44,7 +44,7 @@ static void append_string(struct buffer **b, const char *text)
 
 static int take_record(void *userdata, const struct record *record)
 {
-    struct conversation *c = userdata;
+    struct driver *c = userdata;
     size_t reply_size = buffer_size(c->reply) - c->seen; /* its reply is there already */
     struct buffer **log = &c->outcome->records;
 
@@ -74,7 +74,7 @@ static int take_record(void *userdata, const struct record *record)
 }
 
 /* Drops `used` pending bytes and adds n new ones. */
-static void replace_pending(struct conversation *c, size_t used, const uint8_t *bytes, size_t n)
+static void replace_pending(struct driver *c, size_t used, const uint8_t *bytes, size_t n)
 {
     size_t kept = c->n_pending - used;
     /* malloc(0) may give NULL, which memcpy() must not be given. */
@@ -93,7 +93,7 @@ static void replace_pending(struct conversation *c, size_t used, const uint8_t *
 }
 
 /* The peer takes replies: all of them, or some. */
-static void flush(struct conversation *c)
+static void flush(struct driver *c)
 {
     size_t n = buffer_size(c->reply);
 
@@ -106,7 +106,7 @@ static void flush(struct conversation *c)
     c->seen -= MIN(n, c->seen); /* an error's reply has no record */
 }
 
-static void choose_limits(struct conversation *c)
+static void choose_limits(struct driver *c)
 {
     c->feed.message_limit = SIZE_MAX;
     c->feed.reply_limit = SIZE_MAX;
@@ -119,7 +119,7 @@ static void choose_limits(struct conversation *c)
     c->feed.now.mono_us += random_magnitude(&c->random, 25);
 }
 
-static enum session_status feed_once(struct conversation *c, bool eof)
+static enum session_status feed_once(struct driver *c, bool eof)
 {
     enum session_status status;
     size_t used = SIZE_MAX;
@@ -151,7 +151,7 @@ static enum session_status feed_once(struct conversation *c, bool eof)
     return status;
 }
 
-static enum session_status feed(struct conversation *c, bool eof)
+static enum session_status feed(struct driver *c, bool eof)
 {
     const struct session_rules *rules = c->feed.rules;
     enum session_status status;
@@ -166,7 +166,7 @@ static enum session_status feed(struct conversation *c, bool eof)
     return status;
 }
 
-static size_t next_read(struct conversation *c, size_t at, size_t n)
+static size_t next_read(struct driver *c, size_t at, size_t n)
 {
     const struct plan *plan = c->plan;
 
@@ -181,7 +181,7 @@ static size_t next_read(struct conversation *c, size_t at, size_t n)
     return n - at;
 }
 
-static enum session_status run(struct conversation *c, const uint8_t *stream, size_t n, bool eof)
+static enum session_status run(struct driver *c, const uint8_t *stream, size_t n, bool eof)
 {
     enum session_status status = SESSION_HUNGRY;
 
@@ -204,7 +204,7 @@ static enum session_status run(struct conversation *c, const uint8_t *stream, si
 void converse(const struct session_rules *rules, const uint8_t *stream, size_t n, bool eof,
               const struct plan *plan, struct outcome *ret)
 {
-    struct conversation c = {
+    struct driver c = {
         .session = { .number = 7 },
         .feed = {
             .rules = rules,
