@@ -19,3 +19,9 @@ void alone_end(void)
 {
     stand_end(&stand);
 }
+
+void alone_drain(void)
+{
+    context_command(context, COMMAND_DRAIN);
+    (void)stand_run(&stand);
+}

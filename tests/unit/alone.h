@@ -12,3 +12,6 @@ extern struct counters *counters;
 
 void alone_begin(void);
 void alone_end(void);
+
+/* Drains the worker: takes turns until nothing is left to do now. */
+void alone_drain(void);

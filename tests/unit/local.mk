@@ -38,12 +38,14 @@ unit_tests += tests/unit/test-macros
 unit_tests += tests/unit/test-memory
 unit_tests += tests/unit/test-opening
 unit_tests += tests/unit/test-output
+unit_tests += tests/unit/test-output-memory
 unit_tests += tests/unit/test-parse
 unit_tests += tests/unit/test-peer
 unit_tests += tests/unit/test-pool
 unit_tests += tests/unit/test-recorder
 unit_tests += tests/unit/test-recorder-stops
 unit_tests += tests/unit/test-session
+unit_tests += tests/unit/test-session-feed
 unit_tests += tests/unit/test-sink-journal
 unit_tests += tests/unit/test-sink-stderr
 unit_tests += tests/unit/test-slot
@@ -228,15 +230,26 @@ tests_unit_test_memory_LDADD = $(unit_libs)
 tests_unit_test_opening_SOURCES = tests/unit/test-opening.c
 tests_unit_test_opening_SOURCES += tests/unit/session-driver.c
 tests_unit_test_opening_SOURCES += tests/unit/session-driver.h
+tests_unit_test_opening_SOURCES += tests/unit/session-rules.h
 tests_unit_test_opening_SOURCES += tests/unit/random.h
 tests_unit_test_opening_CFLAGS = $(unit_cflags)
 tests_unit_test_opening_LDADD = $(unit_libs)
 
 tests_unit_test_output_SOURCES = tests/unit/test-output.c
+tests_unit_test_output_SOURCES += tests/unit/output-stand.c
+tests_unit_test_output_SOURCES += tests/unit/output-stand.h
 tests_unit_test_output_SOURCES += $(stand)
 tests_unit_test_output_CFLAGS = $(unit_cflags)
 tests_unit_test_output_LDFLAGS = $(hooks_ldflags)
 tests_unit_test_output_LDADD = $(stand_libs)
+
+tests_unit_test_output_memory_SOURCES = tests/unit/test-output-memory.c
+tests_unit_test_output_memory_SOURCES += tests/unit/output-stand.c
+tests_unit_test_output_memory_SOURCES += tests/unit/output-stand.h
+tests_unit_test_output_memory_SOURCES += $(stand)
+tests_unit_test_output_memory_CFLAGS = $(unit_cflags)
+tests_unit_test_output_memory_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_output_memory_LDADD = $(stand_libs)
 
 tests_unit_test_parse_SOURCES = tests/unit/test-parse.c
 tests_unit_test_parse_SOURCES += tests/unit/random.h
@@ -271,9 +284,15 @@ tests_unit_test_recorder_stops_LDADD = $(stand_libs)
 tests_unit_test_session_SOURCES = tests/unit/test-session.c
 tests_unit_test_session_SOURCES += tests/unit/session-driver.c
 tests_unit_test_session_SOURCES += tests/unit/session-driver.h
+tests_unit_test_session_SOURCES += tests/unit/session-rules.h
 tests_unit_test_session_SOURCES += tests/unit/random.h
 tests_unit_test_session_CFLAGS = $(unit_cflags)
 tests_unit_test_session_LDADD = $(unit_libs)
+
+tests_unit_test_session_feed_SOURCES = tests/unit/test-session-feed.c
+tests_unit_test_session_feed_SOURCES += tests/unit/session-rules.h
+tests_unit_test_session_feed_CFLAGS = $(unit_cflags)
+tests_unit_test_session_feed_LDADD = $(unit_libs)
 
 tests_unit_test_sink_journal_SOURCES = tests/unit/test-sink-journal.c
 tests_unit_test_sink_journal_SOURCES += tests/unit/decoder.c

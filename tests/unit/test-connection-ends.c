@@ -14,12 +14,6 @@
 #define LINGER_MS 2000
 #define GRACE_MS  250
 
-static void drain(void)
-{
-    context_command(context, COMMAND_DRAIN);
-    (void)stand_run(&stand);
-}
-
 /* --- lingering ------------------------------------------------------------------------------ */
 
 /* An error reaches a peer that has still much to say. */
@@ -213,7 +207,7 @@ START_TEST(drain_closes_a_silent_peer_at_once)
     int a = stand_connect(&stand, 0);
 
     (void)stand_run(&stand);
-    drain();
+    alone_drain();
     ck_assert_str_eq(stand_states(1), "C");
     ck_assert(worker_is_done(stand.workers[0]));
     ck_assert_str_eq(stand_hear(a), "$");
@@ -229,7 +223,7 @@ START_TEST(drain_closes_an_answered_peer_at_once)
     stand_say(a, "one\n");
     (void)stand_run(&stand);
     ck_assert_str_eq(stand_hear(a), "one\n");
-    drain();
+    alone_drain();
     ck_assert_str_eq(stand_states(1), "C");
     (void)close(a);
 }
@@ -241,7 +235,7 @@ START_TEST(drain_loses_no_reply_in_flight)
 
     stand_say(a, "one\n");
     (void)stand_run(&stand);
-    drain();
+    alone_drain();
     ck_assert_str_eq(stand_states(1), "C");
     ck_assert_str_eq(stand_hear(a), "one\n$");
     (void)close(a);
@@ -256,7 +250,7 @@ START_TEST(drain_answers_what_has_arrived)
     sink->later = true;
     (void)stand_run(&stand);
     stand_say(a, "one\ntwo\n");
-    drain();
+    alone_drain();
     ck_assert_str_eq(stand_states(1), "");
     ck_assert_str_eq(stand_hear(a), "");
     ck_assert(!worker_is_done(stand.workers[0]));
@@ -306,7 +300,7 @@ START_TEST(drain_gives_an_unfinished_message_its_time)
 
     stand_say(a, "unfi");
     (void)stand_run(&stand);
-    drain();
+    alone_drain();
     ck_assert_str_eq(stand_states(1), "FL");
     stand_say(a, "nished\n");
     (void)stand_run(&stand);
@@ -323,7 +317,7 @@ START_TEST(drain_answers_a_new_connection)
 {
     int a;
 
-    drain();
+    alone_drain();
     a = stand_connect(&stand, 0);
     stand_say(a, "one\n");
     (void)stand_run(&stand);
@@ -347,7 +341,7 @@ START_TEST(drain_answers_a_connection_that_waits_for_room)
     stand_say(a, "one\n");
     (void)stand_run(&stand);
     ck_assert(stand_last(&stand, 0)->transport.owner_flags & CONNECTION_WAITING);
-    drain();
+    alone_drain();
     ck_assert_str_eq(stand_states(1), "");
     sink->places = BATCH_RECORDS;
     (void)stand_run(&stand);

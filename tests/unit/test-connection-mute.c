@@ -4,35 +4,23 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "alone.h"
 #include "base/macros.h"
 #include "runner.h"
 #include "serve/turn.h"
-#include "stand.h"
 
 /* Connections to which nothing is ever sent: Reply=none. */
 
-static struct stand stand;
-static struct sink_fake *sink;
-static struct counters *counters;
-
 static void setup(void)
 {
-    stand_begin(&stand, 1);
-    sink = stand.sinks[0];
-    counters = &stand.contexts[0]->counters;
+    alone_begin();
     stand.settings->rules.mute = true;
 }
 
 static void teardown(void)
 {
     ck_assert_uint_eq(counter_get(&counters->bytes_out), 0);
-    stand_end(&stand);
-}
-
-static void drain(void)
-{
-    context_command(stand.contexts[0], COMMAND_DRAIN);
-    (void)stand_run(&stand);
+    alone_end();
 }
 
 START_TEST(records_and_says_nothing)
@@ -146,7 +134,7 @@ START_TEST(drained_at_the_end_of_a_message)
     stand_say(a, "one\n");
     stand_say(b, "two\nthr");
     (void)stand_run(&stand);
-    drain();
+    alone_drain();
     ck_assert_str_eq(stand_states(1), "C");
     ck_assert_str_eq(stand_states(2), "FL");
     stand_say(b, "ee\n");

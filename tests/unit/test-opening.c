@@ -6,6 +6,7 @@
 #include "protocol/opening.h"
 #include "runner.h"
 #include "session-driver.h"
+#include "session-rules.h"
 
 #define BYTES(text) (const uint8_t *)(text), sizeof(text) - 1
 #define FRAMINGS    4
@@ -31,21 +32,6 @@ static const struct stream foreign[] = {
     { BYTES("\x16\3\3\0\n\1\n"), FRAME_TLS, 3 },
     { BYTES("\x16\3\0\n\n\1\n"), FRAME_TLS, 3 },
 };
-
-static struct session_rules rules_of(enum framing framing)
-{
-    const char *error;
-    size_t offset;
-    struct template *reply;
-
-    ck_assert_int_eq(template_compile("ok", &reply, &error, &offset), 0);
-    return (struct session_rules){ .framing = framing, .reply = reply, .max_message = 200 };
-}
-
-static void rules_deinit(struct session_rules *rules)
-{
-    template_free((struct template *)rules->reply);
-}
 
 /* The end of its stream is seen or not: it makes no difference. */
 static void expect_refused(const struct session_rules *rules, const struct stream *s,
@@ -75,7 +61,7 @@ START_TEST(refused_at_each_cut)
     const struct stream *s = &foreign[_i];
 
     for (enum framing f = 0; f < FRAMINGS; f++) {
-        struct session_rules rules = rules_of(f);
+        struct session_rules rules = rules_new(f, "ok", 200);
         size_t first = f == FRAMING_CHUNK ? s->chunk_tells : 0;
 
         for (size_t i = first; i <= s->n; i++)
@@ -116,7 +102,7 @@ START_TEST(ordinary_messages_are_answered_at_once)
 
     for (size_t i = 0; i < ARRAY_SIZE(streams); i++)
         for (size_t k = 0; k < ARRAY_SIZE(framings); k++) {
-            struct session_rules rules = rules_of(framings[k]);
+            struct session_rules rules = rules_new(framings[k], "ok", 200);
             struct outcome outcome;
 
             converse(&rules, streams[i].bytes, streams[i].n, false, &(struct plan){ 0 }, &outcome);
@@ -138,7 +124,7 @@ START_TEST(what_is_held_back_is_taken_at_the_end)
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(streams); i++) {
-        struct session_rules rules = rules_of(FRAMING_LINE);
+        struct session_rules rules = rules_new(FRAMING_LINE, "ok", 200);
         struct outcome outcome;
 
         converse(&rules, streams[i].bytes, streams[i].n, false, &(struct plan){ 0 }, &outcome);
@@ -159,7 +145,7 @@ START_TEST(only_the_first_message_is_checked)
     static const struct stream s = {
         BYTES("a\nb\nc\nPROXY TCP4 x\r\n\x16\3\1\1\0\1\nGET / HTTP/1.1\r\n"), 0, 0
     };
-    struct session_rules rules = rules_of(FRAMING_LINE);
+    struct session_rules rules = rules_new(FRAMING_LINE, "ok", 200);
     struct outcome outcome;
 
     rules.refuse_http = true;
@@ -185,7 +171,7 @@ START_TEST(recognises_http_requests)
         { BYTES("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), FRAME_HTTP, 0 },
         { BYTES("GET /path\r\n"), FRAME_HTTP, 0 },
     };
-    struct session_rules rules = rules_of(FRAMING_LINE);
+    struct session_rules rules = rules_new(FRAMING_LINE, "ok", 200);
 
     rules.refuse_http = true;
     for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
@@ -211,7 +197,7 @@ START_TEST(takes_other_lines_as_messages)
         { BYTES("GET \n"), 0, 0 },
         { BYTES("\n"), 0, 0 },
     };
-    struct session_rules rules = rules_of(FRAMING_LINE);
+    struct session_rules rules = rules_new(FRAMING_LINE, "ok", 200);
 
     rules.refuse_http = true;
     for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
@@ -232,7 +218,7 @@ START_TEST(recognises_long_http_requests)
     enum { N = 20000 };
     static uint8_t line[N];
     struct stream s = { line, N, FRAME_HTTP, 0 };
-    struct session_rules rules = rules_of(FRAMING_LINE);
+    struct session_rules rules = rules_new(FRAMING_LINE, "ok", 200);
 
     memset(line, 'x', N);
     memcpy(line, "POST /", 6);

@@ -1,65 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "alone.h"
 #include "base/macros.h"
+#include "output-stand.h"
 #include "runner.h"
-#include "serve/output.h"
 
-static struct transport transport;
-static struct output output;
-static int peer;
-
-static void setup(void)
-{
-    int fds[2];
-
-    alone_begin();
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
-    transport_init(&transport, fds[0], SOURCE_CONNECTION, &(struct peer){ .is_unix = true });
-    ck_assert_int_eq(transport_register(&transport, &context->loop, false), 0);
-    peer = fds[1];
-    output = (struct output){ NULL };
-}
-
-static void teardown(void)
-{
-    (void)output_abandon(&output, context);
-    ck_assert(output_is_empty(&output));
-    loop_unqueue(&context->loop, &transport.source);
-    transport_close(&transport, false);
-    peer = close_fd(peer);
-    alone_end();
-}
-
-static void say(const char *text)
-{
-    ck_assert_int_eq(output_send(&output, context, &transport, text, strlen(text)), 0);
-}
-
-static struct slot *hold(const char *text, unsigned waits)
-{
-    struct slot *s;
-
-    ck_assert_int_eq(output_hold(&output, context, &transport, text, strlen(text), waits, &s), 0);
-    return s;
-}
-
-static void complete(struct slot *s, unsigned n)
-{
-    slot_complete(s, &context->loop, n, 0);
-}
-
-static void flush(const char *expected)
-{
-    ck_assert_int_eq(output_flush(&output, context, &transport), 0);
-    ck_assert_str_eq(stand_hear(peer), expected);
-}
+/* Sending: what is sent, when, and in which order. test-output-memory.c has the rest. */
 
 START_TEST(sent_at_once)
 {
@@ -197,21 +146,6 @@ START_TEST(a_failure_that_nobody_was_told)
 }
 END_TEST
 
-/* So that the kernel takes no more; returns what it took. */
-static size_t fill(void)
-{
-    static char bytes[65536];
-    int size = 8192;
-    size_t n;
-
-    memset(bytes, 'f', sizeof bytes);
-    ck_assert_int_eq(setsockopt(transport.source.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
-    ck_assert_int_eq(output_send(&output, context, &transport, bytes, sizeof bytes), 0);
-    n = sizeof bytes - output_size(&output);
-    ck_assert_uint_gt(output_size(&output), 0);
-    return n;
-}
-
 START_TEST(sends_as_much_as_the_kernel_takes)
 {
     size_t heard, sent = fill();
@@ -232,106 +166,6 @@ START_TEST(sends_as_much_as_the_kernel_takes)
     ck_assert_uint_eq(heard, 65536 + strlen("helderror"));
     ck_assert_uint_eq(counter_get(&context->counters.bytes_out), heard);
     ck_assert_uint_eq(context->budget.used, 0);
-}
-END_TEST
-
-/* Short ones are sent together, and are cut wherever the kernel takes no more. */
-START_TEST(many_short_replies)
-{
-    static struct slot *slots[5000];
-    int size = 8192;
-    size_t heard = 0;
-    char text[16];
-
-    ck_assert_int_eq(setsockopt(transport.source.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
-    for (unsigned i = 0; i < 5000; i++) {
-        (void)snprintf(text, sizeof text, "reply %06u\n", i);
-        slots[i] = hold(text, 1);
-    }
-    for (unsigned i = 0; i < 5000; i++)
-        complete(slots[i], 1);
-    while (!output_is_empty(&output)) {
-        size_t owed = output_size(&output);
-
-        ck_assert_int_eq(output_flush(&output, context, &transport), 0);
-        for (const char *byte = stand_hear(peer); *byte; byte++, heard++) {
-            (void)snprintf(text, sizeof text, "reply %06u\n", (unsigned)(heard / 13 % 1000000));
-            ck_assert_int_eq(*byte, text[heard % 13]);
-        }
-        ck_assert_uint_eq(output_size(&output) + heard, 5000 * 13);
-        ck_assert_uint_lt(output_size(&output), owed);
-        (void)loop_wait(&context->loop, 0);
-        while (loop_next(&context->loop))
-            ;
-    }
-    ck_assert_uint_eq(heard, 5000 * 13);
-    ck_assert_uint_eq(context->budget.used, 0);
-}
-END_TEST
-
-/* A peer that takes nothing costs what it is owed, and no look at each reply. */
-START_TEST(what_is_not_taken_is_one_slot)
-{
-    size_t sent = fill(), owed = 65536 - sent, heard = 0;
-    struct slot *a, *b;
-
-    for (unsigned i = 0; i < 10000; i++) {
-        say("ok\n");
-        owed += 3;
-    }
-    ck_assert_ptr_eq(output.last->next, output.last);
-    for (unsigned i = 0; i < 5000; i++) {
-        a = hold("one", 1);
-        b = hold("", 1);
-        complete(a, 1);
-        complete(b, 1);
-        ck_assert_int_eq(output_flush(&output, context, &transport), 0);
-        ck_assert_ptr_eq(output.last->next, output.last);
-        owed += 3;
-    }
-    ck_assert_uint_eq(output_size(&output), owed);
-    ck_assert_uint_le(context->budget.used, sizeof(struct slot) + 2 * owed);
-    a = hold("held", 1);
-    say("error");
-    ck_assert_ptr_ne(output.last, a);
-    ck_assert_uint_eq(output_size(&output), owed + 9);
-    complete(a, 1);
-    while (!output_is_empty(&output)) {
-        heard += strlen(stand_hear(peer));
-        (void)loop_wait(&context->loop, 0);
-        while (loop_next(&context->loop))
-            ;
-        ck_assert_int_eq(output_flush(&output, context, &transport), 0);
-    }
-    heard += strlen(stand_hear(peer));
-    ck_assert_uint_eq(heard, sent + owed + 9);
-    ck_assert_uint_eq(context->budget.used, 0);
-}
-END_TEST
-
-/* Without memory the replies stay as they are, or the connection cannot go on; none is lost. */
-START_TEST(stays_apart_without_memory)
-{
-    size_t owed = 65536 - fill();
-    struct slot *a = hold("one", 1), *b = hold("two", 1);
-
-    complete(a, 1);
-    complete(b, 1);
-    hooks_fail_allocation(1);
-    ck_assert_int_eq(output_flush(&output, context, &transport), 0);
-    ck_assert(hooks_allocation_failed());
-    ck_assert_uint_eq(output_size(&output), owed + 6);
-    ck_assert_ptr_eq(output.last, b);
-    ck_assert_int_eq(output_flush(&output, context, &transport), 0);
-    ck_assert_uint_eq(output_size(&output), owed + 6);
-    ck_assert_ptr_eq(output.last->next, output.last);
-    /* What is there may have room for a while. */
-    for (int r = 0; r == 0;) {
-        hooks_fail_allocation(1);
-        r = output_send(&output, context, &transport, "more", 4);
-        ck_assert_int_eq(r, hooks_allocation_failed() ? -ENOMEM : 0);
-        hooks.allocation = 0;
-    }
 }
 END_TEST
 
@@ -437,58 +271,12 @@ START_TEST(output_ends_when_the_peer_is_gone)
 }
 END_TEST
 
-/* Nothing is left of what could not be kept. */
-START_TEST(no_memory_to_hold)
-{
-    struct slot *s;
-    unsigned n;
-
-    for (n = 1;; n++) {
-        int r;
-
-        hooks_fail_allocation(n);
-        r = output_hold(&output, context, &transport, "one", 3, 1, &s);
-        if (!hooks_allocation_failed()) {
-            ck_assert_int_eq(r, 0);
-            complete(s, 1);
-            flush("one");
-            break;
-        }
-        ck_assert_int_eq(r, -ENOMEM);
-        ck_assert_ptr_null(s);
-        output_abandon(&output, context);
-        ck_assert(output_is_empty(&output));
-    }
-    ck_assert_uint_eq(n, 2); /* the slot alone */
-    atomic_store(&stand.shared.memory_limit, sizeof(struct slot) + 2);
-    ck_assert_int_eq(output_hold(&output, context, &transport, "one", 3, 1, &s), -ENOMEM);
-    ck_assert_uint_eq(context->budget.used, 0);
-}
-END_TEST
-
-START_TEST(no_memory_to_keep)
-{
-    static char large[65536];
-    int size = 8192;
-
-    ck_assert_int_eq(setsockopt(transport.source.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
-    hooks_fail_allocation(1);
-    ck_assert_int_eq(output_send(&output, context, &transport, large, sizeof large), -ENOMEM);
-    ck_assert(hooks_allocation_failed());
-    ck_assert(output_is_empty(&output));
-    ck_assert_uint_eq(context->budget.used, 0);
-    atomic_store(&stand.shared.memory_limit, 10);
-    ck_assert_int_eq(output_send(&output, context, &transport, large, sizeof large), -ENOMEM);
-    ck_assert(output_is_empty(&output));
-}
-END_TEST
-
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("output");
     TCase *cases = tcase_create("output");
 
-    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_add_checked_fixture(cases, output_stand_begin, output_stand_end);
     tcase_add_test(cases, sent_at_once);
     tcase_add_test(cases, held_until_its_record_is_made);
     tcase_add_loop_test(cases, in_order_whatever_is_completed_first, 0, 24);
@@ -497,16 +285,11 @@ Suite *test_suite(void)
     tcase_add_test(cases, a_record_that_cannot_be_made);
     tcase_add_test(cases, a_failure_that_nobody_was_told);
     tcase_add_test(cases, sends_as_much_as_the_kernel_takes);
-    tcase_add_test(cases, many_short_replies);
-    tcase_add_test(cases, what_is_not_taken_is_one_slot);
-    tcase_add_test(cases, stays_apart_without_memory);
     tcase_add_test(cases, a_failure_behind_what_is_not_taken);
     tcase_add_test(cases, progress_is_what_the_peer_took);
     tcase_add_test(cases, progress_begins_when_something_is_due);
     tcase_add_test(cases, output_after_its_end_is_dropped);
     tcase_add_test(cases, output_ends_when_the_peer_is_gone);
-    tcase_add_test(cases, no_memory_to_hold);
-    tcase_add_test(cases, no_memory_to_keep);
     suite_add_tcase(suite, cases);
     return suite;
 }
