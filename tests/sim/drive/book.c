@@ -65,6 +65,7 @@ static void on_sent(struct sim_file *file, const void *bytes, size_t n, struct s
 {
     struct conn *c = conn_of(file);
 
+    inspect_clock();
     if (sim_datagram_of(file)) {
         entry_sent(bytes, n, passed);
         return;
@@ -109,6 +110,7 @@ static void on_received(struct sim_file *file, const void *bytes, size_t n)
     struct conn *c = conn_of(file);
 
     (void)bytes;
+    inspect_clock();
     if (!c || c->server != (struct sim_stream *)file)
         return;
     life.bytes_in += n;
@@ -156,6 +158,7 @@ static void on_accepted(int listening, struct sim_file *file)
     struct sim_stream *s = (struct sim_stream *)file;
     struct conn *c = s->peer->observed;
 
+    inspect_clock();
     if (!c) {
         sim_violate("a connection is accepted that nobody has made");
         return;
@@ -261,7 +264,6 @@ void book_begin(void)
     memset(&life, 0, sizeof life);
     sim_observer = &observer;
     records_begin();
-    inspect_begin();
 }
 
 void book_end(void)

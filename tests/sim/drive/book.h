@@ -56,4 +56,5 @@ void records_end(void);
 struct worker;
 /* A worker that is about to sleep for so long. */
 void inspect(struct worker *w, uint64_t timeout_ns);
-void inspect_begin(void);
+/* In the middle of a turn: notes whether the worker stands still for too long. */
+void inspect_clock(void);

@@ -10,10 +10,12 @@
 #include "../trace.h"
 #include "base/macros.h"
 #include "book.h"
+#include "life.h"
 #include "process.h"
 
 #define SLACK_NS (6 * SIM_MS) /* the coarse clock's step, and what is rounded up */
 #define NEVER_NS (UINT64_MAX / 2)
+#define STALL_NS SIM_S /* a worker leaves out longer stalls */
 
 struct looking {
     struct worker *w;
@@ -21,8 +23,24 @@ struct looking {
     unsigned per_address[256];
 };
 
-void inspect_begin(void)
+void inspect_clock(void)
 {
+    const struct worker *w = process_worker();
+
+    if (w && sim_now() > process_now() + STALL_NS + COARSE_NS)
+        life.stalled_at[w->index] = sim_now();
+}
+
+/* Time in which a worker stood still in the middle of a turn must not count against its peers. The
+ * clock of a worker that is about to sleep has left it out: clock and left-out time together have
+ * passed the stall. */
+static void look_at_clock(const struct worker *w)
+{
+    uint64_t stalled_at = life.stalled_at[w->index];
+
+    if (stalled_at > process_now() + COARSE_NS)
+        sim_violate("a worker stood still, and its clock counts %" PRIu64 " ms of it",
+                    (stalled_at - process_now()) / SIM_MS);
 }
 
 /* Whoever has a deadline has a timer that runs out by then. */
@@ -53,6 +71,21 @@ static void look_for_stall(const struct connection *c)
     if (transport_is_broken(&c->transport) && c->transport.owner_flags & CONNECTION_WAITING &&
         c->settings->rules.framing != FRAMING_CHUNK)
         sim_violate("a peer is gone, and keeps its place");
+}
+
+static bool may_go(const struct slot *s)
+{
+    return slot_whole(s) && s->error == 0;
+}
+
+/* Replies that the peer does not take share one slot, unless there is no memory for it. */
+static void look_at_slots(const struct output *o)
+{
+    const struct slot *oldest = o->last ? o->last->next : NULL;
+
+    if (oldest && oldest != o->last && may_go(oldest) && may_go(oldest->next) &&
+        !life_is_short_of_memory())
+        sim_violate("two replies can be sent, and have a slot each");
 }
 
 static size_t owed_memory(const struct output *o)
@@ -87,6 +120,7 @@ static void look_at_connection(void *item, void *userdata)
                     c->settings->output_limit);
     look_at_timer(l, c);
     look_for_stall(c);
+    look_at_slots(&c->output);
 }
 
 static void look_at_acceptors(const struct worker *w)
@@ -156,6 +190,7 @@ void inspect(struct worker *w, uint64_t timeout_ns)
         process.memory_limit < SIZE_MAX / 4)
         sim_violate("%zu bytes are used, and MemoryLimit= is %zu", x->budget.used,
                     process.memory_limit);
+    look_at_clock(w);
     look_at_acceptors(w);
     look_at_recorder(w, &w->journal);
     look_at_recorder(w, &w->console);

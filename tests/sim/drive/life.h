@@ -17,6 +17,7 @@ struct life {
     unsigned turned_away[4][FD_MAX]; /* by a worker in this turn, by descriptor */
     uint64_t accepted, refused, bytes_in, unread, bytes_out, frames;
     uint64_t refusals[4], timeouts[4], shed[4];
+    uint64_t stalled_at[4]; /* when that worker was last seen to have stood still in a turn, ns */
     unsigned urgent;
 };
 
@@ -24,6 +25,9 @@ extern struct life life;
 
 /* Whether this worker has counted one more, which is this connection's. */
 bool life_grew(uint64_t *before, const counter *now);
+
+/* Whether an allocation failed, or there was a MemoryLimit=. */
+bool life_is_short_of_memory(void);
 
 /* Our number of a connection, for book_find(). */
 unsigned book_number(const struct connection *c);

@@ -87,8 +87,7 @@ static uint64_t arrived(const struct conn *c, const struct connection *k)
     return complete;
 }
 
-/* Then what peers have sent that are gone may be discarded. */
-static bool is_short_of_memory(void)
+bool life_is_short_of_memory(void)
 {
     return process.memory_was_limited || sim_fault_count(SIM_NO_MEMORY) > 0;
 }
@@ -101,7 +100,8 @@ static void check_closed(struct conn *c, const struct connection *k, int from)
     c->taken = k->input.session.seq;
     if (c->excuses)
         return;
-    if (c->taken < arrived(c, k) && !late && !c->urgent && !is_short_of_memory())
+    /* Without memory, input of peers that are gone may be discarded. */
+    if (c->taken < arrived(c, k) && !late && !c->urgent && !life_is_short_of_memory())
         sim_violate("connection %u: %" PRIu64 " messages have arrived, and only %" PRIu64
                     " are taken",
                     c->number, arrived(c, k), c->taken);

@@ -116,4 +116,14 @@ MUTATIONS = [
     ("shed-uncounted", "what was received when memory ran out is not counted as discarded", [
         (S + "input.c", "    note_discarded(in, e, n - used, r > 0 ? broken : no_memory);",
          "    if (r > 0)\n        note_discarded(in, e, n - used, broken);")]),
+    ("stall-counted", "time in which the process stood still counts against peers", [
+        (S + "context.c", "if (now_us > x->now.mono_us + STALL_US)", "if (now_us > UINT64_MAX - STALL_US)")]),
+    ("not-folded", "replies that the peer does not take keep a slot each", [
+        (S + "output.c", "    fold(o, x);\n", "    (void)fold;\n")]),
+    ("fold-overtakes", "a reply that waits for its record is folded into the one before it", [
+        (S + "output.c", "while ((s = first->next) != first && may_go(s)) {", "while ((s = first->next) != first) {")]),
+    ("gather-held", "a reply that waits for its record is gathered with those before it", [
+        (S + "output.c", "while (s != oldest(o) && may_go(s) && n < sizeof x->scratch);", "while (s != oldest(o) && n < sizeof x->scratch);")]),
+    ("gather-resends", "bytes that were sent are gathered again", [
+        (S + "output.c", "memcpy(x->scratch + n, s->bytes + s->sent, some);", "memcpy(x->scratch + n, s->bytes, some);")]),
 ]
