@@ -16,9 +16,9 @@ int buffer_reserve(struct buffer **b, size_t room)
     if (__builtin_add_overflow(size, room, &need) || need > SIZE_MAX / 4)
         return -ENOMEM;
 
-    /* Moving to the front copies no more bytes than were consumed since the last move; otherwise
-     * the capacity doubles. Either way a queue that stays long is not copied for every few bytes.
-     */
+    /* Moving to the front copies at most as many bytes as were consumed since the last move.
+     * Otherwise the capacity doubles. Either way, appending a few bytes does not copy a long queue
+     * each time. */
     if (old && need <= old->capacity && size <= old->start) {
         memcpy(old->data, old->data + old->start, size);
         old->start = 0;

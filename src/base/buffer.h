@@ -7,16 +7,16 @@
 #include <string.h>
 
 /*
- * A growable queue of bytes: appended at the end, consumed at the front.
+ * A growable queue of bytes: append at the end, consume from the front.
  *
- * Header and bytes are one allocation, and the empty queue is a NULL pointer, so that an idle owner
+ * Header and bytes share one allocation, and the empty queue is a NULL pointer. So an idle owner
  * pays for one pointer. All functions that may allocate take a pointer to that pointer.
  */
 struct buffer {
     size_t capacity; /* of data[] */
     size_t start;    /* first byte held */
     size_t end;      /* one past the last byte held */
-    size_t scanned;  /* for the owner: bytes after start that a parser need not look at again */
+    size_t scanned;  /* for the owner: bytes after start that a parser has already looked at */
     uint64_t stamp;  /* for the owner: a time in ms that goes with these bytes */
     uint8_t data[];
 };
@@ -42,18 +42,18 @@ static inline size_t buffer_room(const struct buffer *b)
     return b ? b->capacity - b->end : 0;
 }
 
-/* Forgets the bytes, keeps the memory: for scratch space that is filled again and again. */
+/* Drops the bytes but keeps the memory. Meant for reusable scratch space. */
 static inline void buffer_clear(struct buffer *b)
 {
     if (b)
         b->start = b->end = b->scanned = 0;
 }
 
-/* Makes room for at least `room` more bytes. Capacity doubles, so n appended bytes cost O(n)
- * copying. 0, -ENOMEM (also where the sum overflows); on failure nothing has changed. */
+/* Makes room for at least `room` more bytes. Capacity doubles, so appending n bytes costs O(n)
+ * copying. Returns 0 or -ENOMEM (also if the sum overflows). On failure nothing has changed. */
 int buffer_reserve(struct buffer **b, size_t room);
 
-/* Says that `n` bytes, at most buffer_room(), were written at buffer_tail(). */
+/* Commits `n` bytes, at most buffer_room(), that the caller wrote at buffer_tail(). */
 static inline void buffer_commit(struct buffer *b, size_t n)
 {
     assert(n <= buffer_room(b));
@@ -80,8 +80,7 @@ static inline void buffer_consume(struct buffer *b, size_t n)
     b->scanned = b->scanned > n ? b->scanned - n : 0;
 }
 
-/* Drops all but the first `size` bytes, at most buffer_size(), which is how an unfinished append is
- * taken back. */
+/* Drops all but the first `size` bytes, at most buffer_size(). Undoes an unfinished append. */
 static inline void buffer_truncate(struct buffer *b, size_t size)
 {
     assert(size <= buffer_size(b));

@@ -5,9 +5,8 @@
 #include <time.h>
 
 /*
- * One reading of the clocks, taken once a turn of the loop and passed down: code below the loop
- * never asks for the time. Whatever is measured or timed out uses `mono_us`; `real_us` is only ever
- * shown.
+ * One reading of the clocks. The loop takes it once per turn and passes it down, so code below the
+ * loop never reads a clock. Durations and timeouts use `mono_us`; `real_us` is only for display.
  */
 struct moment {
     uint64_t mono_us; /* CLOCK_MONOTONIC_COARSE: a few ms of resolution, a quarter of the cost */
@@ -18,7 +17,7 @@ static inline uint64_t clock_ns(clockid_t id)
 {
     struct timespec t;
 
-    /* Fails for unknown clocks only (clock_gettime(2)). */
+    /* Fails only for unknown clocks (clock_gettime(2)). */
     (void)clock_gettime(id, &t);
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }

@@ -11,7 +11,7 @@
 
 #define TRY_HELP "Try --help."
 
-/* How many options a name may stand for: 1 where it is one's whole name. */
+/* How many options the first n characters of a name match: 1 on an exact match. */
 static size_t count_matches(const struct option *options, const char *name, size_t n)
 {
     size_t matches = 0;
@@ -65,7 +65,7 @@ static void describe_long(const struct option *options, const char *name, bool l
 int command_line_next(int argc, char **argv, const char *letters, const struct option *options,
                       char error[static COMMAND_LINE_ERROR_MAX])
 {
-    /* The word that the next option is in; optind moves on only behind its last letter. */
+    /* The argument that holds the next option. optind advances only after its last letter. */
     int at = optind > 0 ? optind : 1, option;
     const char *word;
 

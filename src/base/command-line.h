@@ -4,15 +4,16 @@
 #include <getopt.h>
 
 /*
- * Options as every program of this project takes them, and one way to say what is wrong with them.
+ * Command-line options, parsed in the same way by every program of this project, with the same
+ * error messages.
  */
 
 #define COMMAND_LINE_ERROR_MAX 512
 
 /*
- * As getopt_long(3), but where an option is unknown, ambiguous, lacks its value or has one too
- * many, nothing is printed: it returns '?', and `error` has one line. An unknown option's line
- * names the nearest known one.
+ * Like getopt_long(3), but prints nothing. It returns '?' and puts one line in `error` if an option
+ * is unknown or ambiguous, lacks its value, or has a value it does not take. The line about an
+ * unknown option names the nearest known one.
  *
  * letters: as for getopt_long(), and must begin with ':'. Set optind to 0 before the first call.
  */

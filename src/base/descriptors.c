@@ -7,7 +7,7 @@ uint64_t descriptors_raise_limit(void)
 {
     struct rlimit limit = { 0 };
 
-    /* Fails for unknown resources only (getrlimit(2)). */
+    /* Fails only for unknown resources (getrlimit(2)). */
     (void)getrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur < limit.rlim_max) {
         struct rlimit raised = { .rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max };

@@ -3,6 +3,6 @@
 
 #include <stdint.h>
 
-/* Raises RLIMIT_NOFILE as far as it goes without privilege, and returns it. epoll has no use for
- * the soft limit, which is there for select(2). */
+/* Raises RLIMIT_NOFILE as far as possible without privilege, and returns it. The soft limit exists
+ * for select(2); epoll does not need it. */
 uint64_t descriptors_raise_limit(void);

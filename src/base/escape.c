@@ -8,7 +8,7 @@ static const char ellipsis[] = "…";
 
 #define ELLIPSIS_SIZE (sizeof ellipsis - 1)
 
-/* utf8_sequence(), and the character that it stands for. */
+/* Like utf8_sequence(), but also returns the character. */
 static size_t decode(const uint8_t *text, size_t n, uint32_t *ret)
 {
     uint32_t c, lowest;
@@ -48,8 +48,8 @@ size_t utf8_sequence(const uint8_t *text, size_t n)
     return decode(text, n, &c);
 }
 
-/* C0, DEL, C1 (CSI and its like), and what Unicode has of them: Bidi_Control, which shows the rest
- * of a line in another order than it has, and the line and paragraph separators. */
+/* C0, DEL, C1 (CSI and the like), and their Unicode relatives: the Bidi_Control characters, which
+ * reorder the rest of a line on screen, and the line and paragraph separators. */
 static bool is_control(uint32_t c)
 {
     return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || c == 0x200e || c == 0x200f ||
@@ -94,14 +94,15 @@ static size_t escape_byte(uint8_t byte, char out[static 4])
     }
 }
 
-/* One character of the input, shown; *ret_used is what it took of the input. */
+/* Escapes one character of the input. *ret_used is the number of input bytes it took. */
 static size_t escape_one(const uint8_t *text, size_t n, char out[static 4], size_t *ret_used)
 {
     uint32_t c;
     size_t size = decode(text, n, &c);
 
     if (size == 0 || is_control(c) || c == '\\') {
-        /* Of a longer sequence the other bytes are no character by themselves, and follow suit. */
+        /* The other bytes of a longer sequence are not characters on their own, so they are escaped
+         * next. */
         *ret_used = 1;
         return escape_byte(text[0], out);
     }
@@ -110,7 +111,7 @@ static size_t escape_one(const uint8_t *text, size_t n, char out[static 4], size
     return size;
 }
 
-/* The bytes at the start of text[n] that are shown as they are: most, in most messages. */
+/* The number of leading bytes of text[n] that need no escape: usually most of a message. */
 static size_t plain_run(const uint8_t *text, size_t n)
 {
     size_t i = 0;
@@ -123,7 +124,7 @@ static size_t plain_run(const uint8_t *text, size_t n)
 size_t escape_text(const uint8_t *text, size_t n, char *out, size_t capacity)
 {
     size_t written = plain_run(text, MIN(n, capacity - ELLIPSIS_SIZE));
-    size_t mark = written; /* the last place from which an ellipsis still fits */
+    size_t mark = written; /* the last position where an ellipsis still fits */
 
     memcpy(out, text, written);
     for (size_t i = written, used; i < n; i += used) {

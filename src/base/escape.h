@@ -5,21 +5,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The length of the valid UTF-8 sequence at the start of text[n], 0 where there is none. Overlong
- * forms, surrogates and what lies beyond U+10FFFF are invalid (RFC 3629). */
+/* The length of the valid UTF-8 sequence at the start of text[n], or 0 if there is none. Overlong
+ * forms, surrogates and values above U+10FFFF are invalid (RFC 3629). */
 size_t utf8_sequence(const uint8_t *text, size_t n);
 
-/* Whether the text has control characters, as below, beyond ASCII: those that JSON does not escape
- * by itself. */
+/* Whether the text has control characters beyond ASCII (see below). JSON does not escape those by
+ * itself. */
 bool escape_has_wide_controls(const uint8_t *text, size_t n);
 
 /*
- * Makes any bytes safe to show on a terminal and in a log: control characters (C0, DEL, C1,
- * Unicode's line separators and those that turn the direction of writing) and bytes that are not
- * UTF-8 become \n, \r, \t or \xHH, and a backslash doubles so that the text says exactly what the
- * bytes were.
+ * Makes any bytes safe to show on a terminal and in a log. Control characters (C0, DEL, C1,
+ * Unicode's line separators and its bidirectional controls) and bytes that are not UTF-8 become \n,
+ * \r, \t or \xHH. A backslash is doubled, so the text shows exactly which bytes there were.
  *
- * Writes at most `capacity` bytes and no NUL. What does not fit is cut between characters and
- * marked with `…`. Returns the number of bytes written. capacity: at least 3.
+ * Writes at most `capacity` bytes and no NUL. Longer text is cut between characters and ends in
+ * `…`. Returns the number of bytes written. capacity: at least 3.
  */
 size_t escape_text(const uint8_t *text, size_t n, char *out, size_t capacity);

@@ -6,9 +6,8 @@
 
 #define FORMAT_U64_MAX 20 /* digits of 2^64 - 1 */
 
-/* Writes the value in decimal, without a NUL, and returns the number of digits. Every message that
- * is recorded has several numbers, and snprintf(3) took a third of the time that its entry
- * takes. */
+/* Writes the value in decimal, without a NUL, and returns the number of digits. Every record has
+ * several numbers, and snprintf(3) took a third of the time it takes to make an entry. */
 static inline size_t format_u64(uint64_t value, char text[static FORMAT_U64_MAX])
 {
     char reversed[FORMAT_U64_MAX];

@@ -55,13 +55,13 @@ uint64_t histogram_total(const struct histogram *h)
     return total;
 }
 
-/* How many of `total` values a percentile covers: at least one. */
+/* How many of `total` values a percentile covers: at least 1. */
 static uint64_t rank(uint64_t total, double percentile)
 {
     double exact = percentile / 100.0 * (double)total;
     uint64_t n;
 
-    /* 99.9 % of 1000 is 999 and not, by a rounding error in the last bit, the next. */
+    /* 99.9 % of 1000 is 999. A rounding error in the last bit must not make it 1000. */
     n = (uint64_t)ceil(exact - exact * 1e-12);
     return n < 1 ? 1 : MIN(n, total);
 }
@@ -110,8 +110,8 @@ double histogram_deviation(const struct histogram *h)
     return total > 0 ? sqrt(sum / (double)total) : 0;
 }
 
-/* The percentile of the next line: steps become finer as 100 comes nearer, so that every halving of
- * the rest has the same number of lines. */
+/* The percentile of the next line. Steps get finer towards 100, so that each halving of the
+ * remaining distance has the same number of lines. */
 static double next_percentile(double percentile)
 {
     double halvings = floor(log2(100.0 / (100.0 - percentile))) + 1;

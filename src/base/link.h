@@ -5,8 +5,9 @@
 #include <stddef.h>
 
 /*
- * A place in a list, embedded in what is listed. It knows who points to it, so that it leaves its
- * list in O(1) without knowing which list that is. All zero is in no list.
+ * A link in a list, embedded in the listed struct. It points back to the pointer that points to it,
+ * so it can leave its list in O(1) without knowing which list that is. An all-zero link is in no
+ * list.
  */
 struct link {
     struct link *next, **pprev;
@@ -17,7 +18,7 @@ static inline bool link_linked(const struct link *l)
     return l->pprev;
 }
 
-/* Puts l, which is in no list, where `at` points: at a list's head, or behind another link. */
+/* Inserts l, which is in no list, where `at` points: at a list's head, or after another link. */
 static inline void link_insert(struct link **at, struct link *l)
 {
     l->next = *at;
@@ -27,7 +28,7 @@ static inline void link_insert(struct link **at, struct link *l)
     *at = l;
 }
 
-/* Nothing where it is in no list. */
+/* Does nothing if l is in no list. */
 static inline void link_remove(struct link *l)
 {
     if (!l->pprev)
@@ -38,7 +39,7 @@ static inline void link_remove(struct link *l)
     *l = (struct link){ NULL, NULL };
 }
 
-/* First in, first out. */
+/* A FIFO queue. */
 struct link_queue {
     struct link *first, **tail;
 };
@@ -54,7 +55,7 @@ static inline void link_queue_append(struct link_queue *q, struct link *l)
     q->tail = &l->next;
 }
 
-/* Takes out l, which is in this queue. */
+/* Removes l, which must be in this queue. */
 static inline void link_queue_remove(struct link_queue *q, struct link *l)
 {
     if (!l->next)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Small things every file may use: array and struct arithmetic, and cleanup at the end of a scope.
+/* Small helpers that every file may use: array and struct arithmetic, and cleanup at scope end.
  *
- * Cleanup is how this code frees: a variable declared with _cleanup_(f) is passed to f by address
- * when its scope ends, on every path out of it, in the reverse order of declaration. A function
- * that hands such a thing on takes it out of the variable first, with STEAL_PTR or STEAL_FD. */
+ * This code frees by cleanup: at the end of its scope, a variable declared with _cleanup_(f) is
+ * passed to f by address. This happens on every path out of the scope, in reverse order of
+ * declaration. A function that passes ownership on takes the value out of the variable first, with
+ * STEAL_PTR or STEAL_FD. */
 
 #include <errno.h>
 #include <stddef.h>
@@ -20,7 +21,7 @@
 #define _inline_                inline __attribute__((__always_inline__))
 #define _unlikely_(x)           __builtin_expect(!!(x), 0)
 
-/* The number of elements of an array; a pointer does not compile. */
+/* The number of elements of an array. Does not compile for a pointer. */
 #define ARRAY_SIZE(array)                                                                          \
     (sizeof(array) / sizeof((array)[0]) +                                                          \
      0 * sizeof(struct {                                                                           \
@@ -29,7 +30,7 @@
          int unused;                                                                               \
      }))
 
-/* The macros below number their variables, since one may stand in another's argument. */
+/* The macros below number their variables, because they can be nested. */
 #define JOIN_(a, b)        a##b
 #define UNIQUE_(prefix, n) JOIN_(prefix, n)
 
@@ -42,8 +43,8 @@
         (type *)(void *)((char *)m - offsetof(type, member));                                      \
     })
 
-/* Both arguments must be of one type, or comparing could change a value's sign. Each is evaluated
- * once. */
+/* Both arguments must have the same type, since a comparison of different types could change a
+ * value's sign. Each is evaluated once. */
 #define MIN(a, b)                PICK_(a, <, b, __COUNTER__)
 #define MAX(a, b)                PICK_(a, >, b, __COUNTER__)
 #define PICK_(a, operator, b, n) PICK_AS_(a, operator, b, UNIQUE_(a_, n), UNIQUE_(b_, n))
@@ -56,7 +57,8 @@
         x operator y ? x : y;                                                                      \
     })
 
-/* How many of size d hold n; both unsigned, d not 0. Adding d - 1 first could overflow. */
+/* How many units of size d hold n. Both are unsigned, and d is not 0. Adding d - 1 first could
+ * overflow. */
 #define DIV_ROUND_UP(n, d) DIV_ROUND_UP_(n, d, UNIQUE_(n_, __COUNTER__), UNIQUE_(d_, __COUNTER__))
 #define DIV_ROUND_UP_(n, d, x, y)                                                                  \
     __extension__({                                                                                \
@@ -65,7 +67,7 @@
         x / y + (x % y != 0 ? 1 : 0);                                                              \
     })
 
-/* Take the value out of the variable, so that its cleanup finds nothing. */
+/* Takes the value out of the variable, so that its cleanup finds nothing. */
 #define STEAL_PTR(pointer)                                                                         \
     __extension__({                                                                                \
         __typeof__(pointer) *_p = &(pointer);                                                      \
@@ -81,14 +83,14 @@
         _taken;                                                                                    \
     })
 
-/* Close a descriptor unless it is negative, keeping errno. Always returns -1, to be assigned to the
- * variable. */
+/* Closes a descriptor unless it is negative, and keeps errno. Always returns -1, to be assigned to
+ * the variable. */
 static inline int close_fd(int fd)
 {
     int saved = errno;
 
-    /* On Linux the descriptor is gone even after EINTR, and trying again could close another
-     * thread's: close(2). */
+    /* On Linux the descriptor is closed even after EINTR. A retry could close another thread's
+     * descriptor: close(2). */
     if (fd >= 0)
         (void)close(fd);
     errno = saved;

@@ -11,7 +11,7 @@
 
 #define USEC_PER_SEC UINT64_C(1000000)
 
-/* Reads digits at *p and moves it behind them, also where they are too many: -ERANGE. */
+/* Reads digits at *p and moves *p past them, even on -ERANGE (too many digits). */
 static int take_digits(const char **p, uint64_t *ret)
 {
     const char *s = *p;
@@ -118,7 +118,7 @@ static int take_unit(const char **p, uint64_t *ret_us)
     return -EINVAL;
 }
 
-/* The digits after a decimal point at *p, as that part of unit `us`. */
+/* The digits after a decimal point at *p, as a fraction of unit `us`. */
 static int take_fraction(const char **p, const char **digits, size_t *n)
 {
     if (**p != '.') {
@@ -131,8 +131,8 @@ static int take_fraction(const char **p, const char **digits, size_t *n)
     return *n > 0 ? 0 : -EINVAL;
 }
 
-/* One number and its unit at *p, in µs; moves *p behind them. -ERANGE too only after that, so that
- * what follows is still judged. */
+/* Reads one number and its unit at *p, in µs, and moves *p past them, even on -ERANGE. So the rest
+ * of the text is still checked. */
 static int take_span(const char **p, uint64_t *ret_us)
 {
     const char *digits = NULL, *end;

@@ -6,7 +6,7 @@
 
 #include "base/pool.h"
 
-/* gcc says so by a macro, clang by a feature. */
+/* gcc has a macro for it, clang a feature. */
 #ifdef __has_feature
 #if __has_feature(address_sanitizer)
 #define __SANITIZE_ADDRESS__ 1
@@ -21,10 +21,10 @@
 #endif
 
 #define CHUNK_SIZE ((size_t)64 * 1024)
-#define WORDS      (CHUNK_SIZE / 64 / 64) /* enough bits for items of 64 bytes */
+#define WORDS      (CHUNK_SIZE / 64 / 64) /* enough bits for 64-byte items */
 
-/* At the start of a chunk, which is aligned to its size: an item's chunk is found by masking its
- * address. */
+/* At the start of each chunk. A chunk is aligned to its size, so masking an item's address gives
+ * its chunk. */
 struct pool_chunk {
     struct pool_chunk *next, **pprev;
     size_t used;
@@ -48,7 +48,7 @@ static void chunk_unlink(struct pool_chunk *c)
         c->next->pprev = c->pprev;
 }
 
-/* mmap() aligns to pages only: take twice the size and give back what lies outside of the aligned
+/* mmap() aligns only to pages. So this maps twice the size and unmaps what lies outside the aligned
  * half. */
 static struct pool_chunk *chunk_new(void)
 {
@@ -151,7 +151,7 @@ static void chunk_for_each(struct pool *p, struct pool_chunk *c, void (*fn)(void
 {
     uint64_t taken[WORDS];
 
-    /* A copy, since fn may free the item and with the last one the chunk. */
+    /* A copy, since fn may free the item, and with the last item the chunk. */
     memcpy(taken, c->taken, sizeof taken);
     for (size_t word = 0; word < WORDS; word++)
         for (; taken[word]; taken[word] &= taken[word] - 1)
@@ -162,8 +162,8 @@ void pool_for_each(struct pool *p, void (*fn)(void *item, void *userdata), void 
 {
     struct pool_chunk *c, *next, *full = p->full;
 
-    /* Full chunks from which fn frees an item move to the partial list, which has been walked by
-     * then. */
+    /* If fn frees an item of a full chunk, the chunk moves to the partial list. That list has
+     * already been walked. */
     for (c = p->partial; c; c = next) {
         next = c->next;
         chunk_for_each(p, c, fn, userdata);

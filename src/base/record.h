@@ -6,8 +6,7 @@
 #include <stdint.h>
 
 /*
- * What is written down of one message. All pointers are borrowed, and valid only during the call
- * that they are passed to.
+ * What is recorded about one message. All pointers are borrowed, and valid only during the call.
  */
 struct record {
     const uint8_t *data; /* the message, every byte */
@@ -15,10 +14,9 @@ struct record {
     const char *id;        /* unique across restarts; ASCII without spaces */
     const char *peer;      /* address without port, or a UNIX peer's pid and uid */
     const char *peer_port; /* decimal; "" for a UNIX peer */
-    const char *peer_name; /* both, as they are shown to a person */
+    const char *peer_name; /* both, for display */
     const char *listener;
-    uint64_t connection; /* its number */
+    uint64_t connection; /* the connection's number */
     uint64_t seq;        /* the message's number on its connection, from 1 */
-    bool unfinished;     /* the stream ended, and not the message by its own end: more may have
-                            been meant */
+    bool unfinished;     /* the stream ended before the message did: it may be incomplete */
 };

@@ -9,7 +9,7 @@
 
 #define NAME_MAX_COMPARED 64
 
-/* Levenshtein's distance, one row of the table at a time. */
+/* Levenshtein distance, one row of the table at a time. */
 static size_t distance(const char *a, const char *b)
 {
     size_t row[NAME_MAX_COMPARED + 1], n_a = strlen(a), n_b = strlen(b);
@@ -46,6 +46,6 @@ const char *suggest(const char *text, const char *const names[], size_t n)
             name = names[i];
         }
     }
-    /* A third of the name may be wrong: more is another word. */
+    /* At most a third of the name may be wrong. */
     return name && best <= MAX(strlen(name) / 3, (size_t)1) ? name : NULL;
 }

@@ -3,6 +3,6 @@
 
 #include <stddef.h>
 
-/* Which of these names a person may have meant: the nearest by edit distance, regardless of case,
- * or NULL where none is near. */
+/* The name that the user probably meant: the nearest by edit distance, ignoring case, or NULL if
+ * none is close. */
 const char *suggest(const char *text, const char *const names[], size_t n);

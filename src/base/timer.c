@@ -35,8 +35,7 @@ static void insert(struct timer_wheel *w, struct timer *t)
 
 void timer_cancel(struct timer *t)
 {
-    /* The slot's bit in `occupied` stays: a visit to an empty slot is cheaper than finding out
-     * here. */
+    /* The slot's bit in `occupied` stays set. Visiting an empty slot costs less than checking here. */
     link_remove(&t->link);
 }
 
@@ -49,8 +48,8 @@ void timer_set(struct timer_wheel *w, struct timer *t, uint64_t expires)
     insert(w, t);
 }
 
-/* The nearest occupied slot. All slots that lie in the past have been emptied, so within a level
- * the lowest bit is the nearest, and a lower level is always nearer than a higher one. */
+/* The nearest occupied slot. All past slots are empty, so within a level the lowest bit is the
+ * nearest, and a lower level is always nearer than a higher one. */
 static bool nearest(const struct timer_wheel *w, unsigned *ret_level, unsigned *ret_slot,
                     uint64_t *ret_start)
 {
@@ -79,7 +78,7 @@ uint64_t timer_wheel_next(const struct timer_wheel *w)
     return nearest(w, &level, &slot, &start) ? start : TIMER_NEVER;
 }
 
-/* Empties a slot whose time has begun: its timers are due, or move to a lower level. */
+/* Empties a slot whose time has come: its timers expire, or move to a lower level. */
 static void cascade(struct timer_wheel *w, unsigned level, unsigned slot)
 {
     struct link *l;

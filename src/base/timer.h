@@ -7,13 +7,12 @@
 #include "base/link.h"
 
 /*
- * A hierarchical timer wheel: arming, re-arming and cancelling are O(1), whatever the number of
- * timers.
+ * A hierarchical timer wheel: arming, re-arming and cancelling are O(1) for any number of timers.
  *
- * Times are milliseconds of any monotonic clock; the wheel never reads one. Level n has 64 slots of
- * 64^n ms, so that ten levels cover 60 bits, which is more than an expiry has. A timer sits in the level of the highest bit
- * in which its expiry differs from the wheel's present; when the present reaches its slot, it moves
- * down, and is exact in the lowest level.
+ * Times are milliseconds of any monotonic clock; the wheel itself never reads one. Level n has 64
+ * slots of 64^n ms, so ten levels cover 60 bits, more than an expiry has. The highest bit in which
+ * a timer's expiry differs from the wheel's current time selects its level. When the current time
+ * reaches its slot, the timer moves down a level. In the lowest level it is exact.
  */
 
 #define TIMER_NEVER UINT64_MAX
@@ -24,11 +23,11 @@
 
 #define TIMER_EXPIRES_BITS 56 /* enough for two million years */
 
-/* Embedded in its owner; all zero is a timer that is not armed. */
+/* Embedded in its owner. An all-zero timer is not armed. */
 struct timer {
     struct link link;
     uint64_t expires : TIMER_EXPIRES_BITS; /* ms */
-    uint64_t kind : 8;                     /* the owner's: which struct this is part of */
+    uint64_t kind : 8;                     /* for the owner: which struct this is part of */
 };
 
 struct timer_wheel {
@@ -51,14 +50,14 @@ static inline uint64_t timer_after(uint64_t ms, uint64_t span)
     return span == TIMER_NEVER ? TIMER_NEVER : ms + span;
 }
 
-/* Arms or re-arms. What is already past expires with the next advance; TIMER_NEVER only cancels. */
+/* Arms or re-arms. A time in the past expires with the next advance. TIMER_NEVER only cancels. */
 void timer_set(struct timer_wheel *w, struct timer *t, uint64_t expires);
 void timer_cancel(struct timer *t);
 
-/* When to call timer_wheel_advance() next: never later than the first expiry, maybe earlier.
- * TIMER_NEVER when nothing is armed. */
+/* When to call timer_wheel_advance() next: never later than the first expiry, but maybe earlier.
+ * TIMER_NEVER if no timer is armed. */
 uint64_t timer_wheel_next(const struct timer_wheel *w);
 
-/* Moves the present to `now` (going back is ignored) and gives one timer whose time has come, no
- * longer armed, or NULL when there are no more. */
+/* Advances the current time to `now` (never backwards) and returns one expired timer, no longer
+ * armed, or NULL if there are no more. */
 struct timer *timer_wheel_advance(struct timer_wheel *w, uint64_t now);

@@ -37,8 +37,8 @@ static int parse_unix(const char *path, struct address *ret, const char **ret_er
     return 0;
 }
 
-/* A port that getaddrinfo(3) would read with strtoul(3), sign and leading space included, is not
- * one. */
+/* getaddrinfo(3) would read a port with strtoul(3), and accept a sign and leading space. This does
+ * not. */
 static int parse_inet(const char *host, size_t n, const char *port, struct address *ret,
                       const char **ret_error)
 {
@@ -66,7 +66,7 @@ static int parse_inet(const char *host, size_t n, const char *port, struct addre
     return 0;
 }
 
-/* SCHEME://, with a scheme as in RFC 3986 3.1. */
+/* SCHEME://, where the scheme is as in RFC 3986 3.1. */
 static bool is_url(const char *text)
 {
     size_t n = 0;
@@ -198,7 +198,7 @@ static char *format_unix(const struct sockaddr_un *un, socklen_t size,
     return text;
 }
 
-/* A link-local address is one of an interface, and of no use without it. */
+/* A link-local address belongs to an interface, and is useless without it. */
 static char *format_in6(const struct sockaddr_in6 *in6, char text[static ADDRESS_TEXT_MAX])
 {
     char host[INET6_ADDRSTRLEN], interface[IF_NAMESIZE];
@@ -209,7 +209,7 @@ static char *format_in6(const struct sockaddr_in6 *in6, char text[static ADDRESS
     else if (if_indextoname(in6->sin6_scope_id, interface))
         (void)snprintf(text, ADDRESS_TEXT_MAX, "[%s%%%s]:%u", host, interface,
                        ntohs(in6->sin6_port));
-    else /* it has gone: getaddrinfo(3) takes the number too */
+    else /* the interface is gone: getaddrinfo(3) takes the number too */
         (void)snprintf(text, ADDRESS_TEXT_MAX, "[%s%%%u]:%u", host, in6->sin6_scope_id,
                        ntohs(in6->sin6_port));
     return text;

@@ -14,12 +14,12 @@
  */
 
 #define ADDRESS_HOST_MAX 254
-#define ADDRESS_TEXT_MAX 300 /* holds any address as address_format() writes it */
+#define ADDRESS_TEXT_MAX 300 /* fits any address that address_format() writes */
 
 struct address {
-    int family;                  /* AF_UNIX, or AF_UNSPEC: host and port are to be resolved */
-    char host[ADDRESS_HOST_MAX]; /* "" where none was given, or * */
-    char port[32];               /* a number or a service's name */
+    int family;                  /* AF_UNIX, or AF_UNSPEC: host and port must be resolved */
+    char host[ADDRESS_HOST_MAX]; /* "" if none was given, or * */
+    char port[32];               /* a number or a service name */
     struct sockaddr_un un;
     socklen_t un_size;
 };
@@ -31,31 +31,31 @@ struct sockaddr_any {
         struct sockaddr sa;
         struct sockaddr_storage storage;
     };
-    bool ipv6_alone; /* for listening on [::]: do not take IPv4 too */
+    bool ipv6_alone; /* for listening on [::]: do not accept IPv4 too */
 };
 
-/* 0, or -EINVAL with *ret_error a static text that says what is wrong. */
+/* Returns 0, or -EINVAL with a static text in *ret_error that says what is wrong. */
 int address_parse(const char *text, struct address *ret, const char **ret_error);
 
 /*
- * Resolves, by getaddrinfo(3), which may block on DNS: not for a worker thread.
+ * Resolves with getaddrinfo(3), which may block on DNS. Do not call it from a worker thread.
  *
- * family: AF_UNSPEC, or AF_INET or AF_INET6 to have only these. passive: for listening, where no
- * host means every address of the machine, by one dual-stack socket where there is IPv6; for
- * connecting it means this machine.
+ * family: AF_UNSPEC, or AF_INET or AF_INET6 for only these. passive: for listening. Then no host
+ * means every address of the machine, through one dual-stack socket if there is IPv6. For
+ * connecting, no host means this machine.
  *
  * Returns the number of addresses, in the order to try them, in a malloc()ed *ret; -ENOMEM; or
- * another negative errno with *ret_error a static text. No address at all is an error.
+ * another negative errno with a static text in *ret_error. It is an error if there is no address.
  */
 int address_resolve(const struct address *address, int family, bool passive,
                     struct sockaddr_any **ret, const char **ret_error);
 
-/* The address as address_parse() would take it, IPv4-mapped ones as IPv4, link-local ones with
- * their interface; an unnamed UNIX socket is "unix". Returns text. */
+/* Formats the address as address_parse() would take it. An IPv4-mapped address is shown as IPv4, a
+ * link-local one with its interface, an unnamed UNIX socket as "unix". Returns text. */
 char *address_format(const struct sockaddr *sa, socklen_t size, char text[static ADDRESS_TEXT_MAX]);
 
-/* Whether both mean the same sockets. */
+/* Whether both mean the same socket. */
 bool address_equal(const struct sockaddr_any *a, const struct sockaddr_any *b);
 
-/* The number of the port, 0 where there is none. */
+/* The port number, or 0 if there is none. */
 uint16_t sockaddr_port(const struct sockaddr *sa);

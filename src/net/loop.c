@@ -46,7 +46,7 @@ int loop_modify(struct loop *l, struct source *s, uint32_t events)
 
 void loop_remove(struct loop *l, struct source *s)
 {
-    /* Fails only for what is not registered, which is what is wanted. */
+    /* Fails only if the source is not registered, which is fine. */
     (void)epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
 }
 
@@ -68,7 +68,7 @@ static int wait_ms(struct loop *l, uint64_t timeout_us)
                       timeout_us == LOOP_FOREVER ? -1 : (int)MIN(ms, (uint64_t)INT_MAX));
 }
 
-/* epoll_wait(2) counts in milliseconds, which is too coarse for some. */
+/* epoll_wait(2) counts in milliseconds, which is too coarse for short pauses. */
 static int wait_us(struct loop *l, uint64_t timeout_us)
 {
 #ifdef HAVE_EPOLL_PWAIT2
@@ -76,7 +76,7 @@ static int wait_us(struct loop *l, uint64_t timeout_us)
                                 .tv_nsec = (long)(timeout_us % 1000000 * 1000) };
     int n = epoll_pwait2(l->epoll_fd, l->events, LOOP_EVENTS, &timeout, NULL);
 
-    /* Filters of system calls that are older than the call may say EPERM. */
+    /* A seccomp filter older than the call may return EPERM. */
     if (n >= 0 || (errno != ENOSYS && errno != EPERM))
         return n;
 #endif

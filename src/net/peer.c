@@ -39,7 +39,7 @@ void peer_init(struct peer *peer, int fd, const struct sockaddr *sa)
     }
 }
 
-/* inet_ntop(3) does this by sprintf(3), which every recorded message would pay for. */
+/* inet_ntop(3) uses sprintf(3) for this, and every recorded message would pay for it. */
 static size_t format_ipv4(const uint8_t address[static 4], char text[static PEER_TEXT_MAX])
 {
     size_t n = 0;
@@ -87,7 +87,7 @@ size_t peer_join(const struct peer *peer, const char *address, const char *port,
     bool brackets = !peer->is_unix && !is_ipv4(peer);
     size_t size = strlen(address), n = 0;
 
-    /* The longest is an IPv6 address of 45 characters, which leaves room for the rest. */
+    /* The longest IPv6 address has 45 characters, which leaves room for the rest. */
     if (brackets)
         text[n++] = '[';
     memcpy(text + n, address, size);

@@ -16,18 +16,18 @@ static int set_int(int fd, int level, int option, int value)
 
 void socket_set_nodelay(int fd)
 {
-    /* Refused by sockets that are not TCP, which have nothing to switch off. */
+    /* Fails on sockets that are not TCP, which have no Nagle's algorithm. */
     (void)set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
 void socket_set_keepalive(int fd)
 {
-    /* UNIX sockets take the option and have no use for it. */
+    /* UNIX sockets accept the option and ignore it. */
     (void)set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
-/* A server that was killed leaves its socket's file behind. Nobody listens on it if connect() is
- * refused, but that it is for a file of any other kind too, which must stay. */
+/* A killed server leaves its socket file behind. If connect() is refused, nobody listens on it. But
+ * connect() is refused for any other kind of file too, and that must stay. */
 static int remove_stale(const struct sockaddr_any *address)
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&address->sa;
@@ -67,7 +67,7 @@ int socket_share_port(int fd, bool share)
     return set_int(fd, SOL_SOCKET, SO_REUSEPORT, share);
 }
 
-/* Do not depend on net.ipv6.bindv6only: only the wildcard stands for IPv4 too. */
+/* Does not depend on net.ipv6.bindv6only: only the wildcard address also takes IPv4. */
 static int set_families(int fd, const struct sockaddr_any *address)
 {
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->sa;

@@ -21,7 +21,7 @@ void transport_init(struct transport *t, int fd, uint8_t kind, const struct peer
     };
 }
 
-/* See net/loop.h for why a UNIX stream is not always registered for EPOLLOUT. */
+/* net/loop.h says why a UNIX stream is not always registered for EPOLLOUT. */
 static uint32_t events(const struct transport *t)
 {
     return t->peer.is_unix && !(t->flags & TRANSPORT_OUT_WAITS) ? EVENTS_IN : EVENTS_IN | EPOLLOUT;
@@ -32,21 +32,20 @@ int transport_register(struct transport *t, struct loop *l, bool registered)
     return registered ? loop_modify(l, &t->source, events(t)) : loop_add(l, &t->source, events(t));
 }
 
-/* Whether a read that returned less than it asked for has emptied the socket, so that EAGAIN need
- * not be seen. True for TCP alone, and only while there is no end of stream, error or urgent mark
- * for recv() to stop at. On AF_UNIX recv() also stops where credentials or descriptors were
- * attached (unix(7)). */
+/* Whether a short read has emptied the socket, so that we need not read again to see EAGAIN. True
+ * only for TCP, and only without an end of stream, error or urgent mark at which recv() stops. On
+ * AF_UNIX recv() also stops at attached credentials or descriptors (unix(7)). */
 static bool short_read_drains(const struct transport *t)
 {
     return !t->peer.is_unix &&
            !(t->source.ready & (READY_PRI | READY_RDHUP | READY_HUP | READY_ERR));
 }
 
-/* An error is seen here, whether sending or receiving finds it: the kernel tells of it once. EPIPE
- * alone leaves the incoming direction as it is: the peer reads no more, or its end of stream came
- * before its reset (tcp(7), tcp_reset()). After any other error the connection cannot go on, and a
- * TCP stream is cut. A UNIX peer that closes with unread input resets, too, but what it sent is
- * complete (unix(7)). */
+/* Notes an error from sending or receiving: the kernel reports it once. EPIPE alone does not affect
+ * the incoming direction: the peer reads no more, or its end of stream came before its reset
+ * (tcp(7), tcp_reset()). After any other error the connection cannot continue, and a TCP stream is
+ * cut. A UNIX peer that closes with unread input also resets, but everything it sent is complete
+ * (unix(7)). */
 static void note_error(struct transport *t, int error)
 {
     t->flags |= TRANSPORT_OUT_ENDED;
@@ -76,7 +75,7 @@ ssize_t transport_recv(struct transport *t, void *bytes, size_t n)
     }
     if (r < 0)
         note_error(t, errno);
-    /* Whatever it was: a TCP stream that ends with an error is not whole. */
+    /* A TCP stream that ends with any error is incomplete. */
     if (r < 0 && !t->peer.is_unix)
         t->flags |= TRANSPORT_IN_CUT;
     t->flags |= TRANSPORT_IN_ENDED;
@@ -92,7 +91,7 @@ size_t transport_unread(const struct transport *t)
     return (size_t)n;
 }
 
-/* At an urgent mark the kernel counts nothing (tcp(7), SIOCINQ). */
+/* At an urgent mark the kernel counts 0 bytes (tcp(7), SIOCINQ). */
 bool transport_has_bytes(struct transport *t)
 {
     if (t->source.ready & READY_PRI || transport_unread(t) > 0)
@@ -106,7 +105,7 @@ void transport_recheck(struct transport *t)
     t->source.ready |= READY_IN;
 }
 
-/* A stream that cannot be registered for EPOLLOUT would wait for ever: it sends no more. */
+/* If the stream cannot be registered for EPOLLOUT, it would wait forever. So its output ends. */
 static void await_room(struct transport *t, struct loop *l)
 {
     t->source.ready &= (uint8_t)~READY_OUT;
@@ -120,11 +119,11 @@ static void await_room(struct transport *t, struct loop *l)
 static void await_room_no_more(struct transport *t, struct loop *l)
 {
     t->flags &= (uint8_t)~TRANSPORT_OUT_WAITS;
-    /* If that fails, the stream is woken more often than it need be. */
+    /* If this fails, the stream is woken more often than necessary. */
     (void)loop_modify(l, &t->source, events(t));
 }
 
-/* Only EAGAIN ends readiness: after a short write alone no edge would be owed. */
+/* Only EAGAIN ends readiness. After a short write alone, the kernel owes no edge. */
 static void send_failed(struct transport *t, struct loop *l, int error)
 {
     if (error == EAGAIN)
@@ -161,7 +160,7 @@ void transport_abandon_output(struct transport *t)
 void transport_shutdown(struct transport *t)
 {
     t->flags |= TRANSPORT_OUT_ENDED;
-    /* Fails where the peer is gone: it will see no end of stream then. */
+    /* Fails if the peer is gone. Then it will not see the end of the stream. */
     (void)shutdown(t->source.fd, SHUT_WR);
 }
 

@@ -10,82 +10,82 @@
 #include "net/socket.h"
 
 /*
- * A stream to one peer: receive, send, and what each direction is waiting for. The code that uses
- * it makes no system call for the stream, and does not know whether it is TCP or UNIX.
+ * A stream to one peer: receiving, sending, and what each direction waits for. Its users make no
+ * system calls for the stream, and do not know whether it is TCP or UNIX.
  *
- * Each direction ends once, and on its own. The incoming one ends with the peer's end of stream, or
- * is cut by an error. The outgoing one ends when we shut it down, or when the peer takes nothing
- * more. A peer that is gone takes nothing more, but what it sent before can still be received
- * (tcp(7): data that has arrived outlives a reset).
+ * Each direction ends once, independently of the other. The incoming direction ends with the peer's
+ * end of stream, or an error cuts it. The outgoing direction ends when we shut it down, or when the
+ * peer accepts no more data. A peer that is gone accepts no more data, but what it sent before can
+ * still be received (tcp(7): received data survives a reset).
  */
 enum {
     TRANSPORT_IN_ENDED = 1 << 0,   /* nothing more will be received */
-    TRANSPORT_IN_CUT = 1 << 1,     /* ... and the stream did not end by itself */
+    TRANSPORT_IN_CUT = 1 << 1,     /* ... and the stream did not end in an orderly way */
     TRANSPORT_OUT_ENDED = 1 << 2,  /* nothing more can be sent */
-    TRANSPORT_OUT_WAITS = 1 << 3,  /* UNIX: registered for EPOLLOUT, since a send() found no room */
+    TRANSPORT_OUT_WAITS = 1 << 3,  /* UNIX: registered for EPOLLOUT, after a send() found no room */
     TRANSPORT_OUT_UNUSED = 1 << 4, /* nothing was sent since transport_mark() */
-    TRANSPORT_OUT_FAILED = 1 << 5, /* it ended by an error that ends the connection */
+    TRANSPORT_OUT_FAILED = 1 << 5, /* it ended with an error that ends the connection */
 };
 
 struct transport {
-    struct source source; /* .fd is -1 once it is closed */
+    struct source source; /* .fd is -1 after closing */
     struct peer peer;
     uint8_t flags;
-    uint8_t owner_flags; /* the owner's flags: there is room for them here */
+    uint8_t owner_flags; /* the owner's flags, here because there is room */
 };
 
-/* fd: a connected, non-blocking stream socket, which belongs to the transport from now on. kind:
- * see struct source. All flags begin as 0, the owner's too. */
+/* fd: a connected, non-blocking stream socket. The transport owns it from now on. kind: see struct
+ * source. All flags start as 0, including the owner's. */
 void transport_init(struct transport *t, int fd, uint8_t kind, const struct peer *peer);
 
-/* Registers with the loop. registered: the descriptor is in it already, with another source. 0 or a
- * negative errno. */
+/* Registers with the loop. registered: the descriptor is already registered, for another source. 0
+ * or a negative errno. */
 int transport_register(struct transport *t, struct loop *l, bool registered);
 
-/* Whether transport_recv() may have bytes, an end or an error to give. */
+/* Whether transport_recv() may return bytes, an end or an error. */
 static inline bool transport_readable(const struct transport *t)
 {
     return t->source.ready & (READY_IN | READY_PRI | READY_RDHUP | READY_HUP | READY_ERR) &&
            !(t->flags & TRANSPORT_IN_ENDED);
 }
 
-/* Whether the kernel said that the stream has come to its end, behind what is yet to be
- * received. */
+/* Whether the kernel has reported the end of the stream. Received data may still come before it. */
 static inline bool transport_is_ending(const struct transport *t)
 {
     return t->source.ready & (READY_RDHUP | READY_HUP | READY_ERR);
 }
 
-/* Whether the kernel said that the peer is gone: what is sent would reach nobody. */
+/* Whether the kernel has reported that the peer is gone. Anything we send would be lost. */
 static inline bool transport_is_broken(const struct transport *t)
 {
     return t->source.ready & (READY_ERR | READY_HUP);
 }
 
-/* Bytes received, at most n; 0: the incoming direction has ended, see the flags; -EAGAIN: not now,
- * and an edge will come. n: not 0. */
+/* Returns the number of bytes received, at most n; 0 if the incoming direction has ended (see the
+ * flags); or -EAGAIN if nothing is there, and an edge will come. n: not 0. */
 ssize_t transport_recv(struct transport *t, void *bytes, size_t n);
 
-/* Whether there are bytes to receive; if not, an edge will come. The end of the stream is none. */
+/* Whether there are bytes to receive. If not, an edge will come. The end of the stream counts as no
+ * bytes. */
 bool transport_has_bytes(struct transport *t);
 
-/* Makes it readable again without an edge, so that the next transport_recv() asks the kernel. */
+/* Makes the stream readable without an edge, so that the next transport_recv() asks the kernel. */
 void transport_recheck(struct transport *t);
 
-/* Whether transport_send() may send something; if not, an edge will come, or the outgoing direction
+/* Whether transport_send() may send something. If not, an edge will come, or the outgoing direction
  * has ended. */
 static inline bool transport_writable(const struct transport *t)
 {
     return t->source.ready & READY_OUT && !(t->flags & TRANSPORT_OUT_ENDED);
 }
 
-/* For transport_send() alone: goes on after a first send(2), which returned r and set errno. r: 0
- * where there was no first one. */
+/* Only for transport_send(): continues after a first send(2) that returned r and set errno. r: 0 if
+ * there was no first one. */
 size_t transport_send_on(struct transport *t, struct loop *l, const void *bytes, size_t n,
                          ssize_t r);
 
-/* Sends as much as goes. Returns the number of bytes gone. Fewer than n: an edge will come, or the
- * outgoing direction has ended. n: not 0. */
+/* Sends as much as the kernel takes, and returns the number of bytes sent. If it is less than n, an
+ * edge will come, or the outgoing direction has ended. n: not 0. */
 static inline size_t transport_send(struct transport *t, struct loop *l, const void *bytes,
                                     size_t n)
 {
@@ -100,38 +100,38 @@ static inline size_t transport_send(struct transport *t, struct loop *l, const v
     return transport_send_on(t, l, bytes, n, r);
 }
 
-/* From now on TRANSPORT_OUT_UNUSED says that nothing was sent. */
+/* From now on, TRANSPORT_OUT_UNUSED means that nothing was sent since this call. */
 static inline void transport_mark(struct transport *t)
 {
     t->flags |= TRANSPORT_OUT_UNUSED;
 }
 
-/* Gives up sending: the peer takes nothing more. */
+/* Gives up sending: the peer accepts no more data. */
 void transport_abandon_output(struct transport *t);
 
-/* Ends the outgoing direction, so that the peer sees the end after all that was sent. */
+/* Ends the outgoing direction. The peer sees the end after all data that was sent. */
 void transport_shutdown(struct transport *t);
 
-/* Bytes that were sent and have not reached the peer's kernel; the end of stream counts as one
- * (tcp(7), SIOCOUTQ). On a UNIX stream: those that the peer has not read. 0 where it is closed. */
+/* Bytes sent that have not reached the peer's kernel; the end of the stream counts as one (tcp(7),
+ * SIOCOUTQ). On a UNIX stream: bytes that the peer has not read. 0 after closing. */
 size_t transport_in_flight(const struct transport *t);
 
-/* Bytes that have arrived and were not received; 0 once the incoming direction has ended. */
+/* Bytes that have arrived but were not received; 0 once the incoming direction has ended. */
 size_t transport_unread(const struct transport *t);
 
-/* Whether the peer's kernel has all that was sent, so that closing destroys nothing. What a UNIX
- * peer has not read is in its own queue, which our close() leaves alone. */
+/* Whether the peer's kernel has all data that was sent, so that closing destroys nothing. What a
+ * UNIX peer has not read is in the peer's own queue, and our close() does not touch it. */
 static inline bool transport_has_delivered(const struct transport *t)
 {
     return t->peer.is_unix || transport_in_flight(t) == 0;
 }
 
-/* Ends the incoming direction here: what comes is not for the session any more. */
+/* Ends the incoming direction here. Later data is not for the session. */
 static inline void transport_cut(struct transport *t)
 {
     t->flags |= TRANSPORT_IN_ENDED | TRANSPORT_IN_CUT;
 }
 
-/* Closes. reset: we send an RST, and what the kernel holds for a peer that does not take it is
- * freed at once (socket(7), SO_LINGER). Nothing where it is closed already. */
+/* Closes the socket. reset: sends an RST, and the kernel immediately frees data that the peer has
+ * not taken (socket(7), SO_LINGER). Does nothing if already closed. */
 void transport_close(struct transport *t, bool reset);

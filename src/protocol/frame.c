@@ -60,7 +60,7 @@ static ssize_t line_next(size_t max, const uint8_t *in, size_t n, bool eof, size
     bool crlf = lf && size > 0 && in[size - 1] == '\r';
 
     if (!lf && !eof) {
-        /* One byte more than max may still turn out to be the CR of the line's end. */
+        /* The byte after max may still be the CR of the line end. */
         if (n > max && !(n == max + 1 && in[max] == '\r'))
             return -FRAME_TOO_LONG;
         *scanned = n;
@@ -167,7 +167,7 @@ ssize_t frame_begin(enum framing framing, struct buffer **out)
     return (ssize_t)start;
 }
 
-/* The length is known only now: the payload moves to make place for it. */
+/* The length is known only now, so the payload moves to make room for it. */
 static int netstring_end(struct buffer **out, size_t start)
 {
     size_t size = buffer_size(*out) - start, digits;

@@ -12,10 +12,10 @@
  * Framing: where one message ends and the next begins in a stream of bytes.
  *
  *   line       bytes up to LF; a CR before it is not part of the message; at the end of the stream
- *              what is left is one
+ *              the remaining bytes are a message
  *   length     4 bytes, big-endian, then that many bytes
  *   netstring  LEN:BYTES, with LEN in decimal without leading zeros
- *   chunk      whatever one read returned
+ *   chunk      the bytes of one read
  */
 enum framing { FRAMING_LINE, FRAMING_LENGTH, FRAMING_NETSTRING, FRAMING_CHUNK };
 
@@ -23,50 +23,50 @@ enum framing { FRAMING_LINE, FRAMING_LENGTH, FRAMING_NETSTRING, FRAMING_CHUNK };
 int framing_parse(const char *name, enum framing *ret);
 const char *framing_name(enum framing framing);
 
-/* A message within the bytes that were parsed: borrowed from there. */
+/* A message within the parsed bytes, borrowed from them. */
 struct frame {
     const uint8_t *data;
     size_t size;
-    bool crlf;       /* line: it ended in CR LF, and so should its reply */
-    bool unfinished; /* line: it ended with the stream, and has no LF */
+    bool crlf;       /* line: it ended in CR LF, and so must its reply */
+    bool unfinished; /* line: the stream ended before its LF */
 };
 
 /* Why bytes are not a frame. */
 enum frame_error {
     FRAME_TOO_LONG = 1, /* the message is longer than max */
-    FRAME_MALFORMED,    /* netstring: no digit, a leading zero, or no comma where the length says */
+    FRAME_MALFORMED,    /* netstring: no digit, a leading zero, or no comma after the bytes */
     FRAME_TRUNCATED,    /* length, netstring: the stream ended inside a message */
     FRAME_PROXY,        /* the stream begins with another protocol: see opening.h */
     FRAME_TLS,
     FRAME_HTTP,
 };
 
-/* For people: "message too long" and so on. */
+/* For display: "message too long" and so on. */
 const char *frame_error_text(enum frame_error error);
 
 /*
  * Finds the next frame at the start of in[n].
  *
- * max: bytes that a message may have. eof: no byte will ever follow these. *scanned: how many of
- * these bytes an earlier call has looked at in vain; kept by the caller with the unfinished frame,
+ * max: the longest allowed message, in bytes. eof: no more bytes will follow. *scanned: how many of
+ * these bytes an earlier call has already searched. The caller keeps it with the unfinished frame;
  * 0 for a new one.
  *
- * Returns the number of bytes that the frame takes up of the input, and the frame in *ret; 0 when
- * more bytes are needed (or, at eof, when nothing is left); -enum frame_error. A frame too long is
- * found out from its first bytes where the framing says its length, and never later than max + 2
- * bytes.
+ * Returns the number of input bytes the frame occupies, with the frame in *ret; 0 if more bytes are
+ * needed (or, at eof, if nothing is left); or -enum frame_error. If the framing gives the length in
+ * advance, a frame that is too long is found from its first bytes. In any case it is found within
+ * max + 2 bytes.
  */
 ssize_t frame_next(enum framing framing, size_t max, const uint8_t *in, size_t n, bool eof,
                    size_t *scanned, struct frame *ret);
 
-/* Bytes that frame_next() may need to see at once for a message of max bytes. */
+/* How many bytes frame_next() may need to see at once for a message of max bytes. */
 size_t frame_size_max(enum framing framing, size_t max);
 
 /*
  * Sending: frame_begin(), any number of buffer_append()s, frame_end(). `start` is what
- * frame_begin() returned. The result of frame_end() is the frame in *out, which may hold other
- * bytes before it. Both 0 or more, -ENOMEM, or -EMSGSIZE where a length of 4 bytes cannot say it;
- * after a failure *out holds what it held before frame_begin().
+ * frame_begin() returned. frame_end() leaves the frame at the end of *out, which may hold other
+ * bytes before it. Both return 0 or more, -ENOMEM, or -EMSGSIZE if the length does not fit in 4
+ * bytes. After a failure *out holds what it held before frame_begin().
  */
 ssize_t frame_begin(enum framing framing, struct buffer **out);
 int frame_end(enum framing framing, struct buffer **out, size_t start, bool crlf);

@@ -5,8 +5,8 @@
 #include "base/macros.h"
 #include "protocol/opening.h"
 
-#define BLANK_LINES  4    /* bytes of version 2's signature that are empty lines */
-#define HTTP_LOOK    8192 /* bytes in which a request line has to end */
+#define BLANK_LINES  4    /* bytes of the version 2 signature that look like empty lines */
+#define HTTP_LOOK    8192 /* a request line must end within so many bytes */
 #define TLS_LOOK     6    /* type, version, length of the record; type of the handshake message */
 #define TLS_TELLS    3
 #define TLS_SIZE_MAX 0x4000 /* RFC 8446, 5.1 */
@@ -14,13 +14,13 @@
 static const uint8_t signature[] = { '\r', '\n', '\r', '\n', '\0', '\r',
                                      '\n', 'Q',  'U',  'I',  'T',  '\n' };
 
-/* Whether no message can begin with the bytes that are looked for: then all may be held back. */
+/* Whether no message can begin like another protocol. Then the bytes can be held back. */
 static bool is_unmistakable(enum framing framing)
 {
     return framing == FRAMING_LENGTH || framing == FRAMING_NETSTRING;
 }
 
-/* The header's first bytes may have been taken as empty lines. */
+/* The first bytes of the header may already have been taken as empty lines. */
 static int look_for_proxy_v2(enum framing framing, size_t before, const uint8_t *in, size_t n)
 {
     size_t some = MIN(n, sizeof signature - before);
@@ -32,7 +32,7 @@ static int look_for_proxy_v2(enum framing framing, size_t before, const uint8_t 
     return before == 0 && (some > BLANK_LINES || is_unmistakable(framing)) ? OPENING_UNDECIDED : 0;
 }
 
-/* Behind the first words, up to the line's end. */
+/* What follows the first words, up to the end of the line. */
 static int look_for_proxy_line(const uint8_t *in, size_t n, size_t words)
 {
     const uint8_t *lf = memchr(in, '\n', MIN(n, (size_t)OPENING_SIZE_MAX));
@@ -79,7 +79,7 @@ static bool is_token(uint8_t c)
     return isalnum(c) || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
 }
 
-/* The methods of RFC 9110, and PATCH: a line with one of these and a path is a request also where it
+/* The methods of RFC 9110, and PATCH. A line with one of these and a path is a request even if it
  * names no version. */
 static bool is_known_method(const uint8_t *in, size_t n)
 {
@@ -98,7 +98,7 @@ static bool is_version(const uint8_t *in, size_t n)
            in[6] == '.' && isdigit(in[7]);
 }
 
-/* METHOD SP TARGET [SP VERSION]; whole: its end is there. */
+/* METHOD SP TARGET [SP VERSION]. whole: the line is complete. */
 static bool is_request(const uint8_t *line, size_t n, bool whole)
 {
     size_t method = 0, target;
@@ -119,7 +119,7 @@ static bool is_request(const uint8_t *line, size_t n, bool whole)
            is_version(line + target + 1, n - target - 1);
 }
 
-/* What is not yet a whole line is no message either, so that nothing need be held back. */
+/* An incomplete line is not a message yet, so nothing needs to be held back. */
 static int look_for_http(size_t max, const uint8_t *in, size_t n, bool eof)
 {
     const uint8_t *lf = memchr(in, '\n', MIN(n, (size_t)HTTP_LOOK));

@@ -9,9 +9,9 @@
 #include "protocol/opening.h"
 #include "protocol/session.h"
 
-#define BURST_NS UINT64_C(1000000000) /* a peer may use up one second's share at once */
+#define BURST_NS UINT64_C(1000000000) /* a peer may use one second's share at once */
 
-/* RUN-CONNECTION-SEQ: no counter is shared between workers, and a reader sees what belongs
+/* RUN-CONNECTION-SEQ: workers share no counter, and a reader sees which messages belong
  * together. */
 static void format_id(char id[static RECORD_ID_MAX], const char *run_id, const struct session *s)
 {
@@ -78,7 +78,7 @@ static int append_reply(const struct session_feed *feed, const struct frame *fra
     return frame_end(rules->framing, feed->reply, (size_t)start, frame->crlf);
 }
 
-/* With all that a record or a template's fields say of a message. */
+/* Answers a message with all data that a record or a template's fields need. */
 static int answer_described(const struct session *s, const struct session_feed *feed,
                             const struct frame *frame)
 {
@@ -108,7 +108,7 @@ static int answer_described(const struct session *s, const struct session_feed *
     return r;
 }
 
-/* One message: its reply and its record, or neither. */
+/* One message: both its reply and its record, or neither. */
 static int answer(struct session *s, const struct session_feed *feed, const struct frame *frame)
 {
     int r;
@@ -123,9 +123,9 @@ static int answer(struct session *s, const struct session_feed *feed, const stru
     return r;
 }
 
-/* A token bucket that holds one second's share, kept as one number: the time at which it is full
- * again (the "virtual scheduling" form of a leaky bucket). In nanoseconds,
- * since a message costs only a few microseconds at the highest rates. */
+/* A token bucket that holds one second's share, kept as a single number: the time at which it is
+ * full again (the "virtual scheduling" form of a leaky bucket). It is in nanoseconds, since at the
+ * highest rates a message costs only a few microseconds. */
 static bool rate_allows(const struct session *s, const struct session_feed *feed)
 {
     return feed->rules->message_cost_ns == 0 ||
@@ -157,7 +157,7 @@ int session_append_error(const struct session_rules *rules, const char *reason,
     return frame_append(rules->framing, reply, text, MIN((size_t)n, sizeof text - 1), false);
 }
 
-/* Whether the stream begins as one of messages does. If not, *ret is the status. */
+/* Whether the stream begins like a stream of messages. If not, *ret is the status. */
 _noinline_ static bool begins_well(const struct session *s, const struct session_rules *rules,
                                    const uint8_t *in, size_t n, bool eof, enum session_status *ret,
                                    enum frame_error *ret_error)

@@ -27,7 +27,7 @@ static const char *const field_names[] = {
 
 /* Literal bytes, then a field. */
 struct part {
-    size_t literal_end; /* in literals[]; it starts where the part before ends */
+    size_t literal_end; /* in literals[]; it starts where the previous part ends */
     enum field field;
 };
 
@@ -37,7 +37,7 @@ struct template
     size_t n_parts;
     bool uses_peer;
     size_t n_literals;
-    uint8_t literals[]; /* of all parts; never longer than the text they come from */
+    uint8_t literals[]; /* of all parts; never longer than the source text */
 };
 
 static int hex_digit(char c)
@@ -48,7 +48,7 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* text is behind a backslash. Returns the number of characters used, or 0. */
+/* text: what follows the backslash. Returns the number of characters used, or 0. */
 static size_t unescape(const char *text, uint8_t *ret)
 {
     int high, low;
@@ -78,8 +78,8 @@ static size_t unescape(const char *text, uint8_t *ret)
     }
 }
 
-/* text is behind an opening brace. Returns the number of characters up to and with the closing
- * brace, or 0. */
+/* text: what follows the opening brace. Returns the number of characters used, including the
+ * closing brace, or 0. */
 static size_t field_parse(const char *text, enum field *ret)
 {
     const char *end = strchr(text, '}');
@@ -105,8 +105,8 @@ static int add_part(struct template *t, enum field field)
     return 0;
 }
 
-/* Compiles what begins at text. Returns the number of characters used, or -EINVAL with *ret_error,
- * or -ENOMEM. */
+/* Compiles the part that begins at text. Returns the number of characters used, -EINVAL with
+ * *ret_error, or -ENOMEM. */
 static ssize_t compile_one(struct template *t, const char *text, const char **ret_error)
 {
     uint8_t byte = (uint8_t)text[0];
@@ -213,7 +213,7 @@ static int append_time(struct buffer **out, uint64_t real_us)
     struct tm tm;
     size_t n;
 
-    /* Fails where the year is no int, and 2^64 µs end in the year 586524. */
+    /* Fails if the year does not fit an int, but 2^64 µs end in the year 586524. */
     (void)gmtime_r(&seconds, &tm);
     n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
     n += (size_t)snprintf(text + n, sizeof text - n, ".%03uZ", (unsigned)(real_us / 1000 % 1000));

@@ -4,7 +4,7 @@
 #include "base/macros.h"
 #include "record/batch.h"
 
-/* A batch that has held a large record does not keep its memory. */
+/* A batch that held a large record does not keep its memory. */
 #define BYTES_KEPT (2 * (size_t)BATCH_BYTES)
 
 void batch_free(struct batch *b)

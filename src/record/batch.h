@@ -8,19 +8,20 @@
 #include "base/buffer.h"
 
 /*
- * Encoded records on their way to a sink, oldest first. They enter at the end, and leave at the
- * front when the sink has them.
+ * Encoded records on their way to a sink, oldest first. They enter at the end. They leave at the
+ * front once the sink has them.
  */
 
-#define BATCH_RECORDS 512           /* at most: journald's queue has as many places */
-#define BATCH_BYTES   (256 * 1024U) /* beyond so many bytes there is no room for more */
+#define BATCH_RECORDS 512           /* the limit: journald's queue has as many places */
+#define BATCH_BYTES   (256 * 1024U) /* beyond this many bytes there is no room for more */
 
 struct batch {
     struct buffer *bytes;
-    uint64_t start;               /* where the first byte stands among all that ever entered */
+    uint64_t start;               /* position of the first byte among all bytes that ever entered */
     uint64_t first, end;          /* numbers of the records, counted from 0: first up to end - 1 */
-    uint64_t ends[BATCH_RECORDS]; /* by number % BATCH_RECORDS: where it ends, as `start` counts */
-    uint64_t usual;               /* bytes of a record, the average of late */
+    uint64_t ends[BATCH_RECORDS]; /* by number % BATCH_RECORDS: where it ends, counted like
+                                     `start` */
+    uint64_t usual;               /* recent average size of a record, in bytes */
 };
 
 void batch_free(struct batch *b);
@@ -30,18 +31,18 @@ static inline size_t batch_records(const struct batch *b)
     return (size_t)(b->end - b->first);
 }
 
-/* How many more records there is room for, if they are as large as usual; 0 is exact. */
+/* Room for more records, assuming the usual size. 0 is exact. */
 size_t batch_room(const struct batch *b);
 
-/* To add a record: append its bytes to b->bytes. Then keep them as a record, or drop them. */
+/* To add a record, append its bytes to b->bytes. Then keep them as a record, or drop them. */
 void batch_keep(struct batch *b);
 void batch_drop(struct batch *b);
 
-/* Record number n, of first to end - 1: its bytes, valid until a record is added. */
+/* The bytes of record number n (first to end - 1), valid until a record is added. */
 const uint8_t *batch_record(const struct batch *b, uint64_t n, size_t *ret_size);
 
-/* The oldest n records leave. */
+/* Removes the oldest n records. */
 void batch_leave(struct batch *b, size_t n);
 
-/* n bytes of the oldest record leave: fewer than it has. */
+/* Removes n bytes of the oldest record, fewer than it has. */
 void batch_leave_bytes(struct batch *b, size_t n);

@@ -5,8 +5,8 @@
 #include "base/record.h"
 
 /*
- * Shows records on standard error to the person who started answerd by hand, besides recording them
- * elsewhere. A line that cannot be written at once is left out.
+ * Shows records on standard error when answerd was started by hand and records elsewhere. A line
+ * that cannot be written immediately is dropped.
  */
 struct display {
     int fd; /* -1: not open yet */
@@ -17,5 +17,5 @@ struct display {
 void display_init(struct display *d);
 void display_deinit(struct display *d);
 
-/* One line for the record. */
+/* Shows one line for the record. */
 void display_show(struct display *d, const struct record *record);

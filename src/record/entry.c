@@ -6,19 +6,18 @@
 #include "base/format.h"
 #include "record/entry.h"
 
-/* One field as it stands in an entry, for values whose length, below 256, is known when this is
- * compiled. */
+/* One encoded field, for values whose length is known at compile time and below 256. */
 #define CONSTANT_FIELD(name, length, value) name "\n" length "\0\0\0\0\0\0\0" value "\n"
 #define STRING(number)                      STRING_OF(number)
 #define STRING_OF(number)                   #number
 
-/* The fields that every entry of a kind begins with. */
+/* The first fields of every entry of one kind. */
 #define HEAD(message_id, priority)                                                                 \
     CONSTANT_FIELD("SYSLOG_IDENTIFIER", "\x07", "answerd")                                         \
     CONSTANT_FIELD("PRIORITY", "\x01", STRING(priority))                                           \
     CONSTANT_FIELD("MESSAGE_ID", "\x20", message_id)
 
-/* All of one length, since the values are. */
+/* All have the same length, since the values do. */
 #define HEAD_SIZE (sizeof(HEAD("00000000000000000000000000000000", 0)) - 1)
 
 static const char heads[EVENT_COUNT][HEAD_SIZE + 1] = {
@@ -27,12 +26,12 @@ static const char heads[EVENT_COUNT][HEAD_SIZE + 1] = {
 #undef X
 };
 
-/* The longest name of ours, and what a field has besides name and value: two LF and the size. */
+/* Our longest name, and the overhead of a field besides name and value: two LF and the size. */
 #define NAME_MAX_SIZE  sizeof "ANSWERD_CONNECTION"
 #define FIELD_OVERHEAD (NAME_MAX_SIZE + 2 + sizeof(uint64_t))
 #define RECORD_FIELDS  9
 
-/* These write at p, which has room, and return what is behind. */
+/* These write at p, which has room, and return the position after what they wrote. */
 
 static inline uint8_t *put(uint8_t *p, const void *bytes, size_t n)
 {
@@ -72,7 +71,7 @@ static uint8_t *put_text(uint8_t *p, const struct record *record)
     return p + escape_text(record->data, record->size, (char *)p, ENTRY_TEXT_MAX);
 }
 
-/* The text's size is known only when it is written. */
+/* The size of the text is known only after writing it. */
 static uint8_t *put_message(uint8_t *p, const struct record *record)
 {
     uint8_t *size = put(p, "MESSAGE\n", 8), *text = size + sizeof(uint64_t);
@@ -121,8 +120,8 @@ int entry_record(struct buffer **out, const struct record *record)
     uint8_t *p;
     int r;
 
-    /* Room for everything at once: what follows cannot fail. The sum cannot overflow, since the
-     * data are in memory already. */
+    /* Room for everything at once, so what follows cannot fail. The sum cannot overflow, since the
+     * data is already in memory. */
     r = buffer_reserve(out, HEAD_SIZE + RECORD_FIELDS * FIELD_OVERHEAD + strlen(record->peer_name) +
                                 2 + ENTRY_TEXT_MAX + id + peer + port + listener +
                                 2 * FORMAT_U64_MAX + 1 + record->size);

@@ -23,7 +23,7 @@ static struct {
     struct sockaddr_un journal;
 } target = { .fd = -1 };
 
-/* Per kind: when it was last written, and how often it was left out since. */
+/* For each kind: when it was last written, and how many were suppressed since. */
 static struct {
     atomic_uint_least64_t last_us;
     atomic_uint left_out;
@@ -44,7 +44,7 @@ void event_log_open(bool by_hand, const char *journal_path)
     target.journal.sun_family = AF_UNIX;
     (void)snprintf(target.journal.sun_path, sizeof target.journal.sun_path, "%s",
                    journal_path ?: SINK_JOURNAL_SOCKET);
-    /* Not connected: a journal that was restarted with a new socket is found again by its path. */
+    /* Not connected: if the journal restarts with a new socket, its path still finds it. */
     target.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
@@ -69,7 +69,7 @@ static bool caused_by_peers(enum event event)
     }
 }
 
-/* Whether the event may be written now, and how many like it were not. */
+/* Whether the event may be written now, and how many events of its kind were suppressed before. */
 static bool admitted(enum event event, unsigned *ret_left_out)
 {
     uint64_t now = clock_us(CLOCK_MONOTONIC), last = atomic_load(&limits[event].last_us);
@@ -134,8 +134,8 @@ static bool write_stderr(const char *text)
     return stderr_write(target.fd, line, MIN((size_t)n, sizeof line - 1)) >= 0;
 }
 
-/* The event could not be written: the next one of its kind need not wait. Not for events about one
- * connection, for which one attempt a second is enough. */
+/* The event could not be written, so the next one of its kind need not wait. Not for events about
+ * one connection: for those, one attempt a second is enough. */
 static void take_back(enum event event, unsigned left_out)
 {
     atomic_store(&limits[event].last_us, 0);

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The kinds of events that go to the journal. Each MESSAGE_ID stands for one kind for ever;
- * systemd/answerd.catalog has a text for each. X(name, id, level): level is syslog(3)'s priority.
+ * The kinds of events that go to the journal. Each MESSAGE_ID belongs to one kind permanently;
+ * systemd/answerd.catalog has a text for each. X(name, id, level): level is a syslog(3) priority.
  */
 #define EVENTS(X)                                                                                  \
     X(MESSAGE, "bb76528fac9d4b059a11d46c1196ef46", 6)                                              \

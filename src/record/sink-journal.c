@@ -15,10 +15,10 @@
 #include "record/sink.h"
 
 /*
- * journald's native socket: one entry, one datagram. The socket is connected, since only then does
- * the kernel report when there is room again: for an unconnected one EPOLLOUT speaks of its own
- * send buffer alone (unix(7), unix_dgram_poll()). When the peer goes away, sending says
- * ECONNREFUSED and then ENOTCONN: a new socket is needed.
+ * journald's native socket: one datagram per entry. The socket is connected, because only then does
+ * the kernel report when there is room again. On an unconnected one, EPOLLOUT is only about its own
+ * send buffer (unix(7), unix_dgram_poll()). When the peer goes away, sending fails with
+ * ECONNREFUSED, then ENOTCONN: a new socket is needed.
  */
 
 #ifndef MFD_EXEC
@@ -27,13 +27,13 @@
 
 #define SEND_AT_ONCE 64
 #define LARGE        ((size_t)64 * 1024)
-#define SNDBUF_SIZE  (8 * 1024 * 1024) /* as sd_journal_send(3) asks; the kernel limits it */
+#define SNDBUF_SIZE  (8 * 1024 * 1024) /* like sd_journal_send(3); the kernel limits it */
 
 struct sink_journal {
     struct sink sink;
     const char *path; /* NULL: journald's own */
     struct batch batch;
-    int file;         /* an entry too large for a datagram, while there is no room for it; or -1 */
+    int file;         /* an entry too large for a datagram, which waits for room; or -1 */
     uint64_t file_of; /* number of its record */
 };
 
@@ -73,7 +73,7 @@ static int journal_open(struct sink *sink)
         return -errno;
     if (connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
         return -errno;
-    /* More entries in flight; without it the send buffer is full before the journal's queue is. */
+    /* More entries in flight. Without this, the send buffer is full before the journal's queue. */
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ SNDBUF_SIZE }, sizeof(int));
     return STEAL_FD(fd);
 }
@@ -93,10 +93,10 @@ static int write_all(int fd, const uint8_t *data, size_t size)
     return 0;
 }
 
-/* From a sender that is not root, journald takes a file only with the four seals below and no other
- * (systemd 252, memfd_get_sealed()). What it refuses it drops, and the sender is not told. Where
- * vm.memfd_noexec is 1, the kernel adds a fifth seal, unless the file is made with MFD_EXEC. Where it
- * is 2, that flag is refused. Kernels before 6.3 do not know the flag (memfd_create(2)). */
+/* From a sender that is not root, journald accepts a file only with exactly the four seals below
+ * (systemd 252, memfd_get_sealed()). It silently drops any other. If vm.memfd_noexec is 1, the
+ * kernel adds a fifth seal, unless the file is made with MFD_EXEC. If it is 2, the kernel refuses
+ * that flag. Kernels before 6.3 do not know the flag (memfd_create(2)). */
 static int create_file(void)
 {
     int fd = memfd_create("answerd-entry", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
@@ -106,8 +106,8 @@ static int create_file(void)
     return fd < 0 ? -errno : fd;
 }
 
-/* A file in memory, sealed: journald takes only what cannot change any more. Or a negative
- * errno. */
+/* A sealed file in memory, since journald accepts only files that cannot change. Returns the
+ * descriptor or a negative errno. */
 static int large_file(const uint8_t *entry, size_t size)
 {
     _cleanup_close_ int fd = -EBADF;
@@ -124,7 +124,7 @@ static int large_file(const uint8_t *entry, size_t size)
     return STEAL_FD(fd);
 }
 
-/* Whether trying again is of no use. The errors that pass are in sink_state_after(). */
+/* Whether a retry is useless. sink_state_after() has the errors that pass. */
 static bool is_final(int error)
 {
     switch (error) {
@@ -144,9 +144,9 @@ static void forget_file(struct sink_journal *s)
     s->file = close_fd(s->file);
 }
 
-/* An entry too large for a datagram goes as a file, with an empty datagram. Where there is no room
- * for that datagram, the file is kept for the next attempt, which may still find that the entry
- * goes as a datagram. 0 or a negative errno; *ret_error: set where the file can never be made. */
+/* Sends an entry too large for a datagram as a file, with an empty datagram. If there is no room
+ * for that datagram, the file is kept for the next attempt. By then the entry may fit in a datagram
+ * after all. Returns 0 or a negative errno. *ret_error is set if the file can never be made. */
 static int send_file(struct sink_journal *s, const uint8_t *entry, size_t size, int *ret_error)
 {
     union {
@@ -174,7 +174,7 @@ static int send_file(struct sink_journal *s, const uint8_t *entry, size_t size, 
     return sendmsg(s->sink.fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* The number of datagrams sent, at least 1, or a negative errno. */
+/* Returns the number of datagrams sent, at least 1, or a negative errno. */
 static int send_datagrams(struct sink_journal *s)
 {
     struct mmsghdr messages[SEND_AT_ONCE];
@@ -191,7 +191,7 @@ static int send_datagrams(struct sink_journal *s)
     return sent < 0 ? -errno : sent;
 }
 
-/* Some of the oldest records: the number sent, at least 1, or a negative errno. */
+/* Sends some of the oldest records. Returns the number sent, at least 1, or a negative errno. */
 static int send_some(struct sink_journal *s, int *ret_error)
 {
     const uint8_t *entry;
@@ -201,8 +201,8 @@ static int send_some(struct sink_journal *s, int *ret_error)
     r = send_datagrams(s);
     if (r >= 0)
         return r;
-    /* The kernel keeps a datagram in one piece of memory, and has no piece above 4 MiB: then it
-     * says ENOBUFS each time, although the send buffer has room. */
+    /* The kernel keeps a datagram in one block of memory, and has no block above 4 MiB. Then it
+     * always returns ENOBUFS, even if the send buffer has room. */
     entry = batch_record(&s->batch, s->batch.first, &size);
     if (r != -EMSGSIZE && !(r == -ENOBUFS && size >= LARGE))
         return r;

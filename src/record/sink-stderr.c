@@ -11,8 +11,9 @@
 #include "record/stderr.h"
 
 /*
- * A line for each record on standard error, for answerd started by hand. Lines go out whole, and at
- * most PIPE_BUF bytes at once, so that those of several workers do not mix (pipe(7)).
+ * Writes a line to standard error for each record, when answerd was started by hand. It writes
+ * whole lines, at most PIPE_BUF bytes at once, so that lines of several workers do not mix
+ * (pipe(7)).
  */
 
 struct sink_stderr {
@@ -49,7 +50,7 @@ static size_t sink_stderr_room(const struct sink *sink)
     return batch_room(&stderr_of((struct sink *)sink)->batch);
 }
 
-/* The size of as many whole lines as PIPE_BUF holds, or of one that is longer. */
+/* The size of as many whole lines as fit in PIPE_BUF, or of one longer line. */
 static size_t some_lines(const struct batch *b)
 {
     size_t lines = 0, size = 0, next;
@@ -64,8 +65,8 @@ static size_t some_lines(const struct batch *b)
     return size;
 }
 
-/* So many bytes are written. The start of a line that was cut short must not be written again.
- * Returns the number of lines that are written whole now. */
+/* Notes that this many bytes were written. The written part of a cut line must not be written
+ * again. Returns the number of lines that are now complete. */
 static size_t leave_written(struct batch *b, size_t written)
 {
     size_t lines = 0, size;

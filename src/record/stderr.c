@@ -22,13 +22,13 @@ int stderr_open(void)
         if (fd < 0 && errno != EACCES && errno != ENOENT && errno != ENXIO)
             return -errno;
     }
-    /* A terminal or a pipe that belongs to someone else, after su(1), cannot be opened. */
+    /* After su(1), a terminal or pipe may belong to someone else and cannot be opened. */
     if (fd < 0)
         fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     return fd < 0 ? -errno : fd;
 }
 
-/* A pipe that is ready takes PIPE_BUF bytes at once (pipe(7)), and callers write no more. */
+/* A pipe that is ready takes PIPE_BUF bytes at once (pipe(7)). Callers never write more. */
 static bool would_block(int fd)
 {
     struct pollfd p = { .fd = fd, .events = POLLOUT };

@@ -8,18 +8,18 @@
 /*
  * Standard error without blocking.
  *
- * Others share it: the shell that started us, for one. O_NONBLOCK and the offset of a file belong to
- * the open file, which is theirs too (open(2)).
+ * We share it with others, such as the shell that started us. O_NONBLOCK and the offset of a file
+ * belong to the open file description, which is also theirs (open(2)).
  *
- * So O_NONBLOCK is not set on descriptor 2. A pipe or a terminal is opened again through /proc, which
- * gives an open file of our own (proc(5)). A socket cannot be opened so, but can be written to with
- * MSG_DONTWAIT. A regular file does not block, and must not be opened again: a second offset would
- * overwrite what others write.
+ * So O_NONBLOCK is not set on descriptor 2. A pipe or a terminal is opened again through /proc,
+ * which gives a file description of our own (proc(5)). A socket cannot be opened like this, but
+ * MSG_DONTWAIT works on it. A regular file does not block, and must not be opened again: a second
+ * offset would overwrite the output of others.
  */
 
-/* A descriptor for stderr_write(), which the caller closes; or a negative errno. */
+/* Returns a descriptor for stderr_write(), which the caller closes, or a negative errno. */
 int stderr_open(void);
 
-/* Writes at most PIPE_BUF bytes. The number of bytes written, or a negative errno: -EAGAIN where it
- * would block. */
+/* Writes at most PIPE_BUF bytes. Returns the number of bytes written, or a negative errno: -EAGAIN
+ * if it would block. */
 ssize_t stderr_write(int fd, const void *data, size_t size);

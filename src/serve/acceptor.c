@@ -13,8 +13,10 @@
 
 #define ACCEPTS_PER_DISPATCH 64
 #define FAILURES_IN_A_ROW    16
-#define PAUSE_MS             100 /* before looking for a free descriptor or place again */
-#define IMBALANCE            4   /* connections that a worker may have above the least loaded one */
+#define PAUSE_MS             100 /* until the next look for a free descriptor or place */
+#define IMBALANCE                                                                                  \
+    4 /* hand over if this worker has so many connections more than
+                                    the least loaded one */
 
 /* epoll(7). */
 static const char no_watch[] = "fs.epoll.max_user_watches is reached";
@@ -54,8 +56,8 @@ static void retry_later(struct context *x, struct acceptor *a)
     context_arm(x, &a->retry, context_ms(x) + PAUSE_MS);
 }
 
-/* Pauses until the timer runs out, or a connection ends on any worker. for_place: a connection may
- * have ended before accepting_pauses was set. Then nobody sends COMMAND_RESUME, so it looks
+/* Pauses until the timer expires, or a connection ends on any worker. for_place: a connection may
+ * have ended before accepting_pauses was set. Then no worker sends COMMAND_RESUME, so this looks
  * again. */
 static void pause_accepting(struct context *x, struct acceptor *a, bool for_place)
 {
@@ -70,8 +72,7 @@ static void pause_accepting(struct context *x, struct acceptor *a, bool for_plac
 
 void acceptor_begin(struct context *x, struct acceptor *a)
 {
-    /* Connections that were in the backlog before are reported once, as an edge like any other
-     * (epoll(7)). */
+    /* Connections already in the backlog are reported once, as an ordinary edge (epoll(7)). */
     int r = loop_add(&x->loop, &a->source, EPOLLIN | EPOLLEXCLUSIVE);
 
     a->registered = r == 0;
@@ -100,7 +101,7 @@ void acceptor_resume(struct context *x, struct acceptor *a)
     acceptor_begin(x, a);
 }
 
-/* The worker with the fewest connections; or this one, unless it has clearly more. */
+/* The worker with the fewest connections; but this one, unless it clearly has more. */
 static struct context *choose(struct context *x)
 {
     uint64_t own = atomic_load_explicit(&x->n_connections, memory_order_relaxed), least = own;
@@ -118,8 +119,8 @@ static struct context *choose(struct context *x)
     return chosen;
 }
 
-/* Registers the socket with the other worker's loop. It is writable at once, which wakes that
- * worker. False where that failed: the arrival is still the caller's. */
+/* Registers the socket with the other worker's loop. The socket is writable, which wakes that
+ * worker immediately. False on failure: the caller still owns the arrival. */
 static bool hand_over(struct context *to, const struct arrival *arrival)
 {
     struct handover *h = calloc(1, sizeof *h);
@@ -149,9 +150,9 @@ void handover_dispatch(struct context *x, struct handover *h)
     free(h);
 }
 
-/* Where the kernel watches no more sockets, the connection takes the listener's place in the loop.
- * The listener waits until there is another. After a connection that could not be taken, accepting
- * pauses: the next one would fare no better. */
+/* If the kernel watches no more sockets, the connection takes the listener's place in the loop. The
+ * listener waits until a place is free. If a connection could not be opened, accepting pauses: the
+ * next one would fail too. */
 static void open_here(struct context *x, struct acceptor *a, const struct arrival *arrival)
 {
     int r = connection_open(x, arrival, false);
@@ -174,7 +175,7 @@ void handover_discard(struct context *x, struct handover *h)
     free(h);
 }
 
-/* Says why, and closes without reading. The few bytes fit into any new socket's buffer. */
+/* Sends the reason, and closes without reading. The few bytes fit in any new socket's buffer. */
 static void refuse(struct context *x, const struct acceptor *a, int fd, const struct peer *peer)
 {
     struct event_about who = { .peer = peer, .listener = a->settings->name };
@@ -212,7 +213,7 @@ static void take_in(struct context *x, struct acceptor *a, int fd, const struct 
     open_here(x, a, &arrival);
 }
 
-/* accept4() failed. False where nothing more is accepted now: it pauses, or the backlog is
+/* accept4() failed. Returns false if accepting stops for now: it pauses, or the backlog is
  * empty. */
 static bool after_failure(struct context *x, struct acceptor *a, int error)
 {
@@ -230,9 +231,8 @@ static bool after_failure(struct context *x, struct acceptor *a, int error)
         pause_accepting(x, a, false);
         return false;
     default:
-        /* An error of one connection that waited is passed on here, and the listener goes on
-         * (accept(2), "Error handling"). An error that comes again and again is not of one
-         * connection. */
+        /* accept4() also reports errors of a waiting connection, and the listener continues
+         * (accept(2), "Error handling"). An error that repeats is not about one connection. */
         event_log(EVENT_ACCEPT_FAILED, "%s: a connection could not be accepted: %s", a->address,
                   strerror(error));
         if (++a->failures < FAILURES_IN_A_ROW)
@@ -242,7 +242,7 @@ static bool after_failure(struct context *x, struct acceptor *a, int error)
     }
 }
 
-/* False where nothing more is accepted now. */
+/* Returns false if accepting stops for now. */
 static bool accept_one(struct context *x, struct acceptor *a)
 {
     struct sockaddr_any address = { .size = sizeof address.storage };

@@ -6,7 +6,7 @@
 #include "serve/address-limit.h"
 
 struct address_count {
-    uint8_t address[16]; /* first: the tree compares nothing else */
+    uint8_t address[16]; /* first: the tree compares only this */
     uint64_t n;
 };
 

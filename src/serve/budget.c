@@ -8,8 +8,8 @@
 
 #define TRIM_ABOVE ((size_t)256 * 1024)
 
-/* Has free(3) give the free end of a heap back to the system. malloc_trim(3) gives back what lies
- * within a heap, but not its end (mallopt(3)). */
+/* Makes free(3) return the free end of a heap to the system. malloc_trim(3) returns free memory
+ * within a heap, but not at its end (mallopt(3)). */
 void budget_begin(void)
 {
     (void)mallopt(M_TRIM_THRESHOLD, 32 * 1024);
@@ -69,7 +69,7 @@ bool budget_is_slack(const struct budget *b)
     return b->peak > TRIM_ABOVE && b->used < b->peak / 4;
 }
 
-/* malloc(3) keeps freed buffers as long as anything in use lies behind them in its heap. */
+/* malloc(3) keeps freed buffers as long as memory after them in the same heap is in use. */
 void budget_trim(struct budget *b)
 {
     (void)malloc_trim(0);

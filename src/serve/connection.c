@@ -7,7 +7,9 @@
 #include "record/event-log.h"
 #include "serve/connection.h"
 
-#define RECHECK_MS 50 /* between looks whether the peer's kernel has all: no event tells */
+#define RECHECK_MS                                                                                 \
+    50 /* between checks whether the peer's kernel has everything: no event
+                         reports it */
 
 struct exchange connection_exchange(struct context *x, struct connection *c)
 {
@@ -84,8 +86,8 @@ void connection_wait_no_more(struct context *x, struct connection *c)
     forget_waiting(c);
 }
 
-/* Each deadline moves by the time waited, and does not begin anew: under load a connection waits
- * again and again, and a peer that finishes no message would never be cut off. */
+/* The time waited moves each deadline, but does not restart it. Under load a connection waits
+ * repeatedly, and a restart would mean that a peer with an unfinished message is never cut off. */
 void connection_waited(struct context *x, struct connection *c)
 {
     uint64_t waited = context_ms(x) - c->waiter.since_ms;
@@ -154,7 +156,7 @@ _cold_ void connection_refuse(struct context *x, struct connection *c, const cha
         connection_end(x, c, true);
         return;
     }
-    /* Without memory for it, the connection ends without a word. */
+    /* If there is no memory for the reply, the connection ends without one. */
     if (session_append_error(&c->settings->rules, reason, &x->reply) == 0)
         (void)output_send(&c->output, x, &c->transport, buffer_head(x->reply),
                           buffer_size(x->reply));
@@ -287,7 +289,7 @@ static void close_one(void *item, void *userdata)
         connection_end(x, c, false);
 }
 
-/* What is still on the ready list is freed all the same. */
+/* Frees even connections that are still on the ready list. */
 static void free_one(void *item, void *userdata)
 {
     struct connection *c = item;

@@ -19,22 +19,22 @@
  *
  *   OPEN ──► FINISHING ──► LINGERING ──► CLOSED
  *
- * OPEN: messages are read, recorded and answered. A peer that has half-closed is still answered. A
- * peer that takes nothing more is not answered, but what it sent is recorded to its end.
+ * OPEN: messages are read, recorded and answered. After a half-close the peer still gets its
+ * replies. A peer that accepts no more data gets none, but everything it sent is recorded.
  *
- * FINISHING: nothing more is read. What is owed still goes out.
+ * FINISHING: reading has stopped. Pending replies are still sent.
  *
- * LINGERING: our side is shut down, and the peer's is not. close() with unread input would send an
- * RST, and that can destroy replies on their way. What still comes is recorded, without a reply.
- * After an error nobody can tell what is a message: what comes then is discarded. The state ends
- * with the peer's end of stream; or at the end of a message, once the peer had time to see our end;
- * or at a deadline.
+ * LINGERING: our side is shut down, the peer's is not. close() with unread input would send an RST,
+ * which can destroy replies in flight. Messages that still arrive are recorded, without a reply.
+ * After an error, message boundaries are unknown, so later input is discarded. The state ends with
+ * the peer's end of stream; or at the end of a message, once the peer had time to see our end; or
+ * at a deadline.
  *
- * CLOSED: the descriptor is gone. The memory follows at the end of the turn.
+ * CLOSED: the descriptor is closed. The memory is freed at the end of the turn.
  *
- * Any state may go straight to CLOSED. A peer may go while its messages wait for the recorder or
- * for their rate. The connection then gives up its descriptor and its place at once, and only the
- * bytes wait on.
+ * Any state may go directly to CLOSED. A peer may go while its messages wait for the recorder or
+ * for their rate. The connection then gives up its descriptor and its place immediately, and only
+ * the bytes remain.
  */
 enum connection_state {
     CONNECTION_OPEN,
@@ -44,17 +44,17 @@ enum connection_state {
 };
 
 enum {
-    CONNECTION_DRAINING = 1 << 0, /* answers what has arrived, then ends */
-    CONNECTION_DISCARDS = 1 << 1, /* what the peer sends is not recorded any more */
-    CONNECTION_WAITING = 1 << 2,  /* for room in the recorder; what waits in a slot is a reply */
-    CONNECTION_PLACED = 1 << 3,   /* counts in MaxConnections= */
-    CONNECTION_COUNTED = 1 << 4,  /* and in MaxConnectionsPerAddress= */
+    CONNECTION_DRAINING = 1 << 0, /* answers the input that has arrived, then ends */
+    CONNECTION_DISCARDS = 1 << 1, /* the peer's input is no longer recorded */
+    CONNECTION_WAITING = 1 << 2,  /* for room in the recorder; a reply waits in a slot instead */
+    CONNECTION_PLACED = 1 << 3,   /* counts towards MaxConnections= */
+    CONNECTION_COUNTED = 1 << 4,  /* and towards MaxConnectionsPerAddress= */
 };
 
-/* An idle client has nothing but this. What every message touches comes first: where there are many
- * connections, none of this is in the processor's cache when a message comes. */
+/* All that an idle client needs. The fields that every message uses come first: with many
+ * connections, none of this is in the CPU cache when a message arrives. */
 struct connection {
-    struct transport transport; /* .source is first, see worker.c. Ours are .source.state, an enum
+    struct transport transport; /* .source is first, see worker.c. We use .source.state, an enum
                                    connection_state, and .owner_flags, CONNECTION_* flags */
     struct settings *settings;  /* a reference */
     struct input input;
@@ -63,11 +63,11 @@ struct connection {
                            LINGERING: when that state began */
     union {
         struct timer timer;   /* at the nearest deadline or before it: connection_deadline() */
-        struct waiter waiter; /* CONNECTION_WAITING: has no deadline */
+        struct waiter waiter; /* CONNECTION_WAITING: no deadline meanwhile */
     };
 };
 
-/* With hundreds of thousands of idle clients every word counts. */
+/* With hundreds of thousands of idle clients, every word counts. */
 _Static_assert(sizeof(struct connection) == 120, "nothing is lost to padding");
 
 static inline enum connection_state connection_state(const struct connection *c)
@@ -75,13 +75,13 @@ static inline enum connection_state connection_state(const struct connection *c)
     return (enum connection_state)c->transport.source.state;
 }
 
-/* Whether it has given back its descriptor and its place, and only its messages wait. */
+/* Whether it has given up its descriptor and its place, and only its messages remain. */
 static inline bool connection_is_gone(const struct connection *c)
 {
     return c->transport.source.fd < 0;
 }
 
-/* An accepted, non-blocking socket on its way to become a connection, and what came with it. */
+/* An accepted, non-blocking socket that will become a connection, with its peer and settings. */
 struct arrival {
     int fd;
     struct peer peer;
@@ -89,14 +89,14 @@ struct arrival {
     bool counted;              /* in the address limit */
 };
 
-/* Takes over all of an arrival. registered: the socket is in this worker's loop already, with
- * another source. 0; or a negative errno, and the arrival is still the caller's. */
+/* Takes over all of an arrival. registered: the socket is already in this worker's loop, for
+ * another source. 0; or a negative errno, and the caller still owns the arrival. */
 int connection_open(struct context *x, const struct arrival *arrival, bool registered);
 
-/* Closes an arrival that is not to become a connection, and gives back what came with it. */
+/* Closes an arrival that will not become a connection, and releases its resources. */
 void connection_turn_away(struct context *x, const struct arrival *arrival);
 
-/* --- for its turns: conversation.c and turn.c --- */
+/* --- for conversation.c and turn.c --- */
 
 /* What its input works with. */
 struct exchange connection_exchange(struct context *x, struct connection *c);
@@ -104,7 +104,7 @@ struct exchange connection_exchange(struct context *x, struct connection *c);
 /* For the log. */
 struct event_about connection_about(const struct connection *c);
 
-/* Changes the state, always to a later one. Nothing else does so. */
+/* Changes the state, always to a later one. This is the only place that does. */
 void connection_enter(const struct context *x, struct connection *c, enum connection_state state);
 
 /* A message was complete, or a reply was taken. */
@@ -113,79 +113,81 @@ static inline void connection_was_active(const struct context *x, struct connect
     c->active_ms = context_ms(x);
 }
 
-/* Gives the descriptor and the place back, since the peer is gone. */
+/* Gives up the descriptor and the place, since the peer is gone. */
 void connection_depart(struct context *x, struct connection *c);
 
-/* Puts it behind all others that wait for room in the recorder. It has no timer meanwhile. */
+/* Makes the connection wait for room in the recorder, after all others. It has no timer
+ * meanwhile. */
 void connection_wait(struct context *x, struct connection *c);
-/* Takes it out of those that wait. */
+/* Removes it from the waiters. */
 void connection_wait_no_more(struct context *x, struct connection *c);
 
-/* The recorder has room for it, and has taken it out of the waiters. The time that it waited counts
- * against none of the peer's deadlines. */
+/* The recorder has room for it, and has removed it from the waiters. The time it waited does not
+ * count against the peer's deadlines. */
 void connection_waited(struct context *x, struct connection *c);
 
-/* Enters CLOSED, and lets go of everything but its memory. What is unread or kept is discarded.
+/* Enters CLOSED, and releases everything but its memory. Unread and buffered input is discarded.
  * reset: see transport_close(). */
 void connection_end(struct context *x, struct connection *c, bool reset);
 
-/* Has the memory of a closed connection freed at the end of the turn. One that is still on the
- * ready list is left: it is buried when the list comes to it. */
+/* Schedules a closed connection to be freed at the end of the turn. If it is still on the ready
+ * list, this does nothing: it is buried when the loop comes to it. */
 void connection_bury(struct context *x, struct connection *c);
 
-/* Tells the log that a message of this connection could not be recorded. */
+/* Logs that a message of this connection could not be recorded. */
 void connection_tell_unrecorded(const struct connection *c, int error);
 
-/* Ends a connection that needs more memory than there is, so that all others go on. */
+/* Ends a connection that needs more memory than there is, so that all others can continue. */
 void connection_shed(struct context *x, struct connection *c);
 
-/* Says `error: REASON` behind the replies that are on their way, and takes nothing more. Where
- * nothing is ever sent, it ends at once by a reset: a sender that never reads sees that alone. */
+/* Sends `error: REASON` after the pending replies, and takes no more input. A mute connection is
+ * reset immediately instead: a sender that never reads notices only that. */
 void connection_refuse(struct context *x, struct connection *c, const char *reason);
 
 #define CONNECTION_LINGER_MS 2000 /* the longest time in LINGERING */
-#define CONNECTION_GRACE_MS  250  /* in which a peer that reads sees our end, and ends too */
+#define CONNECTION_GRACE_MS  250  /* time for a peer that reads to see our end, and to end too */
 
-/* Whether the peer has used up its RateLimit=, and messages wait for it. */
+/* Whether the peer has used up its RateLimit=, and has messages waiting. */
 static inline bool connection_is_limited(const struct connection *c)
 {
     return c->input.bytes && c->input.session.status == SESSION_LIMITED;
 }
 
-/* When its rate allows the next message. */
+/* When the rate allows the next message. */
 static inline uint64_t connection_resume_ms(const struct connection *c)
 {
     return session_resume_us(&c->input.session, &c->settings->rules) / 1000 + 1;
 }
 
-/* Whether nothing is ever sent: Reply=none. */
+/* Whether the peer never gets a reply: Reply=none. */
 static inline bool connection_is_mute(const struct connection *c)
 {
     return c->settings->rules.mute;
 }
 
-/* Whether it is owed so much that nothing more is read from it. */
+/* Whether so many reply bytes are pending that reading stops. */
 static inline bool connection_is_owed_enough(const struct connection *c)
 {
     return output_size(&c->output) >= c->settings->output_limit;
 }
 
-/* The nearest deadline, in ms, or TIMER_NEVER. While replies are held there is none: the peer is
- * not to blame, and no error may overtake such a reply. Nor is a message late that is not read. */
+/* The nearest deadline in ms, or TIMER_NEVER. There is none while replies are held: the peer is not
+ * to blame, and no error may overtake such a reply. Nor can a message be late that we do not
+ * read. */
 uint64_t connection_deadline(const struct context *x, const struct connection *c);
 
-/* Arms the timer for that deadline, unless it is armed for that time or an earlier one. A timer
- * that runs out too early costs one look; to arm it again with every message would cost more. */
+/* Arms the timer for that deadline, unless it is already armed for that time or earlier. A timer
+ * that expires too early costs one check. Re-arming it with every message would cost more. */
 void connection_arm(struct context *x, struct connection *c);
 
 /* --- for the worker --- */
 
-/* Has all connections of this worker answer what has arrived, and end. */
+/* Makes all connections of this worker answer the input that has arrived, and end. */
 void connection_drain_all(struct context *x);
 
-/* Ends all connections of this worker at once, and frees them; what they hold is discarded. No turn
- * may follow. */
+/* Ends and frees all connections of this worker immediately. Their buffered input and replies are
+ * discarded. No turn may follow. */
 void connection_close_all(struct context *x);
 
-/* At the end of a turn: frees those that have ended. */
+/* At the end of a turn: frees the closed connections. */
 void connection_free_buried(struct context *x);

@@ -6,7 +6,7 @@
 #include "base/macros.h"
 #include "serve/context.h"
 
-/* The longest turns take some 10 ms. */
+/* The longest turns take about 10 ms. */
 #define STALL_US UINT64_C(1000000)
 
 int context_init(struct context *x, struct shared *shared)
@@ -52,7 +52,7 @@ uint64_t context_ms_now(const struct context *x)
     return (clock_us(CLOCK_MONOTONIC_COARSE) - x->stalled_us) / 1000;
 }
 
-/* Fails only when the counter is full, and then the reader is woken anyway (eventfd(2)). */
+/* Fails only if the counter is full. Then the reader is woken anyway (eventfd(2)). */
 static void wake(int fd)
 {
     (void)!write(fd, &(uint64_t){ 1 }, sizeof(uint64_t));
@@ -68,8 +68,8 @@ unsigned context_take_commands(struct context *x)
 {
     uint64_t value;
 
-    /* First the wake-up is taken back, then the commands are looked at: one that comes in between
-     * wakes us again. */
+    /* Clear the wake-up first, then read the commands. A command that comes in between wakes us
+     * again. */
     (void)!read(x->command.fd, &value, sizeof value);
     x->command.ready = 0;
     return atomic_exchange(&x->commands, 0);

@@ -17,7 +17,8 @@
 
 /*
  * What the parts of one worker share: its loop, clock, timers, memory and scratch space. It belongs
- * to the worker's thread, but for what is marked. A field that one part alone writes names it.
+ * to the worker's thread, except where marked. If only one part writes a field, the field names
+ * that part.
  */
 
 struct connection;
@@ -42,10 +43,10 @@ enum source_kind {
 enum timer_kind { TIMER_CONNECTION, TIMER_ACCEPTOR, TIMER_TRIM };
 
 enum command {
-    COMMAND_PING = 1 << 0,   /* say that you are alive */
-    COMMAND_DRAIN = 1 << 1,  /* the orderly stop: answer what has arrived, then end */
-    COMMAND_STOP = 1 << 2,   /* end at once */
-    COMMAND_PLAN = 1 << 3,   /* there is a new plan */
+    COMMAND_PING = 1 << 0,   /* report that the worker is alive */
+    COMMAND_DRAIN = 1 << 1,  /* orderly stop: answer the input that has arrived, then end */
+    COMMAND_STOP = 1 << 2,   /* end immediately */
+    COMMAND_PLAN = 1 << 3,   /* carry out the new plan */
     COMMAND_RESUME = 1 << 4, /* a place is free: accept again */
 };
 
@@ -53,35 +54,37 @@ struct context {
     struct shared *shared;
     struct loop loop;
     struct timer_wheel wheel; /* ms, on the clock of now.mono_us */
-    struct moment now;        /* of this turn; .mono_us leaves out the time of stalls */
+    struct moment now;        /* of this turn; .mono_us leaves out stalls */
     uint64_t now_ms;          /* now.mono_us in ms, as timers count */
-    uint64_t stalled_us;      /* how long this worker stood still in the midst of turns */
+    uint64_t stalled_us;      /* how long this worker has stalled within turns */
     struct budget budget;
     struct pool connections;
     size_t n_live;         /* connections that have not ended; connection.c */
     struct source *buried; /* ended connections, freed at the end of the turn; connection.c */
     void (*trace)(const struct connection *c, int from, int to); /* for tests; NULL */
-    struct recorder *recorders[RECORD_MODES]; /* by enum record_mode; NULL: nothing is recorded */
-    struct display *display;                  /* NULL: nobody looks */
-    struct buffer *reply;                     /* scratch, else empty: the replies of one read */
-    struct peer_names names;                  /* scratch: how records call a peer */
+    struct recorder *recorders[RECORD_MODES]; /* by enum record_mode; NULL: no recording */
+    struct display *display;                  /* NULL: no display */
+    struct buffer *reply;                     /* scratch, empty otherwise: the replies of one
+                                                 read */
+    struct peer_names names;                  /* scratch: the peer's names for records */
     bool draining;                            /* COMMAND_DRAIN has come; worker.c */
 
-    /* For other threads, too. */
-    struct source command;               /* an eventfd: there are commands */
+    /* Also for other threads. */
+    struct source command;               /* an eventfd that wakes the worker */
     atomic_uint commands;                /* enum command */
-    atomic_uint_least64_t n_connections; /* that have a place here, or are on their way here */
+    atomic_uint_least64_t n_connections; /* connections with a place here, or on their way here */
     atomic_bool accepting_pauses;        /* wants COMMAND_RESUME; acceptor.c */
-    atomic_uint n_outages;               /* recorders whose sink does not take all; recorder.c */
+    atomic_uint n_outages;               /* recorders whose sink does not take everything;
+                                            recorder.c */
     struct counters counters;
 
-    /* Bytes received, or short replies that go together. Nothing is flushed while bytes received are
+    /* Received bytes, or short replies sent together. Nothing is flushed while received bytes are
      * in use. */
     uint8_t scratch[READ_SIZE];
 };
 
-/* x: zero, but for .connections. shared: outlives the context. 0 or a negative errno;
- * context_deinit() follows in both cases. */
+/* x: zero, except for .connections. shared: outlives the context. 0 or a negative errno. Call
+ * context_deinit() in both cases. */
 int context_init(struct context *x, struct shared *shared);
 void context_deinit(struct context *x);
 
@@ -91,38 +94,38 @@ static inline uint64_t context_ms(const struct context *x)
     return x->now_ms;
 }
 
-/* Reads the clocks: once a turn. */
+/* Reads the clocks, once per turn. */
 void context_read_clock(struct context *x);
 
-/* At the end of a turn. A turn that took very long stood still: the process was stopped, or its
- * machine. All that the turn noted carries a time before that. So the worker's clock goes on from
- * there, and no deadline comes early. */
+/* Call at the end of a turn. If the turn took very long, the process or its machine was stopped.
+ * All times noted in this turn are from before the stall. So the worker's clock leaves the stall
+ * out, and no deadline comes early. */
 void context_leave_out_stall(struct context *x);
 
 /* What context_ms() would be if the clock were read now. */
 uint64_t context_ms_now(const struct context *x);
 
-/* Arms a timer for that time, or arms it anew. */
+/* Arms or re-arms a timer for that time. */
 static inline void context_arm(struct context *x, struct timer *t, uint64_t ms)
 {
     timer_set(&x->wheel, t, ms);
 }
 
-/* The recorder that settings ask for, or NULL where messages are not recorded. */
+/* The recorder for these settings, or NULL if messages are not recorded. */
 static inline struct recorder *context_recorder(const struct context *x,
                                                 const struct settings *settings)
 {
     return x->recorders[settings->record];
 }
 
-/* From any thread: sends enum command bits to the worker, and wakes it. */
+/* Sends enum command bits to the worker, and wakes it. From any thread. */
 void context_command(struct context *x, unsigned commands);
 
-/* Takes the commands that have come since the last call. */
+/* Takes the commands that have arrived since the last call. */
 unsigned context_take_commands(struct context *x);
 
-/* Tells the main thread that something it asked for is done. */
+/* Tells the main thread that a task it requested is done. */
 void context_notify(const struct context *x);
 
-/* A connection has given up its place: workers whose accepting pauses may go on. */
+/* Call after a connection gave up its place: paused acceptors of all workers may continue. */
 void context_place_is_free(struct context *x);

@@ -3,7 +3,7 @@
 
 #include "serve/conversation.h"
 
-/* A connection's share of a turn: so many recv(). Then others come first. */
+/* A connection's share of one dispatch, in recv() calls. Then other connections get their turn. */
 #define READS_PER_DISPATCH 4
 
 /* input_take() failed with r. */
@@ -32,15 +32,15 @@ void conversation_flush(struct context *x, struct connection *c)
     r = output_flush(&c->output, x, &c->transport);
     if (r < 0)
         refuse_record(x, c, r);
-    /* Its message, of which nothing was read meanwhile, has its time anew. */
+    /* We did not read meanwhile, so the message gets its full time again. */
     if (stopped && !connection_is_owed_enough(c))
         input_excuse(&c->input, x, context_ms(x));
     if (output_is_empty(&c->output) && connection_state(c) == CONNECTION_OPEN)
         connection_was_active(x, c);
 }
 
-/* Whether something is to be read, once it is there. Reading stops while the peer does not take its
- * replies, or has used up its rate. */
+/* Whether input is wanted. Reading stops while the peer does not take its replies, or has used up
+ * its rate. */
 static bool wants_input(const struct context *x, const struct connection *c)
 {
     if (connection_state(c) != CONNECTION_OPEN && connection_state(c) != CONNECTION_LINGERING)
@@ -84,9 +84,8 @@ static bool has_room(const struct recorder *r, bool admitted)
     return !r || (admitted ? recorder_has_room(r) : recorder_admits(r));
 }
 
-/* Whether what is to be taken next needs a record. The end of a stream alone needs none. After a
- * read a UNIX stream may be empty, which otherwise only EAGAIN would tell: an empty one needs
- * none. */
+/* Whether the next step needs a record. The end of a stream alone does not. After a read, a UNIX
+ * stream may be empty, which otherwise only EAGAIN would show. An empty one needs no record. */
 static bool needs_room(struct connection *c, bool pending, bool has_read)
 {
     bool ending = transport_is_ending(&c->transport);
@@ -120,7 +119,7 @@ void conversation_continue(struct context *x, struct connection *c, bool admitte
             loop_queue(&x->loop, &c->transport.source);
             return;
         }
-        admitted = false; /* once: the others have waited, too */
+        admitted = false; /* once: the others have waited too */
         r = input_take(&c->input, &e);
         if (c->input.session.seq != seq && connection_state(c) == CONNECTION_OPEN)
             connection_was_active(x, c);
@@ -131,7 +130,8 @@ void conversation_continue(struct context *x, struct connection *c, bool admitte
             return;
         }
         if (pending)
-            reads = READS_PER_DISPATCH - 1; /* its share was used up when this was left over */
+            reads = READS_PER_DISPATCH - 1; /* its share was used up when this input was left
+                                               over */
     }
 }
 

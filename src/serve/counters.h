@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* One worker alone writes it, and any thread reads it: relaxed, and without the bus lock of an
+/* One worker writes it, and any thread reads it. Both are relaxed, without the bus lock of an
  * atomic increment. */
 typedef atomic_uint_least64_t counter;
 
@@ -19,9 +19,9 @@ static inline uint64_t counter_get(const counter *c)
     return atomic_load_explicit((counter *)c, memory_order_relaxed);
 }
 
-/* What has happened on one worker since it began. */
+/* Events on one worker since it started. */
 struct counters {
     counter accepted, refused, messages, bytes_in, bytes_out, timeouts, protocol_errors, shed;
-    counter discarded;  /* bytes that arrived and were not taken as messages */
+    counter discarded;  /* bytes that arrived but were not taken as messages */
     counter dispatches; /* how often connections were dispatched */
 };

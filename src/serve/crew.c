@@ -52,7 +52,7 @@ static void *run(void *userdata)
     return NULL;
 }
 
-/* Signals are for the main thread, which reads them from a descriptor. */
+/* Signals are for the main thread, which reads them from a signalfd. */
 static int start_thread(struct worker *w, pthread_t *ret)
 {
     sigset_t all, before;
@@ -91,7 +91,7 @@ int crew_start(struct crew *c, struct shared *shared, unsigned n)
     shared->contexts = calloc(n, sizeof(struct context *));
     if (!c->workers || !c->threads || !shared->contexts)
         return -ENOMEM;
-    /* All are there before the first runs, since each looks at the others. */
+    /* Create all workers before starting the first, since each looks at the others. */
     for (; c->n < n; c->n++) {
         r = worker_new(shared, c->n, &c->workers[c->n]);
         if (r < 0)

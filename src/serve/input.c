@@ -7,13 +7,15 @@
 #include "record/event-log.h"
 #include "serve/input.h"
 
-/* With so many messages a flooder holds up others for a few hundred microseconds at most. A message
- * that is recorded costs some ten times as much as one that is not. */
+/* This limits a flooder to a few hundred microseconds at a time. A recorded message costs about ten
+ * times as much as one that is not. */
 #define MESSAGES_PER_TAKE 1024
 #define RECORDS_PER_TAKE  64
-#define ALWAYS_FITS       2000 /* the smallest buffer of a socket holds more (socket(7), SO_SNDBUF) */
+#define ALWAYS_FITS                                                                                \
+    2000 /* bytes; even the smallest socket buffer holds more (socket(7),
+                                  SO_SNDBUF) */
 
-/* Replies that were large do not keep their memory. */
+/* Large replies do not keep their memory. */
 #define REPLIES_KEPT ((size_t)4 * READ_SIZE)
 
 static const char broken[] = "it broke the framing",
@@ -29,11 +31,11 @@ void input_excuse(struct input *in, const struct context *x, uint64_t ms)
 struct staging {
     const struct exchange *exchange;
     unsigned n; /* staged so far */
-    bool large; /* the last one staged was */
+    bool large; /* the last one staged was large */
 };
 
-/* The records of one feed share a slot. A large record may turn out impossible to make: it has a
- * slot of its own, so that the others' replies go all the same. */
+/* The records of one feed share a slot. A large record may turn out to be impossible, so it gets
+ * its own slot. Then the other replies are sent anyway. */
 static int stage(void *userdata, const struct record *record)
 {
     struct staging *s = userdata;
@@ -60,11 +62,12 @@ static inline void forget_replies(struct context *x)
         buffer_clear(x->reply);
 }
 
-/* The replies wait for the last n records staged; where there are none, nobody does. */
+/* The replies wait for the last n records staged. Without replies, nothing waits for those
+ * records. */
 _noinline_ static int hold_replies(const struct exchange *e, unsigned n)
 {
     struct context *x = e->context;
-    const uint8_t *bytes = x->reply ? buffer_head(x->reply) : NULL; /* where all are empty */
+    const uint8_t *bytes = x->reply ? buffer_head(x->reply) : NULL; /* NULL if all are empty */
     struct slot *slot = NULL;
     int r = 0;
 
@@ -120,7 +123,7 @@ static struct event_about about(const struct input *in, const struct exchange *e
     };
 }
 
-/* Counts n bytes that are not taken as messages, and logs them. */
+/* Counts and logs n bytes that are not taken as messages. */
 _cold_ static void note_discarded(const struct input *in, const struct exchange *e, size_t n,
                                   const char *reason)
 {
@@ -210,8 +213,8 @@ void input_drop(struct input *in, const struct exchange *e, const char *reason)
     budget_free(&e->context->budget, &in->bytes);
 }
 
-/* Cuts the stream. What is still in the kernel has arrived, too: it is counted, and its size
- * returned. */
+/* Cuts the stream. Unread bytes in the kernel have arrived too: counts them, and returns their
+ * number. */
 static size_t leave_unread(const struct exchange *e)
 {
     size_t n = transport_unread(e->transport);
@@ -237,7 +240,7 @@ static int keep(struct input *in, const struct exchange *e, const uint8_t *bytes
     return budget_append(&x->budget, &in->bytes, bytes, n, context_ms(x));
 }
 
-/* Takes bytes[n], while nothing is kept. */
+/* Takes bytes[n] while no earlier input is kept. */
 static int take_new(struct input *in, const struct exchange *e, const uint8_t *bytes, size_t n)
 {
     size_t scanned = 0, used = 0;
@@ -254,7 +257,7 @@ static int take_new(struct input *in, const struct exchange *e, const uint8_t *b
     return r;
 }
 
-/* Takes what is kept. */
+/* Takes the kept input. */
 static int take_kept(struct input *in, const struct exchange *e)
 {
     size_t scanned = in->bytes->scanned, used = 0;
@@ -274,7 +277,7 @@ static int take_kept(struct input *in, const struct exchange *e)
     return r;
 }
 
-/* Into the scratch space: a number of bytes, 0 at the end, or -EAGAIN. */
+/* Receives into the scratch space. Returns the number of bytes, 0 at the end, or -EAGAIN. */
 static _inline_ ssize_t receive(const struct exchange *e)
 {
     struct context *x = e->context;
@@ -317,7 +320,7 @@ int input_collect(struct input *in, const struct exchange *e)
     if (n <= 0)
         return (int)n;
     kept = MIN((size_t)n, budget_room_for_gone(&x->budget));
-    /* A part of a chunk would be another message. */
+    /* Part of a chunk would be a different message. */
     if (kept < (size_t)n && e->settings->rules.framing == FRAMING_CHUNK)
         kept = 0;
     if (kept > 0 && keep(in, e, x->scratch, kept) < 0)

@@ -11,16 +11,16 @@
 #include "serve/recorder.h"
 
 /*
- * Makes records and replies of what a peer sends: receives, feeds the session, stages records, and
- * gives replies to the output.
+ * Turns a peer's bytes into records and replies: receives, feeds the session, stages records, and
+ * passes replies to the output.
  */
 struct input {
-    struct buffer *bytes; /* an unfinished message, or messages that could not be taken yet; NULL:
-                             none. .stamp: when its first byte came, ms */
+    struct buffer *bytes; /* an unfinished message, or messages not taken yet; NULL: none.
+                             .stamp: when the first byte arrived, in ms */
     struct session session;
 };
 
-/* What an input works with. It is made for each call, and all is borrowed. */
+/* The environment of an input. It is made for each call, and all fields are borrowed. */
 struct exchange {
     struct context *context;
     const struct settings *settings;
@@ -29,35 +29,35 @@ struct exchange {
     struct recorder *recorder; /* NULL: messages are not recorded */
 };
 
-/* Whether there is something to take that has arrived already. */
+/* Whether input that has already arrived can be taken. */
 static inline bool input_is_pending(const struct input *in)
 {
     return in->bytes && session_is_pending(&in->session);
 }
 
-/* Whether a message has begun, and its end has not come. */
+/* Whether a message has begun but is incomplete. */
 static inline bool input_is_unfinished(const struct input *in)
 {
     return in->bytes && !session_is_pending(&in->session);
 }
 
-/* Takes what is pending, else what one recv() gives. in->session.status has the result. 0; an
- * enum frame_error, where the peer broke the framing; -EAGAIN: nothing has arrived, and an edge
- * will come; -ENOMEM: the connection cannot go on. */
+/* Takes the pending input, or else the result of one recv(). in->session.status has the outcome.
+ * Returns 0; an enum frame_error if the peer broke the framing; -EAGAIN if nothing has arrived, and
+ * an edge will come; or -ENOMEM if the connection cannot continue. */
 int input_take(struct input *in, const struct exchange *e);
 
-/* Receives once, and keeps it for later: the peer is gone. 0 or -EAGAIN, as above. What there is no
- * memory for is discarded, and the stream ends there. */
+/* For a peer that is gone: receives once and keeps the input for later. 0 or -EAGAIN, as above. If
+ * memory runs out, the rest is discarded, and the stream ends there. */
 int input_collect(struct input *in, const struct exchange *e);
 
-/* Receives once, and throws away what came. 0 or -EAGAIN, as above. */
+/* Receives once and discards the input. 0 or -EAGAIN, as above. */
 int input_discard(struct input *in, const struct exchange *e);
 
-/* Discards what was kept; reason: for the log. */
+/* Discards the kept input. reason: for the log. */
 void input_drop(struct input *in, const struct exchange *e, const char *reason);
 
-/* The connection ends: discards what was kept, and what has arrived and was not received. */
+/* The connection ends: discards the kept input, and input that has arrived but was not received. */
 void input_end(struct input *in, const struct exchange *e);
 
-/* We made the peer wait for `ms`, which does not count against its message. */
+/* We made the peer wait for `ms`. That time does not count against its message. */
 void input_excuse(struct input *in, const struct context *x, uint64_t ms);

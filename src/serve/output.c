@@ -29,7 +29,7 @@ void output_excuse(struct output *o, const struct context *x, uint64_t ms)
         oldest(o)->progress_ms = MIN(context_ms(x), oldest(o)->progress_ms + ms);
 }
 
-/* Puts the bytes at the end of what is owed. NULL, out of memory. */
+/* Adds the bytes at the end, in a new slot. NULL: out of memory. */
 static struct slot *owe(struct output *o, struct context *x, struct transport *t, const void *bytes,
                         size_t n, unsigned waits)
 {
@@ -76,7 +76,7 @@ static bool may_go(const struct slot *s)
     return slot_whole(s) && s->error == 0;
 }
 
-/* Makes room for n bytes more in the oldest slot, which may go. 0 or -ENOMEM. */
+/* Makes room for n more bytes in the oldest slot, which must be ready to send. 0 or -ENOMEM. */
 static int make_room(struct output *o, struct context *x, size_t n)
 {
     struct slot *s = oldest(o), *grown;
@@ -98,7 +98,7 @@ static int make_room(struct output *o, struct context *x, size_t n)
     return 0;
 }
 
-/* Puts bytes behind those of the oldest slot, which may go. 0 or -ENOMEM. */
+/* Appends bytes to the oldest slot, which must be ready to send. 0 or -ENOMEM. */
 static int append(struct output *o, struct context *x, const void *bytes, size_t n)
 {
     struct slot *s;
@@ -111,7 +111,7 @@ static int append(struct output *o, struct context *x, const void *bytes, size_t
     return 0;
 }
 
-/* What the kernel did not take at once, or may not go yet. */
+/* Queues bytes that the kernel did not take, or that cannot be sent yet. */
 _noinline_ static int send_later(struct output *o, struct context *x, struct transport *t,
                                  const void *bytes, size_t n)
 {
@@ -152,8 +152,8 @@ int output_hold(struct output *o, struct context *x, struct transport *t, const 
     return *ret ? 0 : -ENOMEM;
 }
 
-/* Points *ret at bytes that may go next, those of several short replies together, and returns their
- * number. The oldest slot may go. */
+/* Points *ret at the bytes to send next, and returns their number. Several short replies are copied
+ * together. The oldest slot must be ready to send. */
 static size_t gather(const struct output *o, struct context *x, const uint8_t **ret)
 {
     const struct slot *s = oldest(o);
@@ -173,7 +173,8 @@ static size_t gather(const struct output *o, struct context *x, const uint8_t **
     return n;
 }
 
-/* n bytes of what gather() found are gone, and so are the slots that have no more. */
+/* Removes n bytes that gather() returned and that were sent, and frees the slots that are
+ * finished. */
 static void consume(struct output *o, struct context *x, size_t n)
 {
     while (o->last && may_go(oldest(o)) && oldest(o)->size - oldest(o)->sent <= n) {
@@ -185,7 +186,7 @@ static void consume(struct output *o, struct context *x, size_t n)
         oldest(o)->sent += n;
 }
 
-/* Returns whether the peer's kernel took something. */
+/* Returns whether the peer's kernel took any bytes. */
 static bool send_what_may_go(struct output *o, struct context *x, struct transport *t)
 {
     bool took = false;
@@ -195,7 +196,7 @@ static bool send_what_may_go(struct output *o, struct context *x, struct transpo
         size_t n, sent;
 
         if (!transport_writable(t)) {
-            consume(o, x, 0); /* empty ones need no room */
+            consume(o, x, 0); /* empty slots need no room */
             break;
         }
         n = gather(o, x, &bytes);
@@ -209,7 +210,8 @@ static bool send_what_may_go(struct output *o, struct context *x, struct transpo
     return took;
 }
 
-/* Puts the replies that may go, and did not, into one slot. Without memory they stay as they are. */
+/* Merges the replies that are ready but were not taken into one slot. If memory runs out, they stay
+ * as they are. */
 static void fold(struct output *o, struct context *x)
 {
     struct slot *first = oldest(o), *s;
@@ -218,7 +220,7 @@ static void fold(struct output *o, struct context *x)
         if (append(o, x, s->bytes, s->size) < 0)
             return;
         first = oldest(o);
-        /* append() may have moved the oldest; the second is behind it all the same. */
+        /* append() may have moved the oldest slot, but the second still follows it. */
         first->next = s->next;
         if (o->last == s)
             o->last = first;

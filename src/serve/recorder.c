@@ -9,15 +9,16 @@
 
 #define MS UINT64_C(1000) /* in µs */
 
-/* A missing journal is looked for again after 100 ms, then at twice the time, up to a second: it is
- * found within two seconds of its return. */
+/* The recorder looks for a missing journal after 100 ms, then doubles the interval up to a second.
+ * So it finds the journal within two seconds of its return. */
 #define BACKOFF_FIRST_US (100 * MS)
 #define BACKOFF_MAX_US   (1000 * MS)
 #define STRAINED_US      (10 * MS)
 #define TELL_AGAIN_US    (100 * MS)
-/* A journal that works is full for a moment now and then, of which the log says nothing. */
+/* A working journal is full for a moment now and then. That is not logged. */
 #define REPORT_AFTER_US (1000 * MS)
-/* journald takes some 15 µs for an entry: a pause is shorter than it needs for its whole queue. */
+/* journald needs about 15 µs per entry. A pause is shorter than journald needs for its whole
+ * queue. */
 #define PAUSE_MIN_US       UINT64_C(100)
 #define PAUSE_MAX_US       UINT64_C(2000)
 #define PAUSE_PER_PLACE_US 4
@@ -34,7 +35,7 @@ void recorder_init(struct recorder *r, struct context *x, struct sink *sink)
     link_queue_init(&r->waiters);
 }
 
-/* The clock itself: a pause is shorter than a step of the turn's clock. */
+/* Reads the clock itself, since a pause is shorter than a step of the turn's clock. */
 static uint64_t now_us(void)
 {
     return clock_us(CLOCK_MONOTONIC);
@@ -82,7 +83,7 @@ struct waiter *recorder_next(struct recorder *r)
     return w;
 }
 
-/* The oldest n records are where they should be, or have failed. */
+/* The oldest n records have arrived, or have failed. */
 static void complete(struct recorder *r, size_t n, int error)
 {
     while (n > 0) {
@@ -101,7 +102,7 @@ static void complete(struct recorder *r, size_t n, int error)
     }
 }
 
-/* An outage is a time in which the sink does not take everything. */
+/* An outage is a period in which the sink does not take everything. */
 static void outage_begins(struct recorder *r)
 {
     if (r->outage_us > 0)
@@ -122,8 +123,8 @@ static void outage_ends(struct recorder *r)
     atomic_fetch_sub(&r->context->n_outages, 1);
 }
 
-/* Tells the log that the outage is over. A journal that has just taken what waited is nearly full,
- * and may have no room for that entry: it is tried again later. */
+/* Logs the end of the outage. A journal that has just taken the backlog is nearly full, and may
+ * have no room for this entry. Then it is retried later. */
 static void tell_of_the_end(struct recorder *r)
 {
     if (r->untold_us == 0)
@@ -147,7 +148,7 @@ static void report_outage(struct recorder *r)
               (double)us / 1e6);
 }
 
-/* Registers the sink's descriptor for one edge; false where that fails. A regular file cannot be
+/* Registers the sink's descriptor for one edge. Returns false on failure. A regular file cannot be
  * registered, and need not be: it never blocks (epoll_ctl(2), EPERM). */
 static bool watch(struct recorder *r)
 {
@@ -156,7 +157,7 @@ static bool watch(struct recorder *r)
     return loop_add(&r->context->loop, &r->source, r->sink->events) == 0;
 }
 
-/* The sink is full. n: how many records it took before. */
+/* The sink is full. n: how many records it took before that. */
 static void wait_for_room(struct recorder *r, size_t n)
 {
     r->places = MAX(r->places, n);
@@ -185,12 +186,12 @@ static void wait_for_return(struct recorder *r)
     r->backoff_us = MIN(r->backoff_us * 2, BACKOFF_MAX_US);
 }
 
-/* Does what the sink's state asks for, now that it has taken n records more. */
+/* Does what the sink's state requires, after it took n more records. */
 static void follow_up(struct recorder *r, size_t n)
 {
     if (r->sink->state != SINK_READY)
         outage_begins(r);
-    /* A sink that takes something is slow, but does not stand still. */
+    /* A sink that takes some records is slow, but not stuck. */
     if (n > 0 && r->outage_us > 0 && !r->reported)
         r->outage_us = now_us();
     switch (r->sink->state) {
@@ -249,7 +250,7 @@ void recorder_need(struct recorder *r)
 
 void recorder_commit(struct recorder *r)
 {
-    /* One that is full is tried again when there is a reason to. */
+    /* If the sink is full, there is no point in trying now. */
     if (r->n_unsubmitted > 0 && r->state == RECORDER_TAKING)
         submit(r);
 }

@@ -7,7 +7,7 @@
 #include "base/timer.h"
 #include "serve/settings.h"
 
-#define READ_MIN 4096 /* below it, reading would cost more than the memory is worth */
+#define READ_MIN 4096 /* smaller reads would cost more than the memory is worth */
 
 static const char *const record_names[] = {
     [RECORD_JOURNAL] = "journal",
@@ -25,9 +25,8 @@ int record_mode_parse(const char *name, enum record_mode *ret)
     return -EINVAL;
 }
 
-/* In chunk framing a read is a message, and one byte more than allowed shows that it is too long.
- * In other framings, what is kept of a peer's messages while it takes no replies is no more than
- * the replies that are kept for it. */
+/* In chunk framing a read is a message, and one extra byte shows that it is too long. In other
+ * framings, a peer that takes no replies may have as much input kept as replies. */
 static size_t read_size(const struct settings *s)
 {
     if (s->rules.framing == FRAMING_CHUNK)

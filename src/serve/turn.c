@@ -4,8 +4,8 @@
 #include "record/event-log.h"
 #include "serve/conversation.h"
 
-/* The usual case, in which there is nothing to decide: all messages are answered, and the timer is
- * armed where there has to be one. */
+/* The usual case, with nothing to decide: all messages are answered, and the timer is armed if it
+ * has to be. */
 static bool is_settled(const struct connection *c)
 {
     const struct settings *s = c->settings;
@@ -19,7 +19,7 @@ static bool is_settled(const struct connection *c)
             (timer_armed(&c->timer) && c->timer.expires <= c->active_ms + s->idle_ms));
 }
 
-/* Whether all that the peer sent has been taken, and it sends nothing more. */
+/* Whether the peer's stream has ended, and all of it has been taken. */
 static bool input_has_ended(const struct connection *c)
 {
     return c->transport.flags & TRANSPORT_IN_ENDED && !input_is_pending(&c->input);
@@ -31,9 +31,9 @@ static bool is_quiet(const struct connection *c)
     return !input_is_pending(&c->input) && !transport_readable(&c->transport);
 }
 
-/* While draining, when everything that has arrived is answered. If nothing was sent since draining
- * began and all before has reached the peer, an RST can destroy nothing: the connection ends at
- * once, and what the peer sends then fails. */
+/* Draining, and everything that has arrived is answered. If nothing was sent since draining began,
+ * and everything before has reached the peer, an RST can destroy nothing. Then the connection ends
+ * immediately, and the peer's later sends fail. */
 static void settle_drained(struct context *x, struct connection *c)
 {
     bool silent = c->transport.flags & TRANSPORT_OUT_UNUSED && !c->input.bytes &&
@@ -45,7 +45,7 @@ static void settle_drained(struct context *x, struct connection *c)
         connection_enter(x, c, CONNECTION_FINISHING);
 }
 
-/* Everything is sent. */
+/* All output has been sent. */
 static void finish(struct context *x, struct connection *c)
 {
     if (input_has_ended(c)) {
@@ -59,8 +59,8 @@ static void finish(struct context *x, struct connection *c)
     loop_queue(&x->loop, &c->transport.source);
 }
 
-/* Whether the peer had time to see our end, which one that never reads does not look for, has all
- * that it was sent, and is not within a message. */
+/* Whether the peer had time to see our end (a mute connection's peer does not look for it), has
+ * received everything, and is not in the middle of a message. */
 static bool has_lingered(const struct context *x, const struct connection *c)
 {
     return !(c->transport.owner_flags & CONNECTION_DISCARDS) && !c->input.bytes && is_quiet(c) &&
@@ -68,7 +68,8 @@ static bool has_lingered(const struct context *x, const struct connection *c)
            transport_has_delivered(&c->transport);
 }
 
-/* No deadline ends one that is gone: its messages are yet to be recorded, as its rate allows. */
+/* No deadline ends a connection whose peer is gone: its messages will still be recorded, as its
+ * rate allows. */
 static void settle_lingering(struct context *x, struct connection *c)
 {
     bool late = context_ms(x) >= c->active_ms + CONNECTION_LINGER_MS;
@@ -77,8 +78,8 @@ static void settle_lingering(struct context *x, struct connection *c)
         connection_end(x, c, false);
 }
 
-/* The one place that decides what comes next. A peer that cannot be answered may not know it: the
- * end of our side tells it so, as soon as all that has arrived is taken. */
+/* The only place that decides what comes next. A peer that cannot be answered may not know it. Our
+ * end of the stream tells it, once everything that has arrived is taken. */
 static void settle(struct context *x, struct connection *c)
 {
     if (c->transport.owner_flags & CONNECTION_WAITING || connection_state(c) == CONNECTION_CLOSED)
@@ -152,7 +153,7 @@ static void linger_on(struct context *x, struct connection *c)
     dispatch(x, c, false);
 }
 
-/* Its deadline has come: one of those of connection_deadline(). */
+/* One of the deadlines of connection_deadline() has come. */
 static void expire(struct context *x, struct connection *c)
 {
     const struct settings *s = c->settings;
@@ -184,7 +185,7 @@ static void expire(struct context *x, struct connection *c)
 
 void turn_expire(struct context *x, struct connection *c)
 {
-    /* A lingering connection is looked at each time its timer runs out, and not only at its end. */
+    /* A lingering connection is checked each time its timer expires, not only at its deadline. */
     if (connection_state(c) != CONNECTION_LINGERING && connection_deadline(x, c) > context_ms(x))
         connection_arm(x, c);
     else

@@ -10,7 +10,7 @@
 
 #define TRIM_AFTER_MS 1000
 
-/* A source is the first member of what it is part of, so that its kind says how to cast it back. */
+/* A source is the first member of its struct, so that its kind says how to cast it back. */
 _Static_assert(offsetof(struct connection, transport.source) == 0, "cast in dispatch()");
 _Static_assert(offsetof(struct acceptor, source) == 0, "cast in dispatch()");
 _Static_assert(offsetof(struct handover, source) == 0, "cast in dispatch()");
@@ -44,13 +44,13 @@ static void free_acceptors(struct worker *w)
     }
 }
 
-/* An acceptor that is there already only changes its settings. */
+/* If the acceptor already exists, only its settings change. */
 static struct acceptor *install(struct worker *w, struct acceptor *new)
 {
     struct recorder *recorder = context_recorder(&w->context, new->settings);
     struct acceptor *a = take_acceptor(w, new->source.fd);
 
-    /* Only when a listener needs it: a journal that is not used is not looked for. */
+    /* Only if a listener needs it: an unused journal is never opened. */
     if (recorder)
         recorder_need(recorder);
     if (!a) {
@@ -84,7 +84,7 @@ void worker_send_plan(struct worker *w, struct worker_plan *plan)
 {
     struct worker_plan *unread = atomic_exchange(&w->plan, plan);
 
-    /* Two plans in quick succession: the worker sees the newer one alone. */
+    /* Two plans in quick succession: the worker sees only the newer one. */
     if (unread) {
         worker_plan_free(unread);
         atomic_fetch_add(&w->plans_done, 1);
@@ -169,8 +169,8 @@ static void run_timer(struct worker *w, struct timer *t)
     }
 }
 
-/* Before a timer runs out, the loop is asked once more. The process may have stood still since it
- * last asked the kernel, and what came meanwhile came in time. */
+/* Before a timer expires, the loop asks the kernel once more. The process may have stalled since
+ * the last time, and input that arrived meanwhile is in time. */
 static void run_timers(struct worker *w)
 {
     struct context *x = &w->context;
@@ -184,7 +184,7 @@ static void run_timers(struct worker *w)
         run_timer(w, t);
 }
 
-/* The waiters get the room that there is, in order. */
+/* Gives the available room to the waiters, in order. */
 static void admit_waiters(struct worker *w, struct recorder *r)
 {
     struct waiter *waiter;
@@ -208,8 +208,8 @@ static uint64_t until(uint64_t deadline_us, uint64_t now_us)
     return deadline_us > now_us ? deadline_us - now_us : 0;
 }
 
-/* How long the loop may wait, in µs, counted from now and not from the turn's clock: the turn may
- * have taken a while. */
+/* How long the loop may wait, in µs. Counted from the current time, not from the turn's clock: the
+ * turn may have taken a while. */
 static uint64_t timeout_us(const struct worker *w)
 {
     uint64_t next = timer_wheel_next(&w->context.wheel), wait = LOOP_FOREVER,
@@ -229,7 +229,7 @@ static void watch_memory(struct worker *w)
 {
     struct context *x = &w->context;
 
-    /* Memory is given back a while after a burst, and not after each large message. */
+    /* Memory is returned some time after a burst, not after each large message. */
     if (budget_is_slack(&x->budget) && !timer_armed(&w->trim))
         context_arm(x, &w->trim, context_ms(x) + TRIM_AFTER_MS);
 }
@@ -276,14 +276,14 @@ void worker_run(struct worker *w)
 
 /* --- beginning and end ---------------------------------------------------------------------- */
 
-/* Closes connections that were handed over to this worker and that it will never look at. */
+/* Closes connections that were handed over to this worker, which will never look at them. */
 static void discard_handovers(struct worker *w)
 {
     struct context *x = &w->context;
     struct source *s;
     bool some;
 
-    do { /* one loop_wait() gives LOOP_EVENTS at most */
+    do { /* one loop_wait() returns at most LOOP_EVENTS */
         some = false;
         (void)loop_wait(&x->loop, 0);
         for (; (s = loop_next(&x->loop)); some = true)
@@ -304,7 +304,7 @@ void worker_close(struct worker *w)
 
 void worker_free(struct worker *w)
 {
-    discard_handovers(w); /* those that came after its end */
+    discard_handovers(w); /* handed over after the worker's end */
     worker_plan_free(atomic_load(&w->plan));
     context_deinit(&w->context);
     pool_deinit(&w->context.connections);

@@ -11,22 +11,22 @@
 #include "serve/recorder.h"
 
 /*
- * A loop, and all that belongs to it alone: acceptors, connections, timers, recorders. It takes
- * turns, and does not care on which thread. Other threads reach it in two ways only: by commands,
- * and by registering an accepted socket with its loop.
+ * A loop with everything that belongs to it: acceptors, connections, timers, recorders. It takes
+ * turns on any thread. Other threads reach it in only two ways: by commands, and by registering an
+ * accepted socket with its loop.
  *
- * In a turn the ready parts act, and what they recorded is submitted at its end. Connections whose
- * slots became whole by that send their replies before the turn is over.
+ * In a turn the ready parts act. At its end the recorders submit the new records. Connections whose
+ * slots became whole send their replies in the same turn.
  */
 
-/* What to accept from, and with which settings. Each worker gets one of its own: it takes the
+/* The listeners to accept from, with their settings. Each worker gets its own plan: it takes the
  * acceptors, and frees the rest. */
 struct worker_plan {
     size_t n;
     struct acceptor *acceptors[];
 };
 
-/* Frees it with its acceptors. NULL is fine. */
+/* Frees the plan with its acceptors. NULL is fine. */
 void worker_plan_free(struct worker_plan *plan);
 
 struct worker {
@@ -34,35 +34,35 @@ struct worker {
     struct recorder journal, console; /* for RECORD_JOURNAL, and for RECORD_STDERR */
     struct display display;
     struct acceptor *acceptors;
-    struct timer trim; /* of memory */
-    bool stopping;     /* at once: COMMAND_STOP has come, or the loop has failed */
+    struct timer trim; /* of unused memory */
+    bool stopping;     /* immediately: COMMAND_STOP has come, or the loop has failed */
 
-    /* For other threads, too. */
+    /* Also for other threads. */
     unsigned index;
     _Atomic(struct worker_plan *) plan; /* to be carried out; NULL: none */
     atomic_uint pings_answered;
-    atomic_uint plans_done; /* carried out, or replaced by a newer one before that */
+    atomic_uint plans_done; /* carried out, or replaced by a newer one */
     atomic_bool ended;      /* worker_run() has closed everything */
 };
 
-/* Creates a worker, which does nothing before its first turn. shared: outlives it. 0 or a negative
- * errno. */
+/* Creates a worker, which does nothing before its first turn. shared: outlives the worker. 0 or a
+ * negative errno. */
 int worker_new(struct shared *shared, unsigned index, struct worker **ret);
-/* After worker_close(), and when no other thread can reach the worker any more. */
+/* Call after worker_close(), when no other thread can reach the worker any more. */
 void worker_free(struct worker *w);
 
-/* One turn: waits for events, and acts on them. */
+/* One turn: waits for events, and handles them. */
 void worker_turn(struct worker *w);
 
-/* Whether it has done what COMMAND_DRAIN or COMMAND_STOP asked for. */
+/* Whether it has finished what COMMAND_DRAIN or COMMAND_STOP asked for. */
 bool worker_is_done(const struct worker *w);
 
-/* Takes turns until it is done, and then closes everything. */
+/* Takes turns until it is done, then closes everything. */
 void worker_run(struct worker *w);
 
 /* Closes all connections, acceptors and recorders. No turn may follow. */
 void worker_close(struct worker *w);
 
-/* From any thread: the worker accepts from the plan's listeners from now on, and from no others.
- * The plan is taken over. A plan that the worker has not seen yet is replaced. */
+/* Tells the worker to accept from the plan's listeners, and from no others. From any thread. The
+ * worker owns the plan from now on. It replaces a plan that the worker has not seen yet. */
 void worker_send_plan(struct worker *w, struct worker_plan *plan);

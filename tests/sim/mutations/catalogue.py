@@ -23,8 +23,8 @@ MUTATIONS = [
     ("places-kept", "peers that are gone keep their places while the journal is blocked", [
         (S + "turn.c", "conversation_collect(x, c);", "(void)0;")]),
     ("idle-before-reply", "idle time counts from before the last reply", [
-        (S + "conversation.c", "        connection_was_active(x, c);\n}\n\n/* Whether something is to be read",
-         "        (void)0;\n}\n\n/* Whether something is to be read")]),
+        (S + "conversation.c", "        connection_was_active(x, c);\n}\n\n/* Whether input is wanted",
+         "        (void)0;\n}\n\n/* Whether input is wanted")]),
     ("all-waiters-woken", "all that wait for room are woken for a few places", [
         (S + "recorder.c", "if (!r->waiters.first || !recorder_has_room(r))", "if (!r->waiters.first)")]),
     ("newcomers-overtake", "newcomers take the room of those that wait", [
