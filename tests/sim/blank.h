@@ -11,5 +11,5 @@ struct sim_file *sim_blank_new(int family);
 bool sim_blank_is(const struct sim_file *file);
 int sim_blank_family(const struct sim_file *file);
 int sim_blank_bind(struct sim_file *file, const struct sockaddr *address, socklen_t size);
-/* What it was bound to, or 0. */
+/* The bound address, or 0. */
 socklen_t sim_blank_address(const struct sim_file *file, struct sockaddr_storage *ret);

@@ -21,8 +21,9 @@
 #include "trace.h"
 #include "unix.h"
 
-/* At least one byte, where there are any. For UNIX sockets and files: TCP gives less than there is
- * only before an urgent byte, and who takes that for the end of what has come is right. */
+/* At least one byte, if there are any. Only for UNIX sockets and files. TCP returns less than is
+ * there only before an urgent byte, so a program may rightly take a short read for the end of the
+ * data. */
 static size_t shortened(size_t n)
 {
     return n > 1 && sim_fault(SIM_SHORT) ? n - sim_below((uint32_t)MIN(n, (size_t)UINT32_MAX)) : n;
@@ -50,7 +51,7 @@ static int not_a_stream(const struct sim_file *file)
     return sim_listening_is(file) && sim_listening_is_unix(file) ? -EINVAL : -ENOTCONN;
 }
 
-/* One attempt. MSG_TRUNC throws TCP's bytes away (tcp(7)). */
+/* One attempt. MSG_TRUNC discards TCP's bytes (tcp(7)). */
 static ssize_t receive_now(struct sim_file *file, void *bytes, size_t n, int flags)
 {
     struct sim_datagram *d = sim_datagram_of(file);
@@ -76,7 +77,7 @@ static ssize_t receive(const char *name, int fd, void *bytes, size_t n, int flag
         sim_violate("%s() with flags %#x is not part of this world", name, (unsigned)flags);
         return -EINVAL;
     }
-    /* A socket that does not block is interrupted only while another thread holds it. */
+    /* A non-blocking socket is interrupted only while another thread holds it. */
     if (sim_fault(SIM_INTERRUPT))
         return -EINTR;
     if (file->kind == &sim_unix_family.kind)
@@ -183,7 +184,7 @@ static ssize_t send_now(struct sim_file *file, const struct sending *s)
     return stream->family->send(stream, s->bytes, s->n, s->flags, s->passed);
 }
 
-/* A passed file's reference is dropped where it is not taken over. */
+/* If a passed file is not taken over, its reference is dropped. */
 static ssize_t transmit(const char *name, int fd, struct sending *s)
 {
     struct sim_file *file = sim_call_file(name, fd);
@@ -279,7 +280,7 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
                           send_message("sendmsg", fd, message, flags));
 }
 
-/* Stops at the first that cannot be sent, and says why only where that is the first of all
+/* Stops at the first datagram that cannot be sent, and returns the error only if none was sent
  * (sendmmsg(2)). */
 int __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags)
 {
@@ -317,7 +318,7 @@ static ssize_t write_file(int fd, const void *bytes, size_t n)
             return -ENOSPC;
         n = shortened(n);
     }
-    /* Where it is a terminal, and not a pipe, it may take a part of what is written. */
+    /* A terminal, unlike a pipe, may take part of what is written. */
     if (sim_terminal_is(file))
         n = shortened(n);
     do
@@ -336,7 +337,7 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t n)
     return sim_call_leave("write", fd, n, write_file(fd, bytes, n));
 }
 
-/* --- both, past libc --- */
+/* --- both, below libc --- */
 
 long __wrap_syscall(long number, ...)
 {

@@ -80,7 +80,7 @@ static void on_woken(struct sim_sleeper *sleeper)
         sim_fiber_wake(fiber);
 }
 
-/* A thread sleeps, and whoever is none lets the world turn. False: the time is over. */
+/* A thread sleeps; the main program lets the world turn. False: the time is over. */
 static bool sleep_until(struct sim_file *epoll, uint64_t until)
 {
     struct sleeping s = { .sleeper = { on_woken }, .fiber = sim_fiber_self() };
@@ -116,12 +116,12 @@ static int wait_for(int fd, struct epoll_event *events, int n, uint64_t timeout_
             return -EINTR;
         more = sleep_until(epoll, until);
         if (!more && timeout_ns == SIM_NEVER)
-            return -EDEADLK; /* and nobody will ever do anything */
+            return -EDEADLK; /* and nothing will ever happen */
     }
 }
 
-/* A thread that has nothing to wait for lets others go first all the same, or it would keep the
- * world from turning. */
+/* A thread that need not wait still lets others go first. Otherwise it would stop the world from
+ * turning. */
 static int wait_call(const char *name, int fd, struct epoll_event *events, int n, uint64_t timeout)
 {
     int found;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The calls that are not about sockets alone. */
+/* The calls that are not only about sockets. */
 
 #include <assert.h>
 #include <errno.h>
@@ -171,7 +171,7 @@ int __wrap_fstat(int fd, struct stat *st)
     return (int)sim_call_leave("fstat", fd, 0, 0);
 }
 
-/* Only whether one descriptor is ready now: nothing that works for many may wait here. */
+/* Only whether one descriptor is ready now: code that serves many connections may not wait here. */
 int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
 {
     struct sim_file *file;
@@ -203,7 +203,7 @@ int __wrap_unlink(const char *path)
     return (int)sim_call_leave("unlink", -1, 0, sim_name_unlink(path));
 }
 
-/* The clock is asked so often that a trace of it would hide the rest. */
+/* Not traced: the program reads the clock so often that it would hide everything else. */
 int __wrap_clock_gettime(clockid_t id, struct timespec *t)
 {
     int r;

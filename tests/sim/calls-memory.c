@@ -47,7 +47,7 @@ void *__wrap_calloc(size_t n, size_t size)
     return block;
 }
 
-/* A block that was allocated before the world began stays out of its books. */
+/* Blocks allocated before the world began are not tracked. */
 void *__wrap_realloc(void *block, size_t size)
 {
     bool noted;
@@ -81,7 +81,7 @@ void __wrap_free(void *block)
 {
     size_t size;
 
-    /* Who still looks at it must not find what it was. */
+    /* Code that still uses the block must not find its old contents. */
     if (sim_world_stands && block && sim_memory_strike(block, &size))
         memset(block, 0xdd, size);
     __real_free(block);

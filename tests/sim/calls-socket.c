@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The calls that make sockets and ask about them. */
+/* The calls that create sockets and query them. */
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -136,7 +136,7 @@ static void dialed(void *userdata, struct sim_stream *stream, int error)
     *d = (struct dialing){ .stream = stream, .error = error, .done = true };
 }
 
-/* No thread makes connections that take their time; tests do, and wait for them. */
+/* Threads make no connections that take time. Tests do, and wait for them. */
 static int connect_stream(int fd, struct sim_file *file, const struct sockaddr *address,
                           socklen_t size)
 {
@@ -188,7 +188,7 @@ static void put_address(const void *from, socklen_t n, struct sockaddr *address,
     *size = n;
 }
 
-/* What a connection may have died of is said once, and the connection with it or not. */
+/* The error of a failed connection is reported once, with or without dropping the connection. */
 static int accept_fault(struct sim_file *file)
 {
     static const int errors[] = { ECONNABORTED, EPROTO, ENETDOWN, EHOSTUNREACH, EPERM };
@@ -257,7 +257,7 @@ int __wrap_shutdown(int fd, int how)
     return (int)sim_call_leave("shutdown", fd, (uint64_t)how, r);
 }
 
-/* What the buffers of a socket are after SO_SNDBUF and SO_RCVBUF (socket(7)): twice what was asked
+/* The buffer sizes of a socket after SO_SNDBUF and SO_RCVBUF (socket(7)): twice the value asked
  * for, within limits. */
 static int buffer_size(int asked)
 {

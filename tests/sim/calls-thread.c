@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The calls that make threads and wait for them. */
+/* The calls that create threads and wait for them. */
 
 #include <errno.h>
 #include <stddef.h>
@@ -97,7 +97,7 @@ int __wrap_pthread_setname_np(pthread_t thread, const char *name)
     return sim_world_stands ? 0 : __real_pthread_setname_np(thread, name);
 }
 
-/* There is one thread, whose signals are not theirs to block. */
+/* There is only one real thread, and its signals are not for fibers to block. */
 int __wrap_pthread_sigmask(int how, const sigset_t *set, sigset_t *before)
 {
     return sim_world_stands ? 0 : __real_pthread_sigmask(how, set, before);

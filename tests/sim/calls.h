@@ -15,8 +15,8 @@
 
 #include "world.h"
 
-/* Each call that the linker has caught: with --wrap=NAME, who calls NAME gets to __wrap_NAME(), and
- * __real_NAME() is libc's. */
+/* A call that the linker intercepts. With --wrap=NAME, a call of NAME goes to __wrap_NAME(), and
+ * __real_NAME() is libc's function. */
 #define SIM_CALL(type, name, arguments)                                                            \
     type __real_##name arguments;                                                                  \
     type __wrap_##name arguments;

@@ -11,13 +11,13 @@
 
 static struct {
     uint64_t now, started, real_offset, order;
-    struct sim_alarm **heap; /* from place 1 on */
+    struct sim_alarm **heap; /* indices start at 1 */
     size_t n, capacity;
 } time_;
 
 int __real_clock_gettime(clockid_t id, struct timespec *t);
 
-/* A test's own clock, which runs on when the world is over, goes on from here. */
+/* Continues from the test's own clock, which runs on after the world ends. */
 static uint64_t real_clock(void)
 {
     struct timespec t;

@@ -65,7 +65,7 @@ START_TEST(every_read_wakes_all_who_wait_and_keeps_no_place)
     ck_assert_int_eq(try(other, 1), -EAGAIN); /* its place was taken */
     ck_assert_int_eq(receive(to, 10), 1);
     ck_assert_uint_eq(edge_now(f), OUT);
-    ck_assert_uint_eq(edge_now(e), OUT); /* what was read was its own */
+    ck_assert_uint_eq(edge_now(e), OUT); /* the datagram read was its own */
     ck_assert_int_eq(receive(to, 10), 1);
     ck_assert_uint_eq(edge_now(e), OUT);
     ck_assert_uint_eq(edge_now(f), 0);
@@ -82,7 +82,7 @@ START_TEST(whoever_is_woken_for_nothing_waits_again)
     other = sender();
     (void)send_until_full(fd);
     f = watch(other, OUT);
-    ck_assert_uint_eq(edge_now(f), 0); /* asking was waiting */
+    ck_assert_uint_eq(edge_now(f), 0); /* asking counts as waiting */
     ck_assert_int_eq(receive(to, 10), 1);
     ck_assert_int_eq(try(fd, 1), 1);
     ck_assert_uint_eq(edge_now(f), 0);
@@ -102,7 +102,7 @@ START_TEST(what_is_larger_than_the_buffer_is_refused)
     ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, &size), 0);
     ck_assert_int_eq(try(fd, (size_t)sndbuf - 31), -EMSGSIZE);
     ck_assert_int_eq(try(fd, (size_t)sndbuf - 32), sndbuf - 32);
-    ck_assert_int_eq(try(fd, 1), -EAGAIN); /* it has filled the buffer */
+    ck_assert_int_eq(try(fd, 1), -EAGAIN); /* it fills the buffer */
     ck_assert_int_eq(receive(to, 65536), 65536);
     ck_assert_int_eq(try(fd, 1), 1);
 }
@@ -116,7 +116,7 @@ START_TEST(what_is_larger_than_the_kernel_has_is_refused)
     (void)bound();
     fd = sender();
     if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &sndbuf, sizeof sndbuf) < 0) {
-        ck_assert_int_eq(errno, EPERM); /* for root alone */
+        ck_assert_int_eq(errno, EPERM); /* only for root */
         return;
     }
     ck_assert_int_eq(try(fd, (5U << 20)), -ENOBUFS);
@@ -142,7 +142,7 @@ START_TEST(a_peer_that_goes_is_refused_once)
     ck_assert_int_eq(try(fd, 1), -ENOTCONN);
     ck_assert_int_eq(try(fd, 1), -ENOTCONN);
     (void)unlink(socket_path());
-    to = bound(); /* another one, which the old socket does not find */
+    to = bound(); /* another socket, which the old one does not find */
     ck_assert_int_eq(try(fd, 1), -ENOTCONN);
     ck_assert_int_eq(try(sender(), 1), 1);
     ck_assert_int_eq(receive(to, 10), 1);
@@ -189,10 +189,10 @@ START_TEST(who_is_not_connected_is_refused_where_it_is_full)
     strcpy(address.sun_path, socket_path());
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
     e = watch(fd, OUT);
-    ck_assert_uint_eq(edge(e), OUT); /* of its own buffer alone */
+    ck_assert_uint_eq(edge(e), OUT); /* only about its own buffer */
     ck_assert_int_eq(sendto(fd, "x", 1, 0, (struct sockaddr *)&address, sizeof address), -1);
     ck_assert_int_eq(errno, EAGAIN);
-    ck_assert_uint_eq(edge_now(e), OUT); /* even now that it is full */
+    ck_assert_uint_eq(edge_now(e), OUT); /* even now that the queue is full */
     ck_assert_int_eq(receive(to, 10), 1);
     ck_assert_uint_eq(edge_now(e), 0); /* and not when there is room */
     ck_assert_int_eq(sendto(fd, "x", 1, 0, (struct sockaddr *)&address, sizeof address), 1);

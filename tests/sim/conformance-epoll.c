@@ -98,7 +98,7 @@ START_TEST(an_edge_reports_the_whole_state)
     ck_assert_uint_eq(edge_now(e), OUT);
     increment(fd);
     ck_assert_uint_eq(edge_now(e), IN | OUT);
-    (void)take(fd); /* wakes those who wait for room */
+    (void)take(fd); /* wakes writers that wait for room */
     ck_assert_uint_eq(edge_now(e), OUT);
 }
 END_TEST

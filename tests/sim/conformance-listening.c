@@ -11,7 +11,7 @@ START_TEST(each_connection_is_an_edge_and_the_backlog_is_reported)
     ck_assert_int_eq(errno, EAGAIN);
     clients[0] = connection_to(l);
     await(l, IN);
-    e = watch(l, IN | EPOLLEXCLUSIVE); /* what came before */
+    e = watch(l, IN | EPOLLEXCLUSIVE); /* earlier connections */
     ck_assert_uint_eq(edge(e), IN);
     no_edge(e);
     clients[1] = connection_to(l);
@@ -44,7 +44,7 @@ START_TEST(without_a_descriptor_the_connection_stays)
     ck_assert_int_eq(accept4(l, NULL, NULL, 0), -1);
     ck_assert_int_eq(errno, EMFILE);
     forbid_descriptors(false);
-    no_edge(e); /* and nothing will say so */
+    no_edge(e); /* and no event will report it */
     ck_assert_int_ge(accept4(l, NULL, NULL, 0), 0);
 }
 END_TEST

@@ -9,7 +9,7 @@ static void shrink(int fd, int sndbuf)
     ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof sndbuf), 0);
 }
 
-/* fds[0] is watched, and what it reports at first has been taken. */
+/* fds[0] is watched, and its first report has been consumed. */
 static int watched(enum family family, int fds[2], unsigned events)
 {
     int e;
@@ -26,13 +26,13 @@ START_TEST(each_arrival_is_an_edge)
 
     ASK(_i);
     e = watched(FAMILY(), fds, ALL);
-    for (int i = 0; i < 3; i++) { /* each while the one before is unread */
+    for (int i = 0; i < 3; i++) { /* each while the previous one is unread */
         send_bytes(fds[1], 10);
         ck_assert_uint_eq(edge(e), IN | OUT);
         no_edge(e);
     }
     ck_assert_int_eq(receive(fds[0], 5), 5);
-    no_edge(e); /* what is left is no news */
+    no_edge(e); /* leftover data is no news */
     ck_assert_int_eq(receive(fds[0], 100), 25);
     ck_assert_int_eq(receive(fds[0], 100), -EAGAIN);
 }
@@ -53,7 +53,7 @@ START_TEST(shutting_down_is_an_edge_at_both_ends)
     ck_assert_int_eq(receive(fds[1], 1), 0);
     ck_assert_int_eq(send(fds[0], "x", 1, MSG_NOSIGNAL), -1);
     ck_assert_int_eq(errno, EPIPE);
-    send_bytes(fds[1], 3); /* the other direction lives */
+    send_bytes(fds[1], 3); /* the other direction still works */
     ck_assert_uint_eq(edge(e), IN | OUT);
     ck_assert_int_eq(receive(fds[0], 100), 3);
     ck_assert_int_eq(shutdown(fds[1], SHUT_WR), 0);
@@ -97,7 +97,7 @@ START_TEST(closing_ends_both_directions)
     ck_assert_uint_eq(edge(e), IN | OUT | RDHUP);
     no_edge(e);
     ck_assert_int_eq(receive(fds[0], 1), 0);
-    send_bytes(fds[0], 1); /* nobody is there, which this finds out */
+    send_bytes(fds[0], 1); /* the peer is gone, which this discovers */
     ck_assert_uint_eq(edge(e), IN | OUT | RDHUP | ERR | HUP);
     ck_assert_int_eq(receive(fds[0], 1), 0);
     ck_assert_int_eq(send(fds[0], "x", 1, MSG_NOSIGNAL), -1);
@@ -198,11 +198,11 @@ START_TEST(tcp_room_is_an_edge_after_eagain_and_a_third)
     send_bytes(fds[0], 100);
     await(fds[1], IN);
     ck_assert_int_eq(receive(fds[1], 1000), 100);
-    no_edge(e); /* nobody had asked for room */
+    no_edge(e); /* no send() had lacked room */
     sent = fill(fds[0]);
     await(fds[1], IN);
     let_time_pass();
-    sent += fill(fds[0]); /* what has left meanwhile */
+    sent += fill(fds[0]); /* bytes that have left meanwhile */
     (void)edge_now(e);
     ck_assert_int_eq(receive(fds[1], 500), 500);
     no_edge(e);
@@ -242,9 +242,9 @@ START_TEST(unix_room_is_an_edge_at_every_read)
         ck_assert_int_lt(unsent(fds[0]), used);
     }
     ck_assert_uint_eq(edge_now(e), OUT);
-    ck_assert_int_eq(receive(fds[1], 1000), 1000); /* a part of a piece frees nothing */
+    ck_assert_int_eq(receive(fds[1], 1000), 1000); /* reading part of a piece frees nothing */
     ck_assert_uint_eq(edge_now(e), 0);
-    ck_assert_int_eq(receive(fds[1], 4096), 4096); /* the rest, and a part of the next */
+    ck_assert_int_eq(receive(fds[1], 4096), 4096); /* the rest, and part of the next */
     ck_assert_uint_eq(edge_now(e), OUT);
 }
 END_TEST
@@ -283,7 +283,7 @@ START_TEST(what_is_not_acknowledged_is_unsent)
     ck_assert_int_eq(unsent(fds[0]), 0);
     sent = fill(fds[0]);
     let_time_pass();
-    ck_assert_int_gt(unsent(fds[0]), 0); /* the window is shut */
+    ck_assert_int_gt(unsent(fds[0]), 0); /* the window is closed */
     ck_assert_int_le(unsent(fds[0]), (int)sent);
 }
 END_TEST
@@ -382,7 +382,7 @@ START_TEST(peeking_takes_nothing)
 }
 END_TEST
 
-/* Whoever peeks at an error has had it. */
+/* Peeking at an error consumes it. */
 START_TEST(peeking_takes_an_error)
 {
     int fds[2];

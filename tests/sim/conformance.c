@@ -220,7 +220,7 @@ int sender(void)
 
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&socket_address, sizeof socket_address), 0);
-    /* So that many small ones fit. */
+    /* So that many small datagrams fit. */
     ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ 212992 }, sizeof(int)), 0);
     return fd;
 }
@@ -237,7 +237,7 @@ unsigned qlen(void)
     return n;
 }
 
-/* --- who sleeps --- */
+/* --- sleeping threads --- */
 
 #define MAX_SLEEPERS 4
 

@@ -15,7 +15,7 @@
 #define LINUX_SNDBUF  212992
 #define LINUX_QLEN    512
 #define HEADROOM      32         /* of a datagram, in the sender's buffer */
-#define LARGEST_BLOCK (4U << 20) /* that the kernel's allocator has */
+#define LARGEST_BLOCK (4U << 20) /* of the kernel's allocator */
 
 struct message {
     struct sim_message m;
@@ -25,13 +25,13 @@ struct message {
 
 struct sim_datagram {
     struct sim_file file;
-    struct sim_datagram *peer; /* whom it is connected to */
-    unsigned users;            /* who may name it: its descriptors count as one */
+    struct sim_datagram *peer; /* connected to */
+    unsigned users;            /* references: its descriptors count as one */
     bool dead, was_connected;
     struct sim_ring queue; /* struct message */
     uint32_t places;
     uint32_t used, sndbuf;
-    /* Among those who wait for the peer to be read. */
+    /* Among the senders that wait for the peer to read. */
     struct sim_datagram *waiters, *next, **pprev;
 };
 
@@ -99,7 +99,7 @@ static bool wait_for(struct sim_datagram *d, struct sim_datagram *to)
     return true;
 }
 
-/* unix_dgram_peer_wake_relay(): each is woken once, and waits again when it asks again. */
+/* unix_dgram_peer_wake_relay(): wakes each sender once. A sender waits again when it asks again. */
 static void wake_waiters(struct sim_datagram *d)
 {
     struct sim_datagram *first = d->waiters, *waiter;
@@ -243,8 +243,7 @@ static int look_at(struct sim_datagram *d, struct sim_datagram *to)
     return 0;
 }
 
-/* unix_dgram_sendmsg(): the memory comes first, and when it is given back unused, that counts as
- * room. */
+/* unix_dgram_sendmsg(): takes memory first. Giving it back unused counts as room. */
 int sim_datagram_send(struct sim_datagram *d, const void *bytes, size_t n, struct sim_file *passed,
                       const struct sockaddr *address, socklen_t size)
 {
@@ -275,7 +274,7 @@ size_t sim_datagram_waiting(const struct sim_datagram *d)
     return (size_t)sim_ring_size(&d->queue) / sizeof(struct message);
 }
 
-/* unix_dgram_recvmsg(): first those who wait for a place are woken, then what was sent is freed. */
+/* unix_dgram_recvmsg(): first wakes senders that wait for a place, then frees the datagram. */
 bool sim_datagram_receive(struct sim_datagram *d, struct sim_message *ret)
 {
     struct message message;

@@ -9,9 +9,9 @@
 
 static struct {
     struct sim_file **files;
-    uint64_t *taken; /* a bit for each */
+    uint64_t *taken; /* one bit per descriptor */
     int capacity;    /* a multiple of WORD_BITS */
-    int lowest;      /* none below is free */
+    int lowest;      /* no lower descriptor is free */
     size_t n;
     int limit;
     size_t limit_system;

@@ -20,9 +20,9 @@ enum { LISTENING = 1, PEER };
 
 struct served {
     struct source source;
-    struct served *next; /* all of a thread */
+    struct served *next; /* all connections of a thread */
     uint8_t byte;
-    bool recorded, holding; /* a byte is held that is not sent back yet */
+    bool recorded, holding; /* it holds a byte that is not sent back yet */
 };
 
 struct thread {
@@ -92,7 +92,7 @@ static bool echo_one(struct thread *t, struct served *s)
     }
     if (!s->recorded) {
         n = send(t->journal, &s->byte, 1, MSG_NOSIGNAL);
-        if (n < 0) { /* no matter why, another turn is waited for */
+        if (n < 0) { /* after any error, wait for the next event */
             loop_queue(&t->loop, &s->source);
             return false;
         }

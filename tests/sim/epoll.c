@@ -16,14 +16,14 @@ struct registration {
     struct epoll *epoll;
     int fd;
     struct epoll_event event;
-    size_t place;                       /* in the table of its epoll */
-    struct registration *next, **pprev; /* queued; pprev NULL: it is not */
+    size_t place;                       /* index in its epoll's table */
+    struct registration *next, **pprev; /* of the queue; pprev NULL: not queued */
 };
 
 struct epoll {
     struct sim_file file;
     struct registration *queue, **queue_tail;
-    struct registration **table; /* all, for disturbing one and for the end */
+    struct registration **table; /* all, to pick one to disturb, and to free them */
     size_t n, capacity;
     struct sim_sleeper *sleeper;
 };
@@ -73,7 +73,7 @@ static void queue_remove(struct registration *r)
     r->pprev = NULL;
 }
 
-/* Whether somebody slept. */
+/* Returns whether a thread was asleep. */
 static bool wake_sleeper(struct epoll *e)
 {
     struct sim_sleeper *sleeper = e->sleeper;
@@ -157,7 +157,7 @@ bool sim_epoll_is(const struct sim_file *file)
     return file->kind == &epoll_kind;
 }
 
-/* A file is watched by few. */
+/* Only a few epolls watch a file. */
 static struct registration *find(struct epoll *e, int fd, struct sim_file *file)
 {
     for (struct sim_watch *w = file->watches; w; w = w->next) {

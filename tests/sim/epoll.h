@@ -8,12 +8,12 @@
 #include "file.h"
 
 /*
- * epoll as fs/eventpoll.c has it. A wake-up whose key meets what a registration asks for queues it,
- * once. Whoever waits takes the queue, asks each file for its whole state, reports what is not
- * nothing, and drops the rest; what is not edge-triggered goes back to the end of the queue. ADD
- * and MOD ask at once.
+ * epoll like fs/eventpoll.c. If the key of a wake-up matches a registration, the registration is
+ * queued once. A waiter takes the queue, asks each file for its full state, reports every state
+ * that is not empty, and drops the others. A registration that is not edge-triggered goes back to
+ * the end of the queue. ADD and MOD ask immediately.
  *
- * Watching one epoll by another is left out.
+ * One epoll cannot watch another.
  */
 
 void sim_epoll_begin(bool plain);
@@ -25,19 +25,19 @@ bool sim_epoll_is(const struct sim_file *file);
 int sim_epoll_control(struct sim_file *epoll, int operation, int fd, struct sim_file *file,
                       const struct epoll_event *event);
 
-/* Whether it is registered. */
+/* Whether fd is registered. */
 bool sim_epoll_has(const struct sim_file *epoll, int fd);
 
-/* What is to be reported now; at most n. */
+/* At most n events to report now. */
 int sim_epoll_collect(struct sim_file *epoll, struct epoll_event *events, int n);
 
-/* Who sleeps until there may be something: woken is called once. NULL: nobody. */
+/* A sleeper until there may be events. `woken` is called once. NULL: none. */
 struct sim_sleeper {
     void (*woken)(struct sim_sleeper *sleeper);
 };
 void sim_epoll_sleep(struct sim_file *epoll, struct sim_sleeper *sleeper);
 
-/* Queues one registration that has no news, as a wake-up does whose cause is gone by then. */
+/* Queues one registration without news, like a wake-up whose cause has already gone. */
 void sim_epoll_disturb(struct sim_file *epoll);
 
 /* max_user_watches. */

@@ -5,7 +5,7 @@
 #include "fiber.h"
 #include "seed.h"
 
-/* How often each may be at the most, per million calls, and what it is called. */
+/* The highest rate of each, per million calls, and its name. */
 static const struct {
     const char *name;
     uint32_t most;

@@ -5,30 +5,30 @@
 #include <stdint.h>
 
 /*
- * What goes wrong by chance, in system calls that a fiber makes. Each run draws how often each
- * does; what others do, the driver or an actor, never fails by chance.
+ * Random failures of system calls made by fibers. Each run draws how often each occurs. Calls made
+ * by the driver or an actor never fail at random.
  */
 
 enum sim_fault {
     SIM_INTERRUPT,     /* EINTR */
-    SIM_SHORT,         /* less is read or written than could be */
+    SIM_SHORT,         /* less is read or written than possible */
     SIM_NO_MEMORY,     /* malloc(3), mmap(2) */
     SIM_NO_KERNEL,     /* ENOMEM, ENOBUFS of a system call */
     SIM_NO_DESCRIPTOR, /* EMFILE, ENFILE */
-    SIM_ACCEPT,        /* what accept(2) says of a connection that failed while it waited */
+    SIM_ACCEPT,        /* accept(2) reports a connection that failed while it waited */
     SIM_DISTURB,       /* a wake-up without news */
-    SIM_SWITCH,        /* another thread goes on, at any call */
+    SIM_SWITCH,        /* another thread runs next, at any call */
     SIM_STALL,         /* the process stands still for a while */
-    SIM_TIMESHIFT,     /* somebody sets the clock */
+    SIM_TIMESHIFT,     /* the wall clock is set */
     SIM_FAULTS
 };
 
 void sim_faults_begin(bool plain);
-void sim_faults_stop(void); /* from now on the world is fair; threads still take turns */
-/* For tests: per million. */
+void sim_faults_stop(void); /* from now on the world is fair, but threads still switch */
+/* For tests: rate per million. */
 void sim_fault_set(enum sim_fault fault, uint32_t rate);
 
-/* Whether it happens now. */
+/* Whether it happens at this call. */
 bool sim_fault(enum sim_fault fault);
 uint64_t sim_fault_count(enum sim_fault fault);
 const char *sim_fault_name(enum sim_fault fault);

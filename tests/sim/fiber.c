@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The checked longjmp() takes another stack for a mistake. */
+/* The checked longjmp() mistakes a switch of stacks for an error. */
 #undef _FORTIFY_SOURCE
 #include <setjmp.h>
 #include <stddef.h>
@@ -15,9 +15,9 @@
 
 #define STACK_SIZE ((size_t)1024 * 1024)
 
-/* Where to go on. swapcontext(3) makes a system call each time, to save the mask of signals, which
- * costs more than all the rest of a call that the model answers; so it only begins. Sanitizers
- * understand nothing else. */
+/* Where to continue. swapcontext(3) makes a system call each time to save the signal mask. That
+ * costs more than everything else in a simulated call, so it is used only to start. Sanitizers
+ * understand only swapcontext(3). */
 struct place {
     ucontext_t context;
 #ifndef __SANITIZE_ADDRESS__
@@ -41,7 +41,7 @@ void *__real_mmap(void *address, size_t size, int protection, int flags, int fd,
 int __real_munmap(void *address, size_t size);
 
 static struct {
-    struct place place; /* of whoever lets fibers run */
+    struct place place; /* of the code that runs the fibers */
     const void *stack;
     size_t stack_size;
     struct sim_fiber *self;

@@ -5,22 +5,22 @@
 #include <stdint.h>
 
 /*
- * A coroutine with a stack of its own, for what is a thread in the real program: it runs until it
- * sleeps or lets others go first.
+ * A coroutine with its own stack, in place of a thread of the real program. It runs until it sleeps
+ * or yields.
  */
 
 struct sim_fiber;
 
-/* It can go on at once. */
+/* It can run immediately. */
 struct sim_fiber *sim_fiber_new(void (*run)(void *userdata), void *userdata);
-/* Wherever it stands: what it would have done is not done. */
+/* Frees it at any point. Its remaining code does not run. */
 void sim_fiber_free(struct sim_fiber *fiber);
 bool sim_fiber_ended(const struct sim_fiber *fiber);
 
-/* The one that runs now, or NULL. */
+/* The current fiber, or NULL. */
 struct sim_fiber *sim_fiber_self(void);
-/* Lets others go first. */
+/* Lets others run first. */
 void sim_fiber_yield(void);
-/* Until somebody wakes it, or until then. */
+/* Sleeps until woken, or until that time. */
 void sim_fiber_sleep(uint64_t until);
 void sim_fiber_wake(struct sim_fiber *fiber);

@@ -63,7 +63,7 @@ void sim_watch_remove(struct sim_watch *watch)
     watch->pprev = NULL;
 }
 
-/* __wake_up_common() with one exclusive waiter, or with no such limit where the key is 0. */
+/* __wake_up_common() with one exclusive waiter, or without that limit if the key is 0. */
 void sim_file_wake(struct sim_file *file, uint32_t key)
 {
     for (struct sim_watch *watch = file->watches, *next; watch; watch = next) {

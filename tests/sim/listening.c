@@ -42,7 +42,7 @@ static uint32_t listening_poll(struct sim_file *file)
     return sim_listening_waiting(file) > 0 ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
-/* Those that nobody accepted are reset. */
+/* Resets the connections that were never accepted. */
 static void listening_release(struct sim_file *file)
 {
     struct listening *l = (struct listening *)file;
@@ -110,7 +110,7 @@ struct sim_stream *sim_listening_accept(struct sim_file *file)
     return s;
 }
 
-/* 0, or why not: -EAGAIN says that the queue is full. */
+/* Returns 0 or the error. -EAGAIN: the queue is full. */
 static int connect_now(struct sim_dial *d, struct sim_stream **ret)
 {
     struct sim_file *file = NULL;

@@ -16,7 +16,7 @@ struct memfile {
 
 static bool forbidden;
 
-/* As by a filter of system calls. */
+/* As if a seccomp filter forbade it. */
 void sim_memfile_begin(bool plain)
 {
     forbidden = !plain && sim_below(8) == 7;

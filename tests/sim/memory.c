@@ -5,8 +5,7 @@
 
 int __real_munmap(void *at, size_t size);
 
-/* A hash table with linear probing. Nothing is decided by the order in it, which is not the same in
- * each run. */
+/* A hash table with linear probing. Its order differs between runs, so nothing may depend on it. */
 struct block {
     void *address;
     size_t size;
@@ -18,7 +17,7 @@ struct map {
 };
 
 static struct {
-    struct map *maps; /* the latest last: it is the one that is trimmed */
+    struct map *maps; /* latest last: that one is trimmed */
     size_t n_maps, maps_capacity;
     struct block *table;
     size_t capacity, n; /* a power of two */
@@ -84,7 +83,7 @@ void sim_memory_note(void *address, size_t size)
     books.bytes += size;
 }
 
-/* Closes the gap, so that what was put behind it is still found. */
+/* Closes the gap, so that later entries are still found. */
 static void take_out(size_t gap)
 {
     size_t mask = books.capacity - 1;
@@ -128,7 +127,7 @@ void sim_memory_map(void *at, size_t size)
     add_map(at, (uint8_t *)at + size);
 }
 
-/* Whole pages of one map, as the pool gives them back. */
+/* Unmaps whole pages of one map, as the pool does. */
 void sim_memory_unmap(void *at, size_t size)
 {
     uint8_t *start = at, *end = start + size;

@@ -15,9 +15,9 @@ struct name {
     struct name *next;
     struct sockaddr_storage address;
     socklen_t size;
-    char path[sizeof((struct sockaddr_un *)0)->sun_path + 1]; /* empty: it is a port */
+    char path[sizeof((struct sockaddr_un *)0)->sun_path + 1]; /* empty: a port */
     uint16_t port;
-    struct sim_file *file; /* NULL: a path that is left over */
+    struct sim_file *file; /* NULL: a leftover path */
 };
 
 static struct name *names;

@@ -7,21 +7,21 @@
 #include "file.h"
 
 /*
- * Who wants to know what the program does, at the moment at which it does it: what the kernel has
- * taken of it, and not what arrives somewhere later. Each may be NULL. They must not call the
- * program, and what they see is not theirs to keep.
+ * Callbacks for what the program does, at that moment: what the kernel takes from it, not what
+ * arrives somewhere later. Each may be NULL. They must not call the program, and must not keep what
+ * they are given.
  */
 struct sim_observer {
-    /* fd, its file, and what was taken; passed: a file that went with it, or NULL. */
+    /* The file, and the bytes taken; passed: a file sent with them, or NULL. */
     void (*sent)(struct sim_file *file, const void *bytes, size_t n, struct sim_file *passed);
     void (*received)(struct sim_file *file, const void *bytes, size_t n);
     void (*accepted)(int listening, struct sim_file *stream);
-    void (*unread)(struct sim_file *file, size_t n); /* FIONREAD said so */
+    void (*unread)(struct sim_file *file, size_t n); /* FIONREAD returned this */
     void (*closing)(struct sim_file *file);          /* its last descriptor */
     void (*waiting)(struct sim_file *epoll, uint64_t timeout_ns);
 };
 
-/* NULL: nobody. */
+/* NULL: none. */
 extern const struct sim_observer *sim_observer;
 
 #define sim_observe(what, ...)                                                                     \

@@ -4,7 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes in order, named by how many have ever gone before them. All zero is an empty one. */
+/* A queue of bytes. Each byte has a position: the number of bytes that were ever before it. All
+ * zero is an empty ring. */
 struct sim_ring {
     uint8_t *bytes;
     size_t capacity; /* a power of two, or 0 */
@@ -17,11 +18,11 @@ static inline uint64_t sim_ring_size(const struct sim_ring *r)
 }
 
 void sim_ring_put(struct sim_ring *r, const void *bytes, size_t n);
-/* The first n, which are there. They stay. */
+/* Copies the first n bytes, which must be there. They stay. */
 void sim_ring_peek(const struct sim_ring *r, void *bytes, size_t n);
-/* Writes over the first n. */
+/* Overwrites the first n bytes. */
 void sim_ring_replace(struct sim_ring *r, const void *bytes, size_t n);
 void sim_ring_drop(struct sim_ring *r, size_t n);
-/* The last ones, down to `end`. */
+/* Removes bytes at the end, down to position `end`. */
 void sim_ring_cut(struct sim_ring *r, uint64_t end);
 void sim_ring_free(struct sim_ring *r);

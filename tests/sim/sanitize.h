@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What AddressSanitizer must be told where memory is used again that it has not seen freed. */
+/* Tells AddressSanitizer that memory is used again, if it has not seen the memory freed. */
 
-/* gcc says so by a macro, clang by a feature. */
+/* gcc has a macro for it, clang a feature. */
 #ifdef __has_feature
 #if __has_feature(address_sanitizer)
 #define __SANITIZE_ADDRESS__ 1

@@ -30,7 +30,7 @@ static uint64_t next(void)
     return result;
 }
 
-/* Neighbouring seeds must not resemble each other: splitmix64 spreads them. */
+/* splitmix64 spreads the seeds, so that neighbouring seeds do not resemble each other. */
 static uint64_t spread(uint64_t *x)
 {
     uint64_t z = (*x += UINT64_C(0x9e3779b97f4a7c15));
@@ -96,7 +96,7 @@ static void keep(uint32_t decision)
     seed.kept[seed.n_kept++] = decision;
 }
 
-/* A replayed decision that was made for something else is taken for what it is worth here. */
+/* A replayed decision may have been made for another question. It is fitted to this one. */
 uint32_t sim_below(uint32_t n)
 {
     uint32_t decision;

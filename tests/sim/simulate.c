@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Real workers in the model of the kernel, by many seeds. */
+/* Runs real workers in the model of the kernel, with many seeds. */
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -130,7 +130,7 @@ static void report(const struct run_result *sum, uint64_t runs, uint64_t repeate
         (void)printf("# %12" PRIu64 " %s\n", sum->faults[i], sim_fault_name((enum sim_fault)i));
 }
 
-/* The same seed again: it must be the same run. */
+/* The same seed must give the same run. */
 static bool repeats(uint64_t seed, const struct run_options *options,
                     const struct run_result *first)
 {

@@ -3,7 +3,8 @@
 #include "own.h"
 #include "seed.h"
 
-/* A task takes some time, or those that try again and again would keep all alarms from ringing. */
+/* A task takes some time. Otherwise a task that keeps retrying would stop all alarms from
+ * ringing. */
 #define TASK_NS SIM_US
 
 static struct {

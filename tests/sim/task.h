@@ -8,24 +8,24 @@
 #include "clock.h"
 
 /*
- * Who can go on. There is one thread: of all tasks that can go on the seed chooses the next, and
- * where there is none, time jumps to the next alarm.
+ * The scheduler. There is one thread: the seed chooses the next of all tasks that can run. If none
+ * can, time jumps to the next alarm.
  */
 
-/* Embedded in its owner; all zero but for `run` is one that has nothing to do. */
+/* Embedded in its owner. A task that is all zero except for `run` has nothing to do. */
 struct sim_task {
     void (*run)(struct sim_task *task);
-    size_t place; /* among those that can go on, from 1; 0: it is not */
+    size_t place; /* among the runnable tasks, from 1; 0: not runnable */
 };
 
 void sim_tasks_begin(bool plain);
 void sim_tasks_end(void);
 
-/* It can go on; again and again is once. */
+/* Makes it runnable. Repeated calls count once. */
 void sim_task_queue(struct sim_task *task);
 void sim_task_unqueue(struct sim_task *task);
 
-/* One turn of the world: what is due happens, then one task runs. Time goes no further than
- * `until`. False: nothing has happened, since nothing is left to happen before that. */
+/* One turn of the world: due alarms ring, then one task runs. Time does not go beyond `until`.
+ * Returns false if nothing happened, since nothing is left to happen before that. */
 bool sim_turn(uint64_t until);
 uint64_t sim_turns(void);

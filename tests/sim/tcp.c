@@ -15,17 +15,17 @@
 
 struct tcp {
     struct sim_stream stream;
-    /* What the peer has sent, and this end has not read. */
+    /* Bytes that the peer has sent and this end has not read. */
     struct sim_ring in;
-    uint64_t arrived;      /* of it, is here */
-    uint64_t acknowledged; /* of it, the peer knows that it is */
+    uint64_t arrived;      /* how many of them have arrived */
+    uint64_t acknowledged; /* how many of them the peer knows have arrived */
     bool fin, fin_arrived, fin_acknowledged;
-    bool urgent; /* a byte that is out of band */
+    bool urgent; /* an out-of-band byte */
     uint64_t urgent_at;
     struct sim_alarm delivery, acknowledgement, reset;
-    /* What this end sends. */
+    /* This end's sending side. */
     uint32_t sndbuf, rcvbuf, latency;
-    bool no_space; /* SOCK_NOSPACE: somebody wants to know of room */
+    bool no_space; /* SOCK_NOSPACE: a writer waits for room */
     bool closed;   /* TCP_CLOSE */
     bool linger_reset;
 };
@@ -80,7 +80,7 @@ static uint64_t unread(const struct tcp *t)
     return t->arrived - t->in.start;
 }
 
-/* In the buffer of the one that sends to t. */
+/* Bytes in the buffer of t's sender. */
 static uint64_t unacknowledged(const struct tcp *t)
 {
     return t->in.end - t->acknowledged;
@@ -123,7 +123,7 @@ static void owe_acknowledgement(struct tcp *t)
                       on_acknowledgement);
 }
 
-/* All that was on its way to t is lost, and nobody waits for it. */
+/* Everything in flight to t is lost, and no longer awaited. */
 static void purge(struct tcp *t)
 {
     sim_alarm_cancel(&t->delivery);
@@ -166,7 +166,7 @@ static void send_reset(struct tcp *to)
         sim_alarm_set(&to->reset, sim_now() + sim_tcp_latency(&to->stream), on_reset);
 }
 
-/* Data for whom nobody is there any more. */
+/* Data for an end that is gone. */
 static void refuse(struct tcp *t)
 {
     purge(t);
@@ -222,7 +222,7 @@ static void on_delivery(struct sim_alarm *alarm)
     pump(t);
 }
 
-/* Sees to it that what can arrive does. */
+/* Delivers whatever can arrive. */
 static void pump(struct tcp *t)
 {
     while (deliverable(t) && !sim_alarm_pending(&t->delivery)) {
@@ -251,7 +251,7 @@ static ssize_t tcp_send(struct sim_stream *s, const void *bytes, size_t n, int f
         return -EAGAIN;
     }
     taken = MIN(n, (size_t)(t->sndbuf - used));
-    /* The kernel's memory is short: it is as if there were no more room. */
+    /* The kernel is short of memory: acts as if there were no more room. */
     if (taken > 1 && sim_fault(SIM_SHORT))
         taken -= sim_below((uint32_t)taken);
     t->no_space |= taken < n;
@@ -264,7 +264,7 @@ static ssize_t tcp_send(struct sim_stream *s, const void *bytes, size_t n, int f
     return (ssize_t)taken;
 }
 
-/* How many bytes can be read at once, from where; the byte that is out of band is left out. */
+/* How many bytes can be read at once, and from where. The out-of-band byte is left out. */
 static uint64_t readable(struct tcp *t)
 {
     if (t->urgent && t->urgent_at == t->in.start && t->arrived > t->urgent_at) {
@@ -389,7 +389,7 @@ static void end_free(struct tcp *t)
     sim_own_free(t);
 }
 
-/* tcp_close(): input that nobody has read makes it a reset. */
+/* tcp_close(): unread input makes it a reset. */
 static void tcp_release(struct sim_file *file)
 {
     struct tcp *t = (struct tcp *)file, *peer = peer_of(t);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What goes wrong in the model of the kernel: threads that misbehave are seen, and limits hold. */
+/* Faults in the model of the kernel: misbehaving threads are caught, and limits hold. */
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A small server in the model of the kernel, by many seeds: what it needs of the world, and that the
- * world is the same each time. */
+/* A small server in the model of the kernel, with many seeds. The world must serve it well, and be
+ * the same each time. */
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@
 
 #define MAX_CLIENTS 8
 
-/* --- the clients, and the journal's reader --- */
+/* --- the clients and the journal's reader --- */
 
 struct client {
     struct sim_task task;
@@ -31,14 +31,14 @@ struct client {
     struct sim_stream *stream;
     struct sim_dial *dial;
     const char *address;
-    uint8_t next; /* the byte that is expected */
+    uint8_t next; /* the next expected byte */
     unsigned sent, received, wanted;
 };
 
 static struct sim_datagram *journal;
 static uint64_t n_records, n_replies;
 
-/* What the watch of an actor does: it may go on. */
+/* An actor's watch makes the actor runnable. */
 static bool client_wake(struct sim_watch *watch, uint32_t key)
 {
     (void)key;
@@ -70,7 +70,7 @@ static void client_dial(struct client *c)
     struct sockaddr_in from = { .sin_family = AF_INET };
     socklen_t size = sim_address(c->address, &to);
 
-    /* A UNIX socket's is told of at once. */
+    /* For a UNIX socket the callback is immediate. */
     c->dial = NULL;
     if (to.ss_family == AF_UNIX)
         (void)sim_dial((struct sockaddr *)&to, size, NULL, 0, client_dialed, c);
@@ -101,7 +101,7 @@ static void client_receive(struct client *c)
     if (n == -EAGAIN)
         return;
     client_close(c);
-    sim_task_queue(&c->task); /* and again from the beginning */
+    sim_task_queue(&c->task); /* and start again */
 }
 
 static void client_send(struct client *c)
@@ -304,7 +304,7 @@ START_TEST(a_seed_gives_the_same_run_again)
 
     for (uint64_t seed = 1000; seed < 1010; seed++) {
         run_seed(seed, 100, 1, &first);
-        free(malloc(seed * 100)); /* where memory lies must not matter */
+        free(malloc(seed * 100)); /* addresses of memory must not matter */
         run_seed(seed, 100, 1, &second);
         ck_assert_mem_eq(&first, &second, sizeof first);
     }
@@ -330,7 +330,7 @@ START_TEST(kept_decisions_give_the_same_run_again)
     run(100, 1, &second);
     sim_world_end();
     ck_assert_mem_eq(&first, &second, sizeof first);
-    /* Without any, it is a world without harm. */
+    /* Without decisions the world is harmless. */
     sim_seed_replay(copy, 0);
     sim_world_begin(SIM_BY_SEED, false);
     run(100, 1, &second);

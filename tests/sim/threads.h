@@ -2,16 +2,16 @@
 #pragma once
 
 /*
- * Threads of the program are fibers. Whoever joins one, and is none itself, lets the world turn
+ * Fibers in place of the program's threads. If the main program joins one, the world turns
  * meanwhile.
  */
 
 void sim_threads_begin(void);
-/* Wherever they stand: the process has been killed, or all have been joined. */
+/* Ends them at any point: the process was killed, or all threads were joined. */
 void sim_threads_end(void);
 
-/* The number of the thread that runs, in the order in which they were made; -1: it is none. */
+/* The number of the current thread, in order of creation; -1: not a thread. */
 int sim_thread_self(void);
 
-/* Called after each turn that the world makes while somebody joins; NULL: nothing is. */
+/* Called after each turn of the world during a join. NULL: none. */
 void sim_threads_set_turned(void (*turned)(void));

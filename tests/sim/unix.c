@@ -23,9 +23,9 @@ struct piece {
 
 struct unix_end {
     struct sim_stream stream;
-    struct sim_ring in;     /* the bytes of the pieces that have come */
+    struct sim_ring in;     /* the bytes of the pieces in the queue */
     struct sim_ring pieces; /* struct piece */
-    uint32_t used;          /* sk_wmem_alloc: sent by this end, not yet freed */
+    uint32_t used;          /* sk_wmem_alloc: sent by this end and not freed yet */
     uint32_t sndbuf;
 };
 
@@ -95,7 +95,7 @@ static ssize_t unix_send(struct sim_stream *s, const void *bytes, size_t n, int 
 
         if (u->used >= u->sndbuf)
             break;
-        if (piece.urgent && size > 1) { /* the last byte is a piece of its own */
+        if (piece.urgent && size > 1) { /* the last byte is a separate piece */
             size--;
             piece.left--;
             piece.urgent = false;
@@ -117,14 +117,14 @@ static void piece_free(struct unix_end *u, struct piece *piece)
 
     sim_ring_drop(&u->pieces, sizeof *piece);
     if (piece->passed)
-        sim_file_unref(piece->passed); /* nobody asked for it */
+        sim_file_unref(piece->passed); /* the reader did not ask for it */
     from->used -= piece->truesize;
     if (!from->stream.dead && writable(from))
         sim_file_wake(&from->stream.file, KEY_OUT);
 }
 
-/* Reading ends behind what came with a file, and before a byte that is out of band, which is passed
- * over when it is the first. */
+/* A read stops after bytes that came with a file, and before an out-of-band byte. It skips that
+ * byte if it comes first. */
 static ssize_t unix_recv(struct sim_stream *s, void *bytes, size_t n)
 {
     struct unix_end *u = (struct unix_end *)s;
@@ -159,7 +159,7 @@ static ssize_t unix_recv(struct sim_stream *s, void *bytes, size_t n)
     return s->shut_read ? 0 : -EAGAIN;
 }
 
-/* Bytes of the first piece alone, which is enough for who asks whether there are any. */
+/* Only bytes of the first piece. That is enough for checking whether there are any. */
 static ssize_t unix_peek(struct sim_stream *s, void *bytes, size_t n)
 {
     struct unix_end *u = (struct unix_end *)s;
@@ -199,14 +199,14 @@ static int unix_unread(const struct sim_stream *s)
 
 static void unix_set_sizes(struct sim_stream *s, int sndbuf, int rcvbuf)
 {
-    (void)rcvbuf; /* has no meaning */
+    (void)rcvbuf; /* has no effect */
     if (sndbuf > 0)
         ((struct unix_end *)s)->sndbuf = (uint32_t)sndbuf;
 }
 
 static void unix_set_reset(struct sim_stream *s, bool reset)
 {
-    (void)s; /* SO_LINGER has no meaning either */
+    (void)s; /* SO_LINGER has no effect either */
     (void)reset;
 }
 

@@ -25,7 +25,7 @@ bool sim_world_stands;
 const struct sim_observer *sim_observer;
 
 static struct {
-    uint32_t cost_ns; /* of a call, at the most */
+    uint32_t cost_ns; /* of a call, at most */
 } settings;
 
 static void open_standard_files(void)

@@ -9,8 +9,8 @@
 #include "file.h"
 
 /*
- * The world: while it stands, the system calls that the linker's --wrap has caught (the list is in
- * `wrapped`) are answered by it instead of by the kernel. There is one at a time, for one process.
+ * The world. While it exists, it answers the system calls that the linker's --wrap intercepts
+ * (`wrapped` lists them) in place of the kernel. There is one world at a time, for one process.
  *
  *     sim_seed_draw(number);
  *     sim_world_begin(SIM_BY_SEED);
@@ -21,37 +21,37 @@
 
 enum sim_world_kind {
     SIM_BY_SEED, /* sizes, times and faults are drawn */
-    SIM_PLAIN,   /* as Linux has it, with no delay and no fault */
+    SIM_PLAIN,   /* Linux defaults, without delays or faults */
 };
 
 void sim_world_begin(enum sim_world_kind kind, bool verbose);
-/* Closes what the process has open, and forgets everything. Fibers must have been freed. */
+/* Closes what the process has open, and forgets everything. Free the fibers first. */
 void sim_world_end(void);
 
 extern bool sim_world_stands;
 
-/* From now on nothing goes wrong by chance, and new connections are quick: what is not answered
- * then, in a while, is stuck. */
+/* From now on nothing fails at random, and new connections are quick. If something is not answered
+ * then within a while, it is stuck. */
 void sim_world_turn_fair(void);
 
-/* The process is killed: all its descriptors are closed, and its memory is gone. Its fibers must
- * have been freed. Files that others hold, sockets that it inherited say, live on. */
+/* Kills the process: closes all its descriptors, and frees its memory. Free its fibers first. Files
+ * that others hold, such as inherited sockets, live on. */
 void sim_world_kill(void);
 
-/* What the process has not given back, as a violation: descriptors other than the three standard
- * ones and those that are meant to be open, memory, files that are watched. To be asked when all
- * should be gone. */
+/* Reports leaks of the process as violations: descriptors other than the three standard ones and
+ * the expected ones, memory, watched files. Call it when everything should be gone. */
 void sim_world_look_for_leaks(size_t open_descriptors);
-/* Likewise, but of the whole world: when all actors have closed what they had, too. */
+/* The same for the whole world, after all actors have closed their files. */
 void sim_world_look_for_streams(void);
 
-/* --- for the files that answer the calls --- */
+/* --- for the files that answer calls --- */
 
-/* At the start of each: time passes, others may go first. */
+/* At the start of each call: time passes, and others may run first. */
 void sim_call_enter(void);
-/* At the end of each: into the trace; -1 and errno, or the result. */
+/* At the end of each call: traces it, and returns -1 with errno, or the result. */
 int64_t sim_call_leave(const char *name, int fd, uint64_t argument, int64_t result);
-/* The file behind a descriptor. NULL: none, and a fiber that asks for it has a bug. */
+/* The file of a descriptor. NULL: none. A fiber that asks for a closed descriptor has a bug. */
 struct sim_file *sim_call_file(const char *name, int fd);
-/* A call would block, on a file that may: false: it may not, or nothing will ever happen. */
+/* For a call that would block on a blocking file. False: the file is non-blocking, or nothing will
+ * ever happen. */
 bool sim_call_block(struct sim_file *file, int flags);

@@ -30,7 +30,7 @@ static struct conn *conn_of(struct sim_file *file)
     return sim_stream_is(file) ? ((struct sim_stream *)file)->observed : NULL;
 }
 
-/* --- what the kernel is asked for --- */
+/* --- what the program asks of the kernel --- */
 
 static void entry_sent(const uint8_t *bytes, size_t n, struct sim_file *passed)
 {
@@ -46,7 +46,7 @@ static void entry_sent(const uint8_t *bytes, size_t n, struct sim_file *passed)
     record_taken(bytes, n);
 }
 
-/* "Too many connections from your address" is said by nobody who reads. */
+/* "Too many connections from your address" is not sent to mute connections. */
 static bool is_refusal(struct conn *c, const uint8_t *bytes, size_t n)
 {
     uint8_t expected[256];
@@ -93,8 +93,8 @@ static void on_sent(struct sim_file *file, const void *bytes, size_t n, struct s
                 c->n_bytes, c->received, c->recorded, c->replied);
 }
 
-/* Whoever comes while others wait for room in the recorder waits behind them. Where the loop has
- * more to dispatch it is not yet the turn of those. A peer that is gone is another matter. */
+/* During a pass, no connection may receive while others wait for room in the recorder: the waiters
+ * come first, after the pass. A peer that is gone is exempt. */
 static void look_for_overtaking(struct conn *c)
 {
     const struct worker *w = process_worker();
@@ -128,7 +128,7 @@ static void on_unread(struct sim_file *file, size_t n)
         c->unread = n;
 }
 
-/* The settings that a connection gets: those of the acceptor that asks. */
+/* The settings of a new connection: those of the acceptor that asks. */
 static const struct setup *setup_of(int listening)
 {
     const struct worker *w = process_worker();
@@ -139,8 +139,8 @@ static const struct setup *setup_of(int listening)
     return NULL;
 }
 
-/* Whether, at the lowest limit of late, there were as many others from the same address. Without
- * memory for the count, nobody may come. */
+/* Whether there were already as many connections from the same address as the lowest recent limit
+ * allows. Without memory for the count, no connection is allowed. */
 static bool are_too_many(const struct conn *c)
 {
     uint64_t n = 0;
@@ -183,14 +183,14 @@ static void on_accepted(int listening, struct sim_file *file)
                     process.max_connections, atomic_load(&process.shared.n_connections));
 }
 
-/* It was closed without a word, for want of something; then accepting pauses. */
+/* A connection was closed without a reply for lack of some resource. Then accepting must pause. */
 static void turned_away(const struct conn *c)
 {
     const struct worker *w = process_worker();
 
     if (!w || w->stopping || w->index != c->worker)
         return;
-    /* The word may not have gone out. */
+    /* Its reply may not have gone out. */
     if (life_grew(&life.refusals[w->index], &w->context.counters.refused))
         return;
     if (life.turned_away[w->index][c->listening % FD_MAX]++ > 0)
@@ -210,7 +210,7 @@ static void on_closing(struct sim_file *file)
         turned_away(c);
 }
 
-/* A second's share at once, or one message, and then as the rate says. */
+/* One second's share at once, or one message, then as the rate allows. */
 static void check_rate(const struct conn *c, const struct connection *k)
 {
     uint64_t cost = c->setup->cost_ns, had = process_now() - c->accepted_at;
@@ -220,7 +220,7 @@ static void check_rate(const struct conn *c, const struct connection *k)
                     c->number, (uint64_t)k->input.session.seq, had / SIM_MS);
 }
 
-/* What has arrived by now the kernel will tell. */
+/* The kernel will report whatever has arrived by now. */
 static void note_known(void *item, void *userdata)
 {
     const struct connection *k = item;
@@ -256,7 +256,7 @@ static const struct sim_observer observer = {
     .waiting = on_waiting,
 };
 
-/* --- the whole --- */
+/* --- the whole book --- */
 
 void book_begin(void)
 {
@@ -317,7 +317,7 @@ void book_excuse_all(unsigned excuse)
             book.conns[i]->excuses |= excuse;
 }
 
-/* What has arrived by now is to be answered. */
+/* Whatever has arrived by now must be answered. */
 void book_drain_begins(void)
 {
     for (unsigned i = 0; i < book.n_conns; i++) {

@@ -22,13 +22,13 @@
 #define MAX_CLIENTS 24
 #define PORTION     65536
 
-/* What it does when all is said. */
+/* What it does when it has nothing more to send. */
 enum ending {
-    END_CLOSE,  /* closes when all is answered */
-    END_HALF,   /* ends its own direction, and reads to the end */
-    END_FIRE,   /* closes at once */
-    END_RESET,  /* resets, at some time */
-    END_SILENT, /* waits to be cut off */
+    END_CLOSE,  /* closes when everything is answered */
+    END_HALF,   /* half-closes, and reads to the end */
+    END_FIRE,   /* closes immediately */
+    END_RESET,  /* resets at some time */
+    END_SILENT, /* waits for the server's timeout */
     ENDINGS
 };
 
@@ -53,7 +53,7 @@ struct client {
 static struct client *clients;
 static unsigned n_clients;
 static bool fair;
-static uint32_t talk; /* messages that a client has to say, at the most */
+static uint32_t talk; /* the most messages a client sends */
 static uint8_t scratch[PORTION];
 
 static void client_run(struct sim_task *task);
@@ -76,7 +76,7 @@ static void wait_until(struct client *c, uint64_t at)
         sim_alarm_set(&c->alarm, at, on_alarm);
 }
 
-/* --- beginning --- */
+/* --- begin --- */
 
 static void draw_manners(struct client *c)
 {
@@ -167,8 +167,8 @@ static void forget(struct client *c)
     wait_until(c, sim_now() + sim_scale(1, 1 << 18) * SIM_US);
 }
 
-/* Closing with unread input is a reset, and otherwise an end in order. What a UNIX client has sent is
- * there in any case. */
+/* Closing with unread input is a reset, otherwise an orderly end. What a UNIX client has sent
+ * arrives in any case. */
 static void end(struct client *c)
 {
     struct sim_stream *s = c->stream;
@@ -183,7 +183,7 @@ static void reset(struct client *c)
 {
     struct sim_stream *s = c->stream;
 
-    /* A UNIX socket knows no such thing. */
+    /* UNIX sockets have no such thing. */
     if (c->conn->is_unix) {
         end(c);
         return;
@@ -201,9 +201,9 @@ static void half_close(struct client *c)
         c->conn->fin = true;
 }
 
-/* --- talking --- */
+/* --- send and receive --- */
 
-/* False: the connection is gone, or there is nothing more for now. */
+/* False: the connection is gone, or nothing more is there for now. */
 static bool receive_some(struct client *c)
 {
     ssize_t n;
@@ -233,7 +233,7 @@ static uint64_t waiting_for(const struct client *c)
     return c->conn->n_messages - MIN(c->conn->replied, (uint64_t)c->conn->n_messages);
 }
 
-/* One message more, where it may. */
+/* Says another message, if allowed. */
 static void say(struct client *c)
 {
     struct conn *k = c->conn;
@@ -242,7 +242,7 @@ static void say(struct client *c)
     if (k->bad != BAD_NONE || k->errored || c->shut)
         return;
     if (c->messages_left > 0 && chunk && k->mute && k->received < k->n_bytes)
-        wait_until(c, sim_now() + SIM_S); /* nothing that is sent wakes it */
+        wait_until(c, sim_now() + SIM_S); /* sent data does not wake it */
     if (c->messages_left == 0 || (chunk ? k->received < k->n_bytes : waiting_for(c) >= c->window))
         return;
     c->messages_left--;
@@ -279,7 +279,7 @@ static ssize_t send_portion(struct client *c, const uint8_t *bytes, size_t n)
     return r;
 }
 
-/* True: some of it went, and there may be more. */
+/* True: it sent some, and there may be more. */
 static bool send_some(struct client *c)
 {
     struct conn *k = c->conn;
@@ -295,7 +295,7 @@ static bool send_some(struct client *c)
         return false;
     if (c->urgent && k->framing != FRAMING_CHUNK)
         send_urgent(c);
-    /* Its last message never becomes whole. */
+    /* Its last message stays incomplete. */
     if (c->cut_inside && c->messages_left == 0 && k->framing != FRAMING_CHUNK && left > 1) {
         left--;
         c->stopped = true;
@@ -328,7 +328,7 @@ static bool is_answered(const struct client *c)
            c->conn->received == c->conn->n_bytes && c->received >= c->conn->bytes_out;
 }
 
-/* All is said: what it does now. */
+/* It has nothing more to send. What it does now. */
 static void conclude(struct client *c)
 {
     switch (c->ending) {
@@ -348,7 +348,7 @@ static void conclude(struct client *c)
         if (is_answered(c) || (c->let_go && sim_now() > c->send_at))
             end(c);
         else if (c->conn->framing == FRAMING_CHUNK || c->conn->mute)
-            wait_until(c, sim_now() + SIM_S); /* nothing that is sent wakes it */
+            wait_until(c, sim_now() + SIM_S); /* sent data does not wake it */
         break;
     }
 }
@@ -379,7 +379,7 @@ static void client_run(struct sim_task *task)
         sim_task_queue(&c->task);
 }
 
-/* --- all of them --- */
+/* --- all clients --- */
 
 void clients_begin(void)
 {
@@ -411,7 +411,7 @@ bool clients_are_done(void)
     return true;
 }
 
-/* Who can never be answered, or waits to be cut off where nobody does that. */
+/* Whether it can never be answered, or waits for a timeout that does not exist. */
 static bool waits_in_vain(const struct client *c)
 {
     const struct conn *k = c->conn;

@@ -6,12 +6,12 @@
 /* Clients of all kinds. Each makes one connection after another. */
 
 void clients_begin(void);
-/* They go on, but read what they are sent, and begin nothing new: what they wait for must come. */
+/* They continue, but read their replies and begin nothing new. What they wait for must come. */
 void clients_turn_fair(void);
-/* Whether all have ended. */
+/* Whether all have finished. */
 bool clients_are_done(void);
-/* Those that wait for nothing that will ever come let go. */
+/* Clients that wait for something that will never come give up. */
 void clients_let_go(void);
-/* For the reader of a trace: who is left. */
+/* For the reader of a trace: the remaining clients. */
 void clients_tell(void);
 void clients_end(void);

@@ -12,8 +12,8 @@
 
 #define FRAME_EXTRA 32
 #define N_ERRORS    5
-#define LARGE_FROM  2000 /* hardly less than the smallest buffer of a datagram socket holds */
-#define COARSE_NS   (8 * SIM_MS) /* the program's clock, and what it rounds */
+#define LARGE_FROM  2000 /* slightly less than fits in the smallest buffer of a datagram socket */
+#define COARSE_NS   (8 * SIM_MS) /* the program's clock, and its rounding */
 
 struct conn *conn_new(unsigned number, enum framing framing)
 {
@@ -50,7 +50,7 @@ static struct said_message *add_message(struct conn *c)
     return &c->messages[c->n_messages++];
 }
 
-/* Bytes that no other message has, or hardly; a line has no LF, and does not end in CR. */
+/* Bytes that hardly any other message has. A line has no LF, and does not end in CR. */
 static void fill(const struct conn *c, uint8_t *p, size_t n)
 {
     uint64_t x = (uint64_t)c->number << 32 | c->n_messages;
@@ -94,7 +94,7 @@ void conn_say_malformed(struct conn *c, unsigned how)
     c->malformed_size = text[0] == '3' ? 3 : 0;
 }
 
-/* The end of what is whole by framing alone. */
+/* The end of the last message that the framing alone makes complete. */
 static uint64_t end_of_messages(const struct conn *c, uint64_t sent, size_t *ret_n)
 {
     size_t n = c->n_messages;
@@ -114,7 +114,7 @@ bool conn_message(const struct conn *c, size_t i, struct said_message *ret)
         *ret = c->messages[i];
         return true;
     }
-    /* What is left at the end of a stream of lines is one. */
+    /* At the end of a stream of lines, the rest is a line. */
     if (!c->fin || c->framing != FRAMING_LINE)
         return false;
     end = end_of_messages(c, c->sent, &n);
@@ -172,7 +172,7 @@ static bool is_cut_inside(const struct conn *c, size_t i)
            c->sent > end;
 }
 
-/* The message has begun, is not whole, and was given its time. */
+/* The message has begun, is incomplete, and its time is over. */
 static bool is_late(const struct conn *c, size_t i)
 {
     uint64_t span = c->setup->message_ms;
@@ -194,7 +194,8 @@ bool conn_cannot_be_recorded(const struct conn *c)
            conn_message(c, c->recorded, &m) && m.size > LARGE_FROM;
 }
 
-/* What may be wrong with message i, from 0. Of what is malformed and cut nobody knows which it is. */
+/* The possible error of message i, from 0. A message that is both malformed and cut may have
+ * either. */
 static const char *error_at(const struct conn *c, size_t i, unsigned which)
 {
     bool due[N_ERRORS] = {
@@ -226,7 +227,7 @@ static bool begins_alike(const struct conn *c, const uint8_t *expected, size_t n
     return memcmp(c->out, expected, MIN(n, c->n_out)) == 0;
 }
 
-/* What is out so far is, or begins, the next reply: then it is taken, as far as it is whole. */
+/* If the output so far is, or begins, the next reply, takes it as far as it is complete. */
 static bool take_reply(struct conn *c, bool whole)
 {
     struct said_message m;
@@ -258,7 +259,7 @@ static bool take_reply(struct conn *c, bool whole)
     return true;
 }
 
-/* An error that is due, and that what is out is or begins; whole: whether it is. */
+/* Finds a due error that the output so far is or begins. whole: whether it is complete. */
 static size_t find_error(const struct conn *c, bool *ret_whole)
 {
     uint8_t expected[256];
@@ -278,7 +279,7 @@ static size_t find_error(const struct conn *c, bool *ret_whole)
     return 0;
 }
 
-/* Both may begin alike: then more has to come. */
+/* A reply and an error may begin alike. Then more output has to come. */
 static bool take_error(struct conn *c)
 {
     bool whole = false;
@@ -314,6 +315,6 @@ void conn_replied(struct conn *c, const uint8_t *bytes, size_t n, uint64_t now)
             sim_violate("connection %u: what is sent is not reply %" PRIu64 ": %.*s", c->number,
                         c->replied + 1, (int)MIN(c->n_out, (size_t)40), (const char *)c->out);
         if (c->n_out == before)
-            return; /* the rest of it has yet to come */
+            return; /* the rest is yet to come */
     }
 }

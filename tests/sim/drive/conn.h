@@ -10,19 +10,19 @@
 #include "setup.h"
 
 /*
- * One connection, as a bystander sees it who knows what the client said, what the program has
- * received and what the kernel has taken from it. Nothing here is the program's own.
+ * One connection as a bystander sees it, who knows what the client said, what the program received,
+ * and what the kernel took from it. It holds no data of the program.
  */
 
 struct said_message {
-    uint64_t start, data, end; /* where its frame and its data stand in the stream */
+    uint64_t start, data, end; /* positions of its frame and its data in the stream */
     size_t size;
     bool crlf;
 };
 
 enum bad { BAD_NONE, BAD_MALFORMED };
 
-/* Why a connection may end although not all that it sent was answered. */
+/* Why a connection may end although some of its messages were not answered. */
 enum excuse {
     EXCUSE_TIMEOUT = 1 << 0,
     EXCUSE_SHED = 1 << 1,
@@ -33,71 +33,72 @@ enum excuse {
 };
 
 struct conn {
-    unsigned number; /* of ours: the client's port, or its process */
+    unsigned number; /* our number: the client's port, or its process */
     bool is_unix;
-    uint8_t address; /* the last byte of the client's, TCP */
+    uint8_t address; /* the last byte of a TCP client's address */
     enum framing framing;
-    bool mute; /* nothing is ever sent to it */
+    bool mute; /* no replies are sent to it */
 
     /* What the client says. */
     uint8_t *bytes;
     uint64_t n_bytes, capacity;
-    uint64_t sent; /* of those, taken by the client's kernel */
+    uint64_t sent; /* how many of them the client's kernel has taken */
     struct said_message *messages;
     size_t n_messages, messages_capacity;
-    size_t malformed_size; /* that it says */
-    enum bad bad;          /* what follows the messages */
-    bool fin;              /* it has ended in order */
-    bool urgent;           /* a byte out of band was sent, which nobody reads */
-    bool over;             /* the client has let go of it */
+    size_t malformed_size; /* of the malformed bytes */
+    enum bad bad;          /* what comes after the messages */
+    bool fin;              /* orderly end of the stream */
+    bool urgent;           /* an out-of-band byte was sent, which is never read */
+    bool over;             /* the client has closed it */
 
     /* What the program does. */
-    struct sim_stream *server; /* its end of the stream, while it is open */
-    const struct setup *setup; /* since it was accepted */
+    struct sim_stream *server; /* the program's end of the stream, while it is open */
+    const struct setup *setup; /* of the listener that accepted it */
     const char *run_id;
-    unsigned life;       /* of which process */
-    uint64_t received;   /* bytes */
-    uint64_t known;      /* bytes that had arrived when its worker last asked the kernel for news */
-    uint64_t unread;     /* that it found at the end */
-    size_t complete;     /* messages within them */
-    uint64_t partial_at; /* when the message behind those began to come, ns */
-    uint64_t id;         /* as the records say */
-    uint64_t recorded;   /* messages, up to a gap that was due */
+    unsigned life;         /* the process that accepted it */
+    uint64_t received;     /* bytes */
+    uint64_t known;        /* bytes that had arrived when its worker last waited for events */
+    uint64_t unread;       /* found unread at the end */
+    size_t complete;       /* complete messages among them */
+    uint64_t partial_at;   /* when the next message began to arrive, in ns */
+    uint64_t id;           /* from its records */
+    uint64_t recorded;     /* messages, up to a legitimate gap */
     uint64_t unrecordable; /* the message that could not be recorded; 0: none */
-    uint64_t replied;      /* whole replies taken by the kernel */
-    uint64_t taken;        /* messages, as the program said at the end */
+    uint64_t replied;      /* complete replies taken by the kernel */
+    uint64_t taken;        /* messages, by the program's count at the end */
     uint64_t bytes_out;
     uint64_t accepted_at, reply_at; /* ns */
-    uint8_t *out;                   /* of a reply, so far */
+    uint8_t *out;                   /* the current reply so far */
     size_t n_out, out_capacity;
     bool is_too_many; /* of its address, when it was accepted */
     bool opened;      /* it became a connection: its state has changed */
-    int listening;    /* the descriptor that it was accepted from */
-    unsigned worker;  /* ... by this one */
-    bool errored;     /* an error reply is out */
+    int listening;    /* the listening descriptor */
+    unsigned worker;  /* ... and the worker that accepted it */
+    bool errored;     /* an error reply was sent */
     unsigned excuses; /* enum excuse */
-    char *line;       /* on the terminal, so far: see records.c */
+    char *line;       /* on the terminal so far: see records.c */
 };
 
 struct conn *conn_new(unsigned number, enum framing framing);
 void conn_free(struct conn *c);
 
-/* The client goes on to say a message of so many bytes. */
+/* The client says a message of this size next. */
 void conn_say(struct conn *c, size_t size, bool crlf);
-/* ... or what is no message. */
+/* ... or a malformed one. */
 void conn_say_malformed(struct conn *c, unsigned how);
 
-/* Message i, from 0: false where there is no such whole message, as things stand. */
+/* Message i, from 0. False if there is no such complete message yet. */
 bool conn_message(const struct conn *c, size_t i, struct said_message *ret);
 
-/* How many messages are whole in the first n bytes. */
+/* The number of complete messages in the first n bytes. */
 size_t conn_complete(const struct conn *c, uint64_t n);
 
-/* The program has received n bytes. */
+/* The program received n bytes. */
 void conn_received(struct conn *c, size_t n, uint64_t now);
 
-/* The kernel has taken n bytes of reply. */
+/* The kernel took n bytes of replies. */
 void conn_replied(struct conn *c, const uint8_t *bytes, size_t n, uint64_t now);
 
-/* Whether the next record may be impossible: it is too large for a datagram, and files are forbidden. */
+/* Whether the next record may be impossible: too large for a datagram, while files are
+ * forbidden. */
 bool conn_cannot_be_recorded(const struct conn *c);

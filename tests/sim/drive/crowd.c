@@ -120,7 +120,7 @@ void crowd(unsigned n, const struct run_options *options, struct run_result *ret
     sim_seed_draw(1);
     connect_all(n);
     turn_until(&book.accepted, n, TURNS_OF_WORLD_EACH);
-    for (int i = 0; i < 100 && !sim_violation(); i++) /* until all have been looked at */
+    for (int i = 0; i < 100 && !sim_violation(); i++) /* until every connection was checked */
         (void)sim_turn(sim_now() + SIM_MS);
     before = dispatches();
     say_all();

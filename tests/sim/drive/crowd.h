@@ -3,6 +3,6 @@
 
 #include "run.h"
 
-/* So many connections that all record one message at once, where the journal has few places: how
- * often each has a turn must not grow with their number. */
+/* This many connections each record one message at the same moment, and the journal has few places.
+ * The number of dispatches per connection must not grow with the number of connections. */
 void crowd(unsigned n, const struct run_options *options, struct run_result *ret);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What must hold whenever a worker is about to sleep, of what it has. */
+/* Invariants of a worker that is about to sleep. */
 
 #include <inttypes.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "life.h"
 #include "process.h"
 
-#define SLACK_NS (6 * SIM_MS) /* the coarse clock's step, and what is rounded up */
+#define SLACK_NS (6 * SIM_MS) /* the coarse clock's step, and rounding */
 #define NEVER_NS (UINT64_MAX / 2)
 #define STALL_NS SIM_S /* a worker leaves out longer stalls */
 
@@ -31,9 +31,8 @@ void inspect_clock(void)
         life.stalled_at[w->index] = sim_now();
 }
 
-/* Time in which a worker stood still in the middle of a turn must not count against its peers. The
- * clock of a worker that is about to sleep has left it out: clock and left-out time together have
- * passed the stall. */
+/* A stall in the middle of a turn must not count against the peers. A worker that is about to sleep
+ * has left it out of its clock: the clock plus the time left out is past the stall. */
 static void look_at_clock(const struct worker *w)
 {
     uint64_t stalled_at = life.stalled_at[w->index];
@@ -43,7 +42,7 @@ static void look_at_clock(const struct worker *w)
                     (stalled_at - process_now()) / SIM_MS);
 }
 
-/* Whoever has a deadline has a timer that runs out by then. */
+/* A connection with a deadline has a timer that expires by then. */
 static void look_at_timer(const struct looking *l, const struct connection *c)
 {
     uint64_t deadline;
@@ -66,8 +65,8 @@ static void look_for_stall(const struct connection *c)
         sim_violate("a reply could go, and its connection is not ready");
     if (oldest && slot_whole(oldest) && c->transport.source.ready & READY_OUT)
         sim_violate("a reply could be sent, and its connection is not ready");
-    /* A peer that is gone gives up its descriptor and its place, whatever its messages wait for. In
-     * chunk framing two reads must not become one message. */
+    /* A peer that is gone gives up its descriptor and its place, even if its messages still wait.
+     * In chunk framing two reads must not become one message. */
     if (transport_is_broken(&c->transport) && c->transport.owner_flags & CONNECTION_WAITING &&
         c->settings->rules.framing != FRAMING_CHUNK)
         sim_violate("a peer is gone, and keeps its place");
@@ -78,7 +77,7 @@ static bool may_go(const struct slot *s)
     return slot_whole(s) && s->error == 0;
 }
 
-/* Replies that the peer does not take share one slot, unless there is no memory for it. */
+/* Replies that the peer does not take share one slot, unless memory runs out. */
 static void look_at_slots(const struct output *o)
 {
     const struct slot *oldest = o->last ? o->last->next : NULL;
@@ -151,7 +150,7 @@ static void look_at_recorder(const struct worker *w, const struct recorder *r)
         sim_violate("somebody waits for room, and there is some");
 }
 
-/* It must not sleep beyond its next timer, nor beyond what a recorder asks for. */
+/* It must not sleep past its next timer, or past its recorder's deadline. */
 static void look_at_sleep(const struct worker *w, uint64_t timeout_ns)
 {
     uint64_t until = timeout_ns > NEVER_NS ? NEVER_NS : sim_now() + timeout_ns,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* journald, as seen by whoever sends to it: quick, slow, still, and gone for a while. And who reads
- * the terminal. */
+/* journald as its senders see it: fast, slow, stuck, or away for a while. Also the reader of the
+ * terminal. */
 
 #include "../clock.h"
 #include "../datagram.h"
@@ -18,7 +18,7 @@ static struct {
     struct sim_task task;
     struct sim_watch watch;
     struct sim_alarm alarm, trouble;
-    struct sim_file *file; /* NULL: it is away */
+    struct sim_file *file; /* NULL: away */
     uint32_t entry_us, trouble_us;
     bool still, fair;
     unsigned troubles;

@@ -12,18 +12,18 @@
 #define FD_MAX    16
 #define COARSE_NS (8 * SIM_MS)
 
-/* What the workers of the present process have counted so far, as the book sees it. */
+/* Counts of the current process's workers, as the book sees them. */
 struct life {
-    unsigned turned_away[4][FD_MAX]; /* by a worker in this turn, by descriptor */
+    unsigned turned_away[4][FD_MAX]; /* by worker and listening descriptor, in this turn */
     uint64_t accepted, refused, bytes_in, unread, bytes_out, frames;
     uint64_t refusals[4], timeouts[4], shed[4];
-    uint64_t stalled_at[4]; /* when that worker was last seen to have stood still in a turn, ns */
+    uint64_t stalled_at[4]; /* when that worker was last seen stalled in a turn, in ns */
     unsigned urgent;
 };
 
 extern struct life life;
 
-/* Whether this worker has counted one more, which is this connection's. */
+/* Whether this worker's counter has grown. If so, this connection did it. */
 bool life_grew(uint64_t *before, const counter *now);
 
 /* Whether an allocation failed, or there was a MemoryLimit=. */
@@ -32,5 +32,5 @@ bool life_is_short_of_memory(void);
 /* Our number of a connection, for book_find(). */
 unsigned book_number(const struct connection *c);
 
-/* A worker's trace of changes of state. */
+/* Traces a worker's changes of state. */
 void book_state(const struct connection *k, int from, int to);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who reloads, drains, stops and kills, at any moment; and systemd, which starts it again. */
+/* The operator, who reloads, drains, stops and kills at any moment; and systemd, which starts the
+ * program again. */
 
 #include "../clock.h"
 #include "../descriptors.h"

@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-/* Who else there is: the journal, the terminal's reader, and the operator. */
+/* The other actors: the journal, the terminal's reader, and the operator. */
 
 void journal_begin(void);
 void journal_turn_fair(void);
@@ -14,7 +14,7 @@ void terminal_turn_fair(void);
 void terminal_end(void);
 
 void operator_begin(void);
-/* Whether something is to be done now; then operator_act() is to be called between turns. */
+/* Whether the operator wants to act. If so, call operator_act() between turns. */
 bool operator_is_due(void);
 void operator_act(void);
 void operator_turn_fair(void);

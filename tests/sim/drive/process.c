@@ -20,7 +20,7 @@
 #include "process.h"
 #include "record/event-log.h"
 
-#define WITHIN (500 * SIM_S) /* a process may stand still for two minutes, and again */
+#define WITHIN (500 * SIM_S) /* a process may stall for two minutes, repeatedly */
 
 struct process process;
 
@@ -177,7 +177,7 @@ void process_ping(void)
     crew_command(&process.crew, COMMAND_PING);
 }
 
-/* First nothing is accepted any more, then all that has arrived is answered. */
+/* First accepting stops, then everything that has arrived is answered. */
 void process_drain(void)
 {
     if (process.draining)
@@ -270,7 +270,7 @@ void process_stop(void)
         process.stopped_at = sim_now();
         book_excuse_all(EXCUSE_STOPPED);
     }
-    /* Those that ended by themselves are looked at while their counters are there. */
+    /* If the process ended by itself, check its counters while they exist. */
     if (!process.stopping)
         book_process_ended();
     crew_stop(&process.crew, &process.shared);
@@ -299,7 +299,7 @@ void process_kill(void)
     sim_threads_end();
     tdestroy(process.shared.addresses.tree, forget_nothing);
     sim_world_kill();
-    /* What the dead process had open is no concern of the next. */
+    /* The next process does not inherit open descriptors. */
     event_log_close();
     forget_process();
     book_process_gone();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is recorded: entries of the journal in its native protocol, and lines of the terminal. */
+/* Checks the records: journal entries in the native protocol, and lines on the terminal. */
 
 #include <endian.h>
 #include <inttypes.h>
@@ -27,8 +27,8 @@ struct entry {
     } kind, data, peer, port, connection, seq, listener, id, unfinished;
 };
 
-/* On the terminal a line of one worker may come in parts, but a line of another between them is for
- * the terminal to sort out. */
+/* On the terminal, a line of one worker may come in parts. Lines of other workers may come between
+ * them. */
 static struct {
     char text[LINE_ROOM];
     size_t n;
@@ -118,20 +118,20 @@ static struct conn *conn_of(const struct entry *e)
     return sscanf(text, "pid=%u", &pid) == 1 ? book_find(pid) : NULL;
 }
 
-/* A line without its LF, and nothing else, is marked. */
+/* Only a line without its LF is marked. */
 static void check_unfinished(const struct conn *c, const struct entry *e)
 {
     struct said_message m;
 
     if (!conn_message(c, number_of(&e->seq) - 1, &m))
-        return; /* which is a violation of its own */
+        return; /* a separate violation */
     if (says(&e->unfinished, "1") != (c->framing == FRAMING_LINE && m.end == m.data + m.size))
         sim_violate("connection %u: record %" PRIu64 " is marked as unfinished, or is not, wrongly",
                     c->number, number_of(&e->seq));
 }
 
-/* The next message of a connection is recorded: the number that it should have. Where one could not
- * be recorded, what had been staged behind it may be. */
+/* Checks that the record has the number of the connection's next message. If one message could not
+ * be recorded, those staged behind it may still be. */
 static bool comes_next(struct conn *c, uint64_t seq)
 {
     if (seq == c->recorded + 1 && c->unrecordable == 0)
@@ -141,7 +141,7 @@ static bool comes_next(struct conn *c, uint64_t seq)
     return c->unrecordable > 0 && seq > c->unrecordable;
 }
 
-/* data NULL: it is not compared. */
+/* data NULL: not compared. */
 static void note(struct conn *c, uint64_t seq, const uint8_t *data, uint64_t size)
 {
     struct said_message m;

@@ -15,10 +15,10 @@
 #include "process.h"
 #include "run.h"
 
-#define TURNS_MAX  30000   /* of the first part */
-#define TURNS_EVER 2000000 /* of all */
-/* More than any timeout that is drawn, and than what a peer that is gone may have left takes at its rate,
- * of which nothing can be seen where it is not recorded. */
+#define TURNS_MAX  30000   /* in the first part */
+#define TURNS_EVER 2000000 /* in all */
+/* More than any drawn timeout, and more than the rest of a departed peer takes at its rate. Without
+ * records, that work is invisible. */
 #define STALLED_NS (3000 * SIM_S)
 
 static void turn(void)
@@ -38,7 +38,7 @@ static void look_for_stall(const char *what)
     sim_violate("%s: nothing has happened for %u s", what, (unsigned)(STALLED_NS / SIM_S));
 }
 
-/* Anything may go wrong, and most things do. */
+/* Anything can go wrong, and most things do. */
 static void storm(void)
 {
     uint64_t until = sim_now() + sim_scale(1, 1 << 16) * SIM_MS;
@@ -54,7 +54,7 @@ static void storm(void)
     }
 }
 
-/* A process that serves all places, and is not about to end. */
+/* A process that serves all places and is not about to end. */
 static void have_a_server(void)
 {
     while ((process_is_busy() || (process.up && process.draining)) && !sim_violation()) {
@@ -71,7 +71,7 @@ static void have_a_server(void)
     process_limit(true);
 }
 
-/* From here on nothing goes wrong: everybody must be answered. */
+/* From here on nothing goes wrong, and every client must be answered. */
 static void fair(void)
 {
     sim_world_turn_fair();
@@ -139,7 +139,7 @@ void run(const struct run_options *options, struct run_result *ret)
     book_begin();
     book.canary = options->canary;
     setups_begin();
-    /* Large entries go by several ways, which the kernel's want of memory leads them to. */
+    /* Large entries take several paths, which lack of kernel memory selects. */
     if (setups_are_large() && sim_below(2) > 0)
         sim_fault_set(SIM_NO_KERNEL, 200000);
     process_draw();

@@ -16,11 +16,11 @@ struct run_result {
 
 struct run_options {
     bool verbose;
-    bool canary; /* a fault that has to be found: the journal forgets an entry now and then */
+    bool canary; /* a fault that must be found: the journal forgets an entry now and then */
 };
 
-/* What there is to tell of a run that is about to end. */
+/* Collects the results of a run that is about to end. */
 void run_result(struct run_result *ret);
 
-/* After sim_seed_draw() or sim_seed_replay(). */
+/* Call after sim_seed_draw() or sim_seed_replay(). */
 void run(const struct run_options *options, struct run_result *ret);

@@ -84,7 +84,7 @@ const struct setup *setup_draw(enum framing framing, bool mute)
     s->record = records[sim_below(ARRAY_SIZE(records))];
     s->mute = mute;
     s->reply = (enum reply_kind)sim_below(REPLY_KINDS);
-    /* Without records nobody would know the ID. */
+    /* Without records, the ID cannot be checked. */
     if (s->reply == REPLY_ID && s->record != RECORD_JOURNAL)
         s->reply = REPLY_OK;
     s->max_message = sim_scale(setups.large ? 1 << 18 : 1, setups.max_message);

@@ -7,8 +7,8 @@
 
 #include "serve/settings.h"
 
-/* A listener's settings, drawn, and kept for the whole run: what they say of a connection is asked
- * long after the program has forgotten them. */
+/* A listener's random settings, kept for the whole run. Connections are checked against them long
+ * after the program has forgotten them. */
 
 enum reply_kind { REPLY_OK, REPLY_NUMBER, REPLY_ECHO, REPLY_ID, REPLY_LONG, REPLY_KINDS };
 
@@ -23,22 +23,23 @@ struct setup {
     uint64_t idle_ms, message_ms, write_ms, cost_ns;
 };
 
-/* What a run's setups have in common: a run that asks for all at once shows little of each. */
+/* Draws what a run's setups have in common. A run that mixed everything would show little of
+ * each. */
 void setups_begin(void);
 void setups_end(void);
 
 /* Whether the run is about large messages. */
 bool setups_are_large(void);
-/* framing, mute: the same for all that one address ever has, since its clients know it. */
+/* framing, mute: fixed for an address, since its clients know them. */
 const struct setup *setup_draw(enum framing framing, bool mute);
-/* Records in the journal, answers "ok", and limits nothing. */
+/* Records to the journal, answers "ok", without limits. */
 const struct setup *setup_plain(enum framing framing);
 const struct setup *setup_find(const char *name);
 
-/* One reference. */
+/* With one reference. */
 struct settings *setup_settings(const struct setup *s);
 
-/* The reply's text for a message, into text. run_id and number: for REPLY_ID. */
+/* A message that was said. run_id and number: for REPLY_ID. */
 struct said {
     const uint8_t *data;
     size_t size;
@@ -46,11 +47,11 @@ struct said {
     uint64_t number, seq;
 };
 
-/* Its frame, at out, which has room. Returns its size. */
+/* Writes its frame at out, which has room. Returns its size. */
 size_t setup_reply(const struct setup *s, const struct said *said, bool crlf, uint8_t *out);
 size_t setup_error(const struct setup *s, const char *reason, uint8_t *out);
-/* No reply is longer. */
+/* The size of the longest reply. */
 size_t setup_reply_max(const struct setup *s);
 
-/* A frame at out, which has room for n + 24 bytes. */
+/* Writes a frame at out, which has room for n + 24 bytes. Returns its size. */
 size_t frame_put(enum framing framing, const void *data, size_t n, bool crlf, uint8_t *out);

@@ -12,9 +12,9 @@ struct list {
 };
 
 static const struct run_options *options;
-static char kind[24]; /* how the violation begins, before numbers make it another */
+static char kind[24]; /* the start of the violation's text, without its numbers */
 
-/* What it says with its numbers left out. */
+/* The text of a violation without its numbers. */
 static void kind_of(const char *violation, char *ret, size_t size)
 {
     size_t n = 0;
@@ -36,7 +36,7 @@ static bool fails(const struct list *l)
     return r.violation[0] && strcmp(this, kind) == 0;
 }
 
-/* Without n decisions from `at` on, or with those set to 0. */
+/* Tries the run without n decisions from `at` on, or with those set to 0. */
 static bool try(struct list *l, size_t at, size_t n, bool zero)
 {
     struct list other = { malloc((l->n + 1) * sizeof(uint32_t)), l->n };

@@ -5,6 +5,6 @@
 
 #include "run.h"
 
-/* Makes a failing run as short as it can be, by leaving out decisions and setting them to 0, as long
- * as the same thing is violated; then shows it, call by call. */
+/* Shortens a failing run as far as possible, by deleting decisions and setting them to 0, as long
+ * as the same violation occurs. Then traces it, call by call. */
 void shorten(uint64_t seed, const struct run_options *options);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The changes of state of connections, as the book sees them. */
+/* Changes of state of connections, as the book sees them. */
 
 #include <inttypes.h>
 #include <string.h>
@@ -72,7 +72,7 @@ static void note_excuses(struct worker *w, struct conn *c, const struct connecti
         c->excuses |= EXCUSE_STOPPED;
 }
 
-/* Whole messages that the program has, or was told of. */
+/* Complete messages that the program has received or knows of. */
 static uint64_t arrived(const struct conn *c, const struct connection *k)
 {
     uint64_t n = MAX(c->received, c->known), complete;
@@ -100,7 +100,7 @@ static void check_closed(struct conn *c, const struct connection *k, int from)
     c->taken = k->input.session.seq;
     if (c->excuses)
         return;
-    /* Without memory, input of peers that are gone may be discarded. */
+    /* Without memory, input of departed peers may be discarded. */
     if (c->taken < arrived(c, k) && !late && !c->urgent && !life_is_short_of_memory())
         sim_violate("connection %u: %" PRIu64 " messages have arrived, and only %" PRIu64
                     " are taken",
@@ -143,5 +143,5 @@ void book_state(const struct connection *k, int from, int to)
     if (c->taken > 0 && c->taken <= c->n_messages)
         life.frames += MIN(c->messages[c->taken - 1].end, c->sent);
     else if (c->taken > 0)
-        life.frames += c->sent; /* a line without an end */
+        life.frames += c->sent; /* a line without its LF */
 }
