@@ -3,7 +3,7 @@
 
 #include "stand.h"
 
-/* A fixture: one worker alone on the stand, and what tests look at most of it. */
+/* A fixture with a single worker on the stand, and the parts that tests use most. */
 
 extern struct stand stand;
 extern struct context *context;

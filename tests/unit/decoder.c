@@ -4,7 +4,7 @@
 
 #include "decoder.h"
 
-/* Upper-case letters, digits and underscores, no digit first; a leading underscore is for fields
+/* Upper-case letters, digits and underscores, no digit first. A leading underscore is for fields
  * that journald itself adds. */
 static bool is_name(const char *name, size_t n)
 {
@@ -25,8 +25,8 @@ static uint64_t little_endian(const uint8_t *bytes)
     return value;
 }
 
-/* A line "NAME=value", or a line "NAME" and then size, bytes and a newline. Returns the number of
- * bytes, 0 where it is neither. */
+/* A line "NAME=value", or a line "NAME" followed by size, bytes and a newline. Returns the number
+ * of bytes, or 0 if it is neither. */
 static size_t decode_field(const uint8_t *bytes, size_t n, struct decoded_field *ret)
 {
     const uint8_t *lf = memchr(bytes, '\n', n), *equals;

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * Reads entries of the journal's native protocol as journald does, written from its description
- * (systemd's JOURNAL_NATIVE_PROTOCOL) and not from what encodes them here.
+ * Decodes entries of the journal's native protocol as journald does. Written from its description
+ * (systemd's JOURNAL_NATIVE_PROTOCOL), not from this project's encoder.
  */
 
 #define DECODER_FIELDS_MAX 64
@@ -24,13 +24,13 @@ struct decoded {
     struct decoded_field fields[DECODER_FIELDS_MAX];
 };
 
-/* One entry, all of bytes[n], which must live as long as *ret is used. False where it is not well
- * formed. */
+/* Decodes one entry, all of bytes[n], which must live as long as *ret is used. Returns false if it
+ * is malformed. */
 bool decode(const uint8_t *bytes, size_t n, struct decoded *ret);
 
-/* The field of that name, or NULL where there is none, or more than one. */
+/* The field of that name, or NULL if there is none, or more than one. */
 const struct decoded_field *decoded_find(const struct decoded *d, const char *name);
 
-/* Whether that field is there once and has this value. */
+/* Whether the field exists exactly once and has this value. */
 bool decoded_is(const struct decoded *d, const char *name, const void *data, size_t size);
 bool decoded_is_text(const struct decoded *d, const char *name, const char *text);

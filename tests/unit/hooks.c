@@ -32,7 +32,7 @@ bool hooks_allocation_failed(void)
     return hooks.allocation_failed;
 }
 
-/* Fails once with the errno that was put there. */
+/* Fails once with the given errno. */
 static bool fails(int *error)
 {
     if (*error == 0)

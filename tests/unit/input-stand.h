@@ -5,8 +5,8 @@
 #include "serve/input.h"
 
 /*
- * An input alone: its worker never takes a turn here. It reads one end of a socket pair, and the
- * test is the peer at the other.
+ * An input on its own: its worker never takes a turn here. It reads one end of a socket pair, and
+ * the test is the peer at the other.
  */
 
 extern struct transport transport;
@@ -14,25 +14,25 @@ extern struct output output;
 extern struct input input;
 extern struct exchange exchange;
 extern int peer;
-extern int mistake; /* what was wrong with the last message that take() took; enum frame_error */
+extern int mistake; /* enum frame_error of the last take() */
 
 /* The fixture of every case. */
 void input_stand_begin(void);
 void input_stand_end(void);
 
-/* Bytes that were counted as discarded. */
+/* The number of bytes counted as discarded. */
 uint64_t discarded(void);
 
 void pass(uint64_t ms);
 
-/* The peer says it, and it is taken; what is said of it. */
+/* Sends the text as the peer, and takes it. Returns the session's status. */
 enum session_status take(const char *text);
 
-/* The peer says it, and it is kept for later. */
+/* Sends the text as the peer, and keeps it for later. */
 void collect(const char *text);
 
-/* Submits what was staged, and sends what may go. */
+/* Submits the staged records, sends the replies that are ready, and checks them. */
 void answer(const char *expected);
 
-/* n lines of one byte. */
+/* n lines of one byte each. */
 const char *lines(size_t n);

@@ -3,8 +3,8 @@
 
 #include <stdint.h>
 
-/* Random numbers for tests: the same for the same seed on every machine, so that what failed once
- * fails again. */
+/* Random numbers for tests. The same seed gives the same numbers on every machine, so a failure can
+ * be repeated. */
 
 /* SplitMix64 (Steele, Lea, Flood 2014). */
 static inline uint64_t random_next(uint64_t *state)
@@ -22,7 +22,7 @@ static inline uint64_t random_below(uint64_t *state, uint64_t n)
     return random_next(state) % n;
 }
 
-/* Below 2^bits, every order of magnitude being as likely as any other; bits: at most 63. */
+/* Below 2^bits, with every order of magnitude equally likely. bits: at most 63. */
 static inline uint64_t random_magnitude(uint64_t *state, unsigned bits)
 {
     return random_next(state) & ((UINT64_C(1) << random_below(state, bits + 1)) - 1);

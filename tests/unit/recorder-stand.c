@@ -17,7 +17,7 @@ void recorder_stand_begin(void)
 
 void recorder_stand_end(void)
 {
-    context->loop.pass = context->loop.head = NULL; /* the owners are not the worker's */
+    context->loop.pass = context->loop.head = NULL; /* these owners do not belong to the worker */
     context->loop.tail = &context->loop.head;
     alone_end();
 }

@@ -7,7 +7,7 @@
 
 #include "runner.h"
 
-/* By a clock that no test puts another one in the place of. */
+/* Reads a clock that no test replaces. */
 static double seconds(void)
 {
     return (double)times(&(struct tms){ 0 }) / (double)sysconf(_SC_CLK_TCK);
@@ -19,15 +19,15 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    /* Check's own limit of 4 s for a test is for idle machines and builds without sanitizers. */
+    /* Check's default limit of 4 s per test is for idle machines and builds without sanitizers. */
     (void)setenv("CK_DEFAULT_TIMEOUT", "60", 0);
     runner = srunner_create(test_suite());
     srunner_set_tap(runner, "-");
-    /* Check's own summary would stand among the TAP lines. */
+    /* Check's own summary would mix with the TAP lines. */
     srunner_run_all(runner, CK_SILENT);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
-    /* As tests/lib/tap.py does for each case; tests/slowest.py reads it. */
+    /* Like tests/lib/tap.py for each case; tests/slowest.py reads it. */
     printf("# %.1f s in all\n", seconds() - begun);
 
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

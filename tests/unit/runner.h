@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* A unit test includes this, holds its cases and defines test_suite(); runner.c has the main()
- * which runs them all and reports them on standard output as TAP. */
+/* A unit test includes this, contains its cases, and defines test_suite(). runner.c has the main()
+ * that runs them all and reports them to standard output as TAP. */
 
 #include <check.h>
 

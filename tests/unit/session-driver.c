@@ -22,13 +22,13 @@ struct driver {
     struct session_feed feed;
     const struct plan *plan;
     uint64_t random;
-    struct buffer *reply; /* what the peer has not taken yet */
-    uint8_t *pending;     /* what the session has not used yet, in memory of exactly that size */
+    struct buffer *reply; /* not taken by the peer yet */
+    uint8_t *pending;     /* not used by the session yet, in memory of exactly that size */
     size_t n_pending, scanned;
-    size_t messages; /* taken by the present feed */
-    bool refused;    /* the present feed had a record refused */
-    size_t replied;  /* bytes of all replies that go with records */
-    size_t seen;     /* those of them that are in .reply */
+    size_t messages; /* taken by the current feed */
+    bool refused;    /* a record was refused in the current feed */
+    size_t replied;  /* bytes of all replies that have records */
+    size_t seen;     /* how many of them are in .reply */
     struct outcome *outcome;
 };
 
@@ -45,7 +45,7 @@ static void append_string(struct buffer **b, const char *text)
 static int take_record(void *userdata, const struct record *record)
 {
     struct driver *c = userdata;
-    size_t reply_size = buffer_size(c->reply) - c->seen; /* its reply is there already */
+    size_t reply_size = buffer_size(c->reply) - c->seen; /* its reply is already there */
     struct buffer **log = &c->outcome->records;
 
     EXPECT(!c->refused);
@@ -77,7 +77,7 @@ static int take_record(void *userdata, const struct record *record)
 static void replace_pending(struct driver *c, size_t used, const uint8_t *bytes, size_t n)
 {
     size_t kept = c->n_pending - used;
-    /* malloc(0) may give NULL, which memcpy() must not be given. */
+    /* malloc(0) may return NULL, which is not allowed for memcpy(). */
     uint8_t *new = malloc(kept + n + 1);
 
     EXPECT(new);
@@ -92,7 +92,7 @@ static void replace_pending(struct driver *c, size_t used, const uint8_t *bytes,
     c->n_pending = kept + n;
 }
 
-/* The peer takes replies: all of them, or some. */
+/* The peer takes all replies, or some. */
 static void flush(struct driver *c)
 {
     size_t n = buffer_size(c->reply);
@@ -103,7 +103,7 @@ static void flush(struct driver *c)
         n = 1 + random_below(&c->random, n);
     append(&c->outcome->replies, buffer_head(c->reply), n);
     buffer_consume(c->reply, n);
-    c->seen -= MIN(n, c->seen); /* an error's reply has no record */
+    c->seen -= MIN(n, c->seen); /* an error reply has no record */
 }
 
 static void choose_limits(struct driver *c)

@@ -8,27 +8,27 @@
 #include "protocol/session.h"
 
 /*
- * The owner of a session as a connection is one, without a socket: a stream of bytes reaches the
- * session in pieces, under limits, and what comes of it is gathered.
+ * Drives a session as a connection does, without a socket. A stream of bytes reaches the session in
+ * pieces, under limits, and the driver collects the results.
  *
- * What the session hands over is checked on the way: memory given to it ends exactly where its
- * bytes do (for AddressSanitizer), an unfinished frame never grows beyond frame_size_max(), and it
- * stops only where a limit tells it to. A breach aborts with a line on stderr.
+ * It also checks the session. Memory passed to it ends exactly with its bytes (for
+ * AddressSanitizer). An unfinished frame never grows beyond frame_size_max(). The session stops
+ * only at a limit. A breach aborts with a line on stderr.
  */
 
-/* How the stream arrives. All zero: at once. */
+/* How the stream arrives. All zero: in one piece. */
 struct plan {
-    const size_t *cuts; /* offsets where one read ends and the next begins, ascending */
+    const size_t *cuts; /* ascending offsets where one read ends and the next begins */
     size_t n_cuts;
-    size_t read_max; /* instead of cuts: bytes of each read, or up to so many with `random` */
+    size_t read_max; /* instead of cuts: bytes per read, or the maximum if `random` is set */
     uint64_t random; /* not 0: random limits, refused records, slow peers, steps of the clock */
 };
 
 struct outcome {
-    struct buffer *records; /* all of each record, one after the other */
+    struct buffer *records; /* all fields of each record, one after the other */
     struct buffer *replies;
     size_t n_records, n_unfinished;
-    enum session_status status; /* the last */
+    enum session_status status; /* of the last feed */
     enum frame_error error;     /* for SESSION_FAILED */
 };
 

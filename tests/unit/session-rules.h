@@ -4,7 +4,7 @@
 #include "protocol/session.h"
 #include "runner.h"
 
-/* The rules of a session under test. */
+/* Rules for a session under test. */
 
 static inline struct session_rules rules_new(enum framing framing, const char *reply, size_t max)
 {

@@ -24,7 +24,7 @@ static int fake_open(struct sink *s)
     f->opens++;
     if (f->open_error != 0)
         return -f->open_error;
-    /* Like every regular file, one in memory cannot be waited for. */
+    /* Like any regular file, a memory file cannot be watched. */
     fd = f->is_file ? memfd_create("fake", MFD_CLOEXEC) : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return fd < 0 ? -errno : fd;
 }
@@ -50,7 +50,7 @@ static int fake_stage(struct sink *s, const struct record *record)
     struct fake_record *all = f->records, *new;
     size_t n = MIN(record->size, sizeof new->text - 1);
 
-    /* It doubles whenever their number is a power of two. */
+    /* It doubles whenever the count is a power of two. */
     if ((f->staged & (f->staged - 1)) == 0)
         all = reallocarray(all, MAX(2 * f->staged, (size_t)1), sizeof *all);
     if (!all)

@@ -25,7 +25,8 @@ static void note_state(const struct connection *c, int from, int to)
 {
     char *s = states[c->input.session.number % CONNECTIONS_MAX];
 
-    /* Check's assertions allocate memory even where they hold, and that may be what is to fail. */
+    /* Check's assertions allocate memory even if they hold, and that allocation may be the one to
+     * fail. */
     if (from >= to)
         ck_abort_msg("from state %d to %d", from, to);
     s[strlen(s)] = "OFLC"[to];
@@ -178,7 +179,7 @@ int stand_connect_tcp(struct stand *s, unsigned worker)
     (void)close(listener);
     peer_init(&arrival.peer, arrival.fd, &address.sa);
     ck_assert_int_eq(open_connection(s, worker, &arrival), 0);
-    hooks.patience_ms = 10; /* what is sent arrives soon, but not at once */
+    hooks.patience_ms = 10; /* what is sent arrives soon, but not immediately */
     return fd;
 }
 

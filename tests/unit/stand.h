@@ -9,8 +9,8 @@
 #include "sink-fake.h"
 
 /*
- * Workers on a test stand: no threads, time that moves when a test says so (hooks.h), a fake sink in
- * the place of the journal, and clients at the other ends of real sockets.
+ * Workers on a test stand: no threads, a clock that the test moves (hooks.h), a fake sink in place
+ * of the journal, and clients at the other ends of real sockets.
  */
 
 #define STAND_WORKERS 2
@@ -21,46 +21,46 @@ struct stand {
     struct worker *workers[STAND_WORKERS];
     struct sink_fake *sinks[STAND_WORKERS];
     unsigned n;
-    struct settings *settings; /* of connections to come: line framing, a reply is its message */
-    int descriptors;           /* that were open before */
+    struct settings *settings; /* for new connections: line framing, replies echo the message */
+    int descriptors;           /* number open before the test */
 };
 
 void stand_begin(struct stand *s, unsigned n_workers);
 
-/* Closes everything, and sees that nothing is left. */
+/* Closes everything, and checks that nothing is left. */
 void stand_end(struct stand *s);
 
-/* Settings like the others, to be changed before anyone uses them. */
+/* The same settings as above, to be changed before use. */
 struct settings *stand_settings(const char *name);
 
-/* Open descriptors of this process. */
+/* The number of open descriptors of this process. */
 int stand_descriptors(void);
 
-/* A client of that worker; returns its end of the connection, which does not block. */
+/* Connects a client to that worker. Returns the client's non-blocking end. */
 int stand_connect(struct stand *s, unsigned worker);
 int stand_connect_tcp(struct stand *s, unsigned worker);
 
-/* A listening TCP socket on a loopback port of the kernel's choice. */
+/* A listening TCP socket on a loopback port that the kernel chooses. */
 int stand_listen(void);
 
-/* A client that is on its way to it. */
+/* A client that connects to it. */
 int stand_dial(int listener);
 
-/* The connection that came last, if that worker has it. */
+/* The latest connection, if that worker has it. */
 struct connection *stand_last(struct stand *s, unsigned worker);
 
-/* The states that a connection has entered: a letter each, of F, L and C. */
+/* The states that a connection has entered, one letter each: F, L, C. */
 const char *stand_states(uint64_t number);
 
-/* Takes turns until nothing is left to do now. Gives the number of turns. */
+/* Takes turns until nothing is left to do for now. Returns the number of turns. */
 unsigned stand_run(struct stand *s);
 
-/* So much time passes, and what is due is done. */
+/* Lets this time pass, and does what is due. */
 void stand_pass(struct stand *s, uint64_t ms);
 
-/* A client sends. */
+/* Sends text as a client. */
 void stand_say(int fd, const char *text);
 
-/* What a client has been sent, as text; it is overwritten by the next call. "" where there is
- * nothing; what comes before an end of the stream ends in "$", and before a reset in "!". */
+/* What a client has received, as text, valid until the next call. "" if nothing. "$" at the end
+ * marks the end of the stream, "!" a reset. */
 const char *stand_hear(int fd);

@@ -72,7 +72,7 @@ static void check_accepted(uint64_t n)
     ck_assert_uint_eq(counter_get(&counters->accepted), n);
 }
 
-/* Whatever waited before it began is accepted, too. */
+/* Including connections that waited before it began. */
 START_TEST(accepts_all_that_come)
 {
     dial(3);
@@ -101,7 +101,7 @@ START_TEST(accepts_a_share_per_dispatch)
 }
 END_TEST
 
-/* It pauses out of the loop until any connection ends, and says so. */
+/* It leaves the loop until any connection ends, and logs that. */
 START_TEST(stops_at_the_connection_limit)
 {
     atomic_store(&stand.shared.max_connections, 2);
@@ -123,7 +123,7 @@ START_TEST(stops_at_the_connection_limit)
     check_accepted(3);
     ck_assert_uint_eq(atomic_load(&stand.shared.n_connections), 2);
 
-    /* And after a while without that, since the limit may have been raised. */
+    /* It also looks again after a while, since the limit may have been raised. */
     ck_assert(!acceptor()->registered);
     atomic_store(&stand.shared.max_connections, 100);
     (void)stand_run(&stand);
@@ -141,7 +141,7 @@ static void raise_limit(enum event event)
         atomic_store(&stand.shared.max_connections, 100);
 }
 
-/* A place that becomes free just before it asks to be told of one. */
+/* A place becomes free just before the acceptor asks to be notified. */
 START_TEST(misses_no_free_place)
 {
     atomic_store(&stand.shared.max_connections, 0);
@@ -155,7 +155,7 @@ START_TEST(misses_no_free_place)
 }
 END_TEST
 
-/* Another worker's connection ends. */
+/* A connection of another worker ends. */
 START_TEST(resumes_when_any_connection_ends)
 {
     int other = stand_connect(&stand, 1);
@@ -193,8 +193,8 @@ START_TEST(pauses_without_descriptors)
 }
 END_TEST
 
-/* What happened to one connection is not the listener's end; what happens again and again is not of
- * one connection. */
+/* An error of one connection does not stop the listener. An error that repeats is not about one
+ * connection. */
 START_TEST(accepts_again_after_other_errors)
 {
     hooks.accept_error = ECONNABORTED;
@@ -224,14 +224,14 @@ START_TEST(accepts_again_after_other_errors)
 }
 END_TEST
 
-/* fs.epoll.max_user_watches: the connection is let go, and accepting pauses. */
+/* fs.epoll.max_user_watches: the connection is closed, and accepting pauses. */
 START_TEST(closes_a_connection_it_cannot_register)
 {
     serve(0);
     dial(2);
     hooks.add_error = ENOSPC;
     (void)stand_run(&stand);
-    check_accepted(1); /* in the place of the listener */
+    check_accepted(1); /* in the listener's place */
     ck_assert(!acceptor()->registered);
     ck_assert_ptr_nonnull(strstr(hooks.last_logged, "max_user_watches"));
     stand_pass(&stand, PAUSE_MS);
@@ -289,7 +289,7 @@ START_TEST(turns_away_too_many_from_one_address)
 }
 END_TEST
 
-/* New connections get the settings of the plan that came last, the others keep theirs. */
+/* New connections get the settings of the latest plan; existing ones keep theirs. */
 START_TEST(new_settings_are_for_new_connections)
 {
     struct settings *before = stand.settings;
@@ -313,7 +313,7 @@ START_TEST(new_settings_are_for_new_connections)
 }
 END_TEST
 
-/* The one with fewer connections gets it, and its first message is not missed. */
+/* The worker with fewer connections gets it, and its first message is not missed. */
 START_TEST(hands_over_to_the_least_loaded_worker)
 {
     int others[10];
@@ -335,7 +335,7 @@ START_TEST(hands_over_to_the_least_loaded_worker)
 }
 END_TEST
 
-/* Where that fails, it stays; and where the other cannot take it, it is let go. */
+/* If the handover fails, the connection stays. If the other worker cannot take it, it is closed. */
 START_TEST(keeps_what_it_cannot_hand_over)
 {
     int others[10], descriptors;
@@ -368,12 +368,12 @@ START_TEST(keeps_what_it_cannot_hand_over)
 }
 END_TEST
 
-/* A worker that ends before it looked at them gives them back. */
+/* If a worker ends before it looked at its handovers, their connections are closed. */
 START_TEST(hands_over_to_a_worker_that_ends)
 {
     enum { N = LOOP_EVENTS + 50 };
 
-    atomic_store(&stand.contexts[0]->n_connections, 10000); /* as it seems to the acceptor */
+    atomic_store(&stand.contexts[0]->n_connections, 10000); /* the acceptor's view */
     serve(0);
     dial(N);
     for (int i = 0; i < 20; i++)

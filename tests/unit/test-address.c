@@ -48,7 +48,7 @@ START_TEST(parses_paths)
     static const struct {
         const char *text;
         const char *path;
-        size_t n; /* of sun_path that count */
+        size_t n; /* bytes of sun_path that count */
     } good[] = {
         { "/run/a", "/run/a", 7 },
         { "unix:/run/a", "/run/a", 7 },
@@ -147,8 +147,8 @@ START_TEST(refuses_malformed_addresses)
 }
 END_TEST
 
-/* Resolves text, numeric so that nobody is asked, and checks that each result is one of those
- * expected, separated by spaces. Returns their number or what the resolver said. */
+/* Resolves text, which is numeric to avoid DNS, and checks that each result is one of those
+ * expected, separated by spaces. Returns their number or the resolver's error. */
 static int resolve(const char *text, int family, bool passive, const char *expected)
 {
     struct address address;

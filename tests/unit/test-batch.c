@@ -8,7 +8,7 @@
 #include "runner.h"
 
 static struct batch batch;
-static uint64_t added; /* records, ever */
+static uint64_t added; /* records so far */
 
 static void setup(void)
 {
@@ -21,7 +21,7 @@ static void teardown(void)
     batch_free(&batch);
 }
 
-/* A record of that size: its bytes say its number. */
+/* Adds a record of that size. Its bytes encode its number. */
 static void add(size_t size)
 {
     ck_assert_int_eq(buffer_reserve(&batch.bytes, size), 0);
@@ -119,14 +119,14 @@ START_TEST(holds_a_limited_number_of_bytes)
 {
     add(BATCH_BYTES - 1);
     ck_assert_uint_gt(batch_room(&batch), 0);
-    add(1000); /* the last may go beyond */
+    add(1000); /* the last one may exceed the limit */
     ck_assert_uint_eq(batch_room(&batch), 0);
     batch_leave(&batch, 1);
     ck_assert_uint_gt(batch_room(&batch), 0);
 }
 END_TEST
 
-/* Room is counted in records as large as they were of late: for those that wait. */
+/* Room is counted in records of the recent average size. */
 START_TEST(room_is_an_estimate)
 {
     for (int i = 0; i < 100; i++) {

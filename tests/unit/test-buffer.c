@@ -92,7 +92,7 @@ START_TEST(reuses_an_emptied_buffer)
 }
 END_TEST
 
-/* A queue that stays long while bytes come and go must not be copied for each of them, nor grow. */
+/* A long queue through which bytes pass must not be copied for each of them, nor grow. */
 START_TEST(long_queues_move_seldom)
 {
     for (size_t size = 1; size <= 5000; size = size * 3 / 2 + 1) {

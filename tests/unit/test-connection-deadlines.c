@@ -8,7 +8,7 @@
 #include "base/macros.h"
 #include "runner.h"
 
-/* The worker would sleep until then and no longer; the wheel may wake it earlier, once or twice for
+/* The worker would sleep until then and no longer. The wheel may wake it earlier, once or twice for
  * each of its levels. */
 static void check_sleeps(uint64_t ms)
 {
@@ -50,7 +50,7 @@ START_TEST(idle_from_the_beginning)
 }
 END_TEST
 
-/* The time of the turn is then long past. */
+/* The turn's clock is then far behind. */
 START_TEST(idle_from_the_beginning_though_the_process_stood_still)
 {
     int a;
@@ -67,7 +67,7 @@ START_TEST(idle_from_the_beginning_though_the_process_stood_still)
 }
 END_TEST
 
-/* From the last message; and where the reply had to wait, from when it was taken. */
+/* From the last message or, if the reply had to wait, from when it was taken. */
 START_TEST(idle_from_the_last_reply)
 {
     int a;
@@ -95,7 +95,7 @@ START_TEST(idle_from_the_last_reply)
 }
 END_TEST
 
-/* Bytes are no message, and an unfinished one does not make it less idle. */
+/* Bytes are not a message. An unfinished message leaves the peer idle. */
 START_TEST(idle_with_an_unfinished_message)
 {
     int a;
@@ -137,7 +137,7 @@ START_TEST(a_slow_message_is_refused)
 }
 END_TEST
 
-/* Each message has its own time. */
+/* Each message has its full time. */
 START_TEST(the_next_message_begins_anew)
 {
     int a;
@@ -156,7 +156,7 @@ START_TEST(the_next_message_begins_anew)
 }
 END_TEST
 
-/* While replies are held nothing runs out, and no error overtakes them. */
+/* While replies are held nothing expires, and no error overtakes them. */
 START_TEST(no_deadline_while_replies_are_held)
 {
     int a;
@@ -179,7 +179,7 @@ START_TEST(no_deadline_while_replies_are_held)
 }
 END_TEST
 
-/* A client whose replies fill its buffers; returns its end. */
+/* A client whose unread replies fill the buffers. Returns its end. */
 static int fill(struct connection **ret)
 {
     static char message[1002];
@@ -190,7 +190,7 @@ static int fill(struct connection **ret)
     *ret = stand_last(&stand, 0);
     ck_assert_int_eq(
         setsockopt((*ret)->transport.source.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
-    for (int i = 0; i < 50; i++) { /* each a piece of its own in the kernel */
+    for (int i = 0; i < 50; i++) { /* each a separate piece in the kernel */
         stand_say(a, message);
         (void)stand_run(&stand);
     }
@@ -216,7 +216,7 @@ START_TEST(cuts_off_a_peer_that_takes_no_reply)
 }
 END_TEST
 
-/* Nor does it end otherwise than in time, once it has half-closed. */
+/* A half-closed peer also gets the full time. */
 START_TEST(cuts_off_a_finished_peer_that_takes_no_reply)
 {
     struct connection *c;
@@ -235,7 +235,7 @@ START_TEST(cuts_off_a_finished_peer_that_takes_no_reply)
 }
 END_TEST
 
-/* The kernel tells of room only when there is much of it: each piece that is taken counts. */
+/* The kernel reports room only when there is much of it. Each piece that is taken counts. */
 START_TEST(keeps_a_peer_that_takes_little_at_a_time)
 {
     struct connection *c;
@@ -257,8 +257,8 @@ START_TEST(keeps_a_peer_that_takes_little_at_a_time)
 }
 END_TEST
 
-/* While its replies pile up nothing is read of it, and its message is not late. Then it has its time
- * anew. */
+/* While replies pile up we do not read, so the message is not late. Then it gets its full time
+ * again. */
 START_TEST(replies_pile_up_before_an_unfinished_message)
 {
     static char text[20000 + sizeof "\nunfi"];
@@ -294,7 +294,7 @@ START_TEST(replies_pile_up_before_an_unfinished_message)
 }
 END_TEST
 
-/* The rest of one second's share, then one after the other; the clock brings the next. */
+/* The rest of one second's share, then one at a time; the timer brings the next. */
 START_TEST(the_rate_limit_delays_messages)
 {
     int a;
@@ -318,7 +318,7 @@ START_TEST(the_rate_limit_delays_messages)
 }
 END_TEST
 
-/* One that is held back by the rate is not idle, and its messages are not late. */
+/* A rate-limited peer is not idle, and its messages are not late. */
 START_TEST(no_deadline_runs_out_while_rate_limited)
 {
     int a;
@@ -337,7 +337,7 @@ START_TEST(no_deadline_runs_out_while_rate_limited)
 }
 END_TEST
 
-/* The time for which it was made to wait for room is given back to it, and no more. */
+/* The time waited for room is given back, but no more. */
 START_TEST(waiting_for_room_does_not_count)
 {
     int a;
@@ -363,7 +363,7 @@ START_TEST(waiting_for_room_does_not_count)
 }
 END_TEST
 
-/* Nor does it count against one that has replies to take. */
+/* It does not count against a peer with replies to take either. */
 START_TEST(waiting_for_room_with_replies_to_take)
 {
     struct connection *c;
@@ -386,7 +386,7 @@ START_TEST(waiting_for_room_with_replies_to_take)
 }
 END_TEST
 
-/* One that waits again and again with an unfinished message does not begin anew each time. */
+/* Repeated waits with an unfinished message do not restart its time. */
 START_TEST(waiting_repeatedly_does_not_count)
 {
     int a;
@@ -412,8 +412,8 @@ START_TEST(waiting_repeatedly_does_not_count)
 }
 END_TEST
 
-/* What came in before a deadline is looked at before it runs out, however long the process stood
- * still. */
+/* Input that arrived before a deadline is handled before the deadline expires, however long the
+ * process stalled. */
 START_TEST(what_came_in_time_counts)
 {
     int a;
@@ -431,7 +431,7 @@ START_TEST(what_came_in_time_counts)
 }
 END_TEST
 
-/* Arming is lazy: a timer that runs out early is looked at, and no message re-arms it. */
+/* Arming is lazy: no message re-arms the timer. A timer that expires early is checked. */
 START_TEST(many_messages_cost_one_timer_run)
 {
     uint64_t before;

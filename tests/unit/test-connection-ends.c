@@ -16,7 +16,7 @@
 
 /* --- lingering ------------------------------------------------------------------------------ */
 
-/* An error reaches a peer that has still much to say. */
+/* An error reply reaches a peer that is still sending. */
 START_TEST(input_after_an_error_is_discarded)
 {
     int a = stand_connect(&stand, 0);
@@ -39,7 +39,7 @@ START_TEST(input_after_an_error_is_discarded)
 }
 END_TEST
 
-/* Not even what came with it: where a message would begin cannot be told. */
+/* Input that came with the error is discarded too: message boundaries are unknown. */
 START_TEST(one_error_is_enough)
 {
     static char much[10000];
@@ -73,7 +73,7 @@ START_TEST(lingering_after_an_error_is_bounded)
 }
 END_TEST
 
-/* One that is told to go records what still comes, and does not answer it. */
+/* After the idle timeout, messages that still arrive are recorded, but not answered. */
 START_TEST(lingering_records_without_a_reply)
 {
     int a;
@@ -89,7 +89,7 @@ START_TEST(lingering_records_without_a_reply)
     (void)stand_run(&stand);
     ck_assert_uint_eq(sink->taken, 2);
     ck_assert(output_is_empty(&stand_last(&stand, 0)->output));
-    /* In the middle of a message is no place to end. */
+    /* It does not end in the middle of a message. */
     for (int i = 0; i < 10; i++)
         stand_pass(&stand, GRACE_MS / 5);
     ck_assert_str_eq(stand_states(1), "FL");
@@ -101,7 +101,7 @@ START_TEST(lingering_records_without_a_reply)
 }
 END_TEST
 
-/* One that never ceases to send does not keep its connection for ever. */
+/* A peer that never stops sending does not keep its connection forever. */
 START_TEST(lingering_is_bounded)
 {
     int a, i;
@@ -120,7 +120,7 @@ START_TEST(lingering_is_bounded)
 }
 END_TEST
 
-/* What is unfinished at the last deadline is told of. */
+/* An unfinished message at the last deadline is logged. */
 START_TEST(lingering_ends_in_the_middle_of_a_message)
 {
     int a;
@@ -139,7 +139,7 @@ START_TEST(lingering_ends_in_the_middle_of_a_message)
 }
 END_TEST
 
-/* A peer that had time to see our end, and has said nothing: its time is over after the grace. */
+/* The peer had time to see our end, and sent nothing: the connection ends after the grace. */
 START_TEST(lingering_ends_after_the_grace)
 {
     int a;
@@ -153,14 +153,14 @@ START_TEST(lingering_ends_after_the_grace)
     stand_pass(&stand, GRACE_MS - 1);
     ck_assert_str_eq(stand_states(1), "FL");
     stand_pass(&stand, 1);
-    for (int i = 0; i < 2; i++) /* looked at every 50 ms */
+    for (int i = 0; i < 2; i++) /* checked every 50 ms */
         stand_pass(&stand, 50);
     ck_assert_str_eq(stand_states(1), "FLC");
     (void)close(a);
 }
 END_TEST
 
-/* What a UNIX peer has not read stays in its own queue: it holds nothing up. */
+/* Data that a UNIX peer has not read stays in the peer's own queue, and holds nothing up. */
 START_TEST(lingering_does_not_wait_for_a_reader)
 {
     int a;
@@ -178,7 +178,7 @@ START_TEST(lingering_does_not_wait_for_a_reader)
 }
 END_TEST
 
-/* Messages above the rate still come to be recorded, when it allows them. */
+/* Messages above the rate are still recorded, as the rate allows. */
 START_TEST(lingering_keeps_the_rate)
 {
     int a;
@@ -215,7 +215,7 @@ START_TEST(drain_closes_a_silent_peer_at_once)
 }
 END_TEST
 
-/* Once what it has been told is with it. */
+/* Once its reply has been delivered. */
 START_TEST(drain_closes_an_answered_peer_at_once)
 {
     int a = stand_connect(&stand, 0);
@@ -258,7 +258,7 @@ START_TEST(drain_answers_what_has_arrived)
     stand_pass(&stand, 5);
     ck_assert_str_eq(stand_hear(a), "one\ntwo\n$");
     ck_assert_str_eq(stand_states(1), "FL");
-    /* What crosses our end on its way is recorded. */
+    /* A message that crosses our end of the stream is recorded. */
     stand_say(a, "three\n");
     stand_pass(&stand, 5);
     ck_assert_uint_eq(sink->taken, 3);
@@ -266,14 +266,14 @@ START_TEST(drain_answers_what_has_arrived)
     (void)close(a);
     stand_pass(&stand, 5);
     ck_assert_str_eq(stand_states(1), "FLC");
-    ck_assert(!worker_is_done(stand.workers[0])); /* its record is under way */
+    ck_assert(!worker_is_done(stand.workers[0])); /* its record is in flight */
     sink_fake_finish(sink, SIZE_MAX);
     stand_pass(&stand, 5);
     ck_assert(worker_is_done(stand.workers[0]));
 }
 END_TEST
 
-/* It came after the turn had asked the kernel. */
+/* It arrived after the turn had asked the kernel. */
 START_TEST(drain_answers_what_no_edge_has_reported)
 {
     struct context *x = context;
@@ -293,7 +293,7 @@ START_TEST(drain_answers_what_no_edge_has_reported)
 }
 END_TEST
 
-/* The rest has not arrived, and is not answered: but if it comes, it is recorded. */
+/* The rest has not arrived. If it comes, it is recorded, but not answered. */
 START_TEST(drain_gives_an_unfinished_message_its_time)
 {
     int a = stand_connect(&stand, 0);

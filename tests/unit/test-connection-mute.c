@@ -9,7 +9,7 @@
 #include "runner.h"
 #include "serve/turn.h"
 
-/* Connections to which nothing is ever sent: Reply=none. */
+/* Connections that never get a reply: Reply=none. */
 
 static void setup(void)
 {
@@ -50,7 +50,7 @@ START_TEST(records_and_says_nothing)
 }
 END_TEST
 
-/* No reply waits for a record: a peer may go, and WriteTimeout= is not for it. */
+/* No reply waits for a record, so the peer may go, and WriteTimeout= does not apply. */
 START_TEST(nothing_waits_for_the_record)
 {
     int a;
@@ -70,7 +70,7 @@ START_TEST(nothing_waits_for_the_record)
     (void)close(a);
     (void)stand_run(&stand);
     ck_assert_str_eq(stand_states(1), "FC");
-    for (int i = 0; i < 2; i++) { /* the last one is taken when the others are done */
+    for (int i = 0; i < 2; i++) { /* the last one is taken after the others are done */
         sink_fake_finish(sink, SIZE_MAX);
         (void)stand_run(&stand);
     }
@@ -93,7 +93,7 @@ START_TEST(a_record_that_cannot_be_made_is_an_event)
 }
 END_TEST
 
-/* It does not read, and so would not see an end: what it sends next has to fail. */
+/* The peer does not read, so it would not see an end. Its next send must fail. */
 START_TEST(an_error_resets_it)
 {
     int a;

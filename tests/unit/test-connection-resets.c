@@ -8,7 +8,7 @@
 #include "base/macros.h"
 #include "runner.h"
 
-/* Connections that are gone before what they sent could be recorded. */
+/* Peers that go before their messages could be recorded. */
 
 static void reset(int fd)
 {
@@ -18,7 +18,7 @@ static void reset(int fd)
     (void)close(fd);
 }
 
-/* Nothing is left of it but what waits to be recorded. */
+/* Nothing is left but the bytes that wait for their record. */
 static void check_departed(int descriptors)
 {
     ck_assert_int_eq(stand_descriptors(), descriptors);
@@ -59,7 +59,7 @@ START_TEST(a_reset_while_there_is_no_room)
 }
 END_TEST
 
-/* A UNIX stream that is closed is complete: its end ends the last line. */
+/* A closed UNIX stream is complete, so its end also ends the last line. */
 START_TEST(a_close_while_there_is_no_room)
 {
     int descriptors = stand_descriptors();
@@ -72,7 +72,7 @@ START_TEST(a_close_while_there_is_no_room)
 }
 END_TEST
 
-/* So it does where the line had been read before. */
+/* The same if the line had been read before. */
 START_TEST(a_last_line_that_was_read_before)
 {
     int a = stand_connect(&stand, 0);
@@ -91,7 +91,7 @@ START_TEST(a_last_line_that_was_read_before)
 }
 END_TEST
 
-/* Nothing to record: it need not wait. */
+/* There is nothing to record, so it need not wait. */
 START_TEST(an_unfinished_message_of_one_that_is_gone)
 {
     int a = stand_connect_tcp(&stand, 0), descriptors = stand_descriptors();
@@ -130,7 +130,7 @@ START_TEST(a_reset_keeps_a_waiting_chunk)
 }
 END_TEST
 
-/* Two reads must not become one message: what is behind the first stays with the kernel. */
+/* Two reads must not become one message. Bytes after the first stay in the kernel. */
 START_TEST(chunks_stay_apart)
 {
     static char much[READ_SIZE + 1000 + 1];
@@ -154,7 +154,7 @@ START_TEST(chunks_stay_apart)
 }
 END_TEST
 
-/* At an urgent mark the kernel counts nothing, and there is something behind it. */
+/* At an urgent mark the kernel counts 0 bytes, although more follow. */
 START_TEST(chunks_stay_apart_at_an_urgent_mark)
 {
     int a;
@@ -177,7 +177,7 @@ START_TEST(chunks_stay_apart_at_an_urgent_mark)
 }
 END_TEST
 
-/* The memory for what waits is limited as any. */
+/* The memory limit also applies to waiting input. */
 START_TEST(input_that_finds_no_memory_is_discarded)
 {
     int a = stand_connect(&stand, 0), descriptors = stand_descriptors();
@@ -195,7 +195,7 @@ START_TEST(input_that_finds_no_memory_is_discarded)
 }
 END_TEST
 
-/* In whatever state they are. */
+/* In any state. */
 START_TEST(close_all_ends_every_state)
 {
     int open, held, waiting, finishing, lingering;

@@ -11,7 +11,7 @@
 #include "base/macros.h"
 #include "runner.h"
 
-/* The records that were taken, in order: their texts, each with a blank behind. */
+/* Checks the texts of the taken records, in order, each followed by a space. */
 static void check_records(const char *expected)
 {
     char text[1024] = "";
@@ -49,7 +49,7 @@ START_TEST(answers_at_once_without_a_recorder)
 }
 END_TEST
 
-/* Replies that go within the turn need no event. */
+/* Replies sent within the turn need no event. */
 START_TEST(answers_once_recorded)
 {
     int a = stand_connect(&stand, 0);
@@ -80,7 +80,7 @@ START_TEST(a_reply_only_after_its_record)
     finish(1);
     ck_assert_str_eq(stand_hear(a), "one\n");
     check_records("one two three ");
-    finish(1); /* both of one batch go together */
+    finish(1); /* replies of one batch are sent together */
     ck_assert_str_eq(stand_hear(a), "");
     finish(1);
     ck_assert_str_eq(stand_hear(a), "two\nthree\n");
@@ -88,7 +88,7 @@ START_TEST(a_reply_only_after_its_record)
 }
 END_TEST
 
-/* Each gets its own, and in order, while several submits are under way. */
+/* Each client gets its own replies in order while several submits are in flight. */
 START_TEST(replies_wait_for_one_sink_in_any_order)
 {
     enum { N = 20, ROUNDS = 10 };
@@ -117,7 +117,7 @@ START_TEST(replies_wait_for_one_sink_in_any_order)
 }
 END_TEST
 
-/* And when it is not the last in the batch, too. */
+/* Even if it is not the last in the batch. */
 START_TEST(an_error_goes_to_its_own_connection)
 {
     int a = stand_connect(&stand, 0), b = stand_connect(&stand, 0), c = stand_connect(&stand, 0);
@@ -147,7 +147,7 @@ START_TEST(an_error_goes_to_its_own_connection)
 }
 END_TEST
 
-/* A deadline that comes in the turn in which others are recorded. */
+/* A deadline comes in the same turn as records of others. */
 START_TEST(a_timeout_goes_to_its_own_connection)
 {
     int a, b = stand_connect(&stand, 0);
@@ -181,7 +181,7 @@ START_TEST(a_record_that_cannot_be_made)
         stand_say(b, "b\n");
         stand_pass(&stand, 5);
     }
-    for (size_t i = 0; i < sink->taken; i++) /* the second of a's */
+    for (size_t i = 0; i < sink->taken; i++) /* a's second message */
         if (sink->records[i].connection == 1 && sink->records[i].seq == 2)
             sink->failing = i + 1;
     finish(SIZE_MAX);
@@ -189,7 +189,7 @@ START_TEST(a_record_that_cannot_be_made)
     ck_assert_str_eq(stand_hear(a), "a\nerror: message cannot be recorded\n$");
     ck_assert_str_eq(stand_hear(b), "b\nb\nb\n");
     ck_assert_str_eq(stand_states(1), "FL");
-    /* What comes now is not recorded, and told of. */
+    /* Later messages are not recorded, and that is logged. */
     stand_say(a, "late\n");
     stand_say(b, "b\n");
     stand_pass(&stand, 5);
@@ -203,7 +203,7 @@ START_TEST(a_record_that_cannot_be_made)
 }
 END_TEST
 
-/* It fails while its connection waits for room with more to say. */
+/* The record fails while its connection waits for room with more to say. */
 START_TEST(a_failed_record_of_one_that_waits)
 {
     int a = stand_connect(&stand, 0);
@@ -245,7 +245,8 @@ START_TEST(half_closed_is_answered)
 }
 END_TEST
 
-/* One that goes while its replies are held: what it sent is recorded, and its slots are let go. */
+/* The peer goes while its replies are held. Its messages are recorded, and its slots are
+ * released. */
 START_TEST(gone_while_replies_are_held)
 {
     int a = stand_connect(&stand, 0), before = stand_descriptors();
@@ -256,7 +257,8 @@ START_TEST(gone_while_replies_are_held)
     stand_say(a, "three\nfour\nunfi");
     (void)close(a);
     stand_pass(&stand, 5);
-    check_records("one two three four unfi "); /* of a UNIX peer all came: that is the end of it */
+    check_records("one two three four unfi "); /* a UNIX peer's data all arrived, so this is its
+                                                  end */
     ck_assert_int_eq(stand_descriptors(), before - 2);
     ck_assert_uint_eq(context->n_live, 0);
     finish(SIZE_MAX);
@@ -265,7 +267,7 @@ START_TEST(gone_while_replies_are_held)
 }
 END_TEST
 
-/* After a reset what came before it is recorded, and what was cut off in the middle is counted. */
+/* After a reset, messages before it are recorded, and a message cut off by it is counted. */
 START_TEST(recorded_to_its_end_after_a_send_error)
 {
     struct linger reset = { .l_onoff = 1 };
@@ -283,7 +285,7 @@ START_TEST(recorded_to_its_end_after_a_send_error)
 }
 END_TEST
 
-/* A peer of which a send says that it takes nothing more may go on sending. */
+/* A send reports that the peer reads no more, but the peer may still send. */
 START_TEST(taken_although_nothing_can_be_sent)
 {
     int a = stand_connect(&stand, 0);
@@ -303,7 +305,7 @@ START_TEST(taken_although_nothing_can_be_sent)
 }
 END_TEST
 
-/* A peer that reads wakes a UNIX stream registered for EPOLLOUT: twice for every message. */
+/* With EPOLLOUT registered, a reading peer would wake a UNIX stream twice per message. */
 START_TEST(one_event_for_a_message)
 {
     int a = stand_connect(&stand, 0);
@@ -323,7 +325,7 @@ START_TEST(one_event_for_a_message)
 }
 END_TEST
 
-/* The limit holds the memory of one who never reads, and reading again sets it going. */
+/* The limit bounds the memory of a peer that never reads. Reading resumes once the peer reads. */
 START_TEST(reading_stops_at_the_output_limit)
 {
     static char message[1002], all[60 * 1001 + 1];
@@ -354,14 +356,14 @@ START_TEST(reading_stops_at_the_output_limit)
     }
     ck_assert_str_eq(heard, all);
     ck_assert(output_is_empty(&c->output));
-    /* And waits for room no more. */
+    /* It no longer waits for room. */
     ck_assert(!(c->transport.flags & TRANSPORT_OUT_WAITS));
     free(heard);
     (void)close(a);
 }
 END_TEST
 
-/* A flooder has its share of a turn, and then others. */
+/* A flooder gets its share of a dispatch, then others follow. */
 START_TEST(a_flooder_reads_one_share_per_dispatch)
 {
     static char flood[4000 * 2 + 1];
@@ -381,8 +383,8 @@ START_TEST(a_flooder_reads_one_share_per_dispatch)
 }
 END_TEST
 
-/* Whatever allocation fails, the connection ends or goes on, no reply goes without its record, and
- * others do not notice. */
+/* Whichever allocation fails, the connection ends or continues, no reply is sent without its
+ * record, and others do not notice. */
 START_TEST(survives_every_failed_allocation)
 {
     unsigned n;
@@ -424,7 +426,7 @@ START_TEST(survives_every_failed_allocation)
 }
 END_TEST
 
-/* What is above MemoryLimit= costs the connection that asks for it. */
+/* Only the connection that asks for more than MemoryLimit= is ended. */
 START_TEST(sheds_above_the_memory_limit)
 {
     static char long_message[40001];

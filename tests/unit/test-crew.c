@@ -12,7 +12,7 @@
 #include "serve/crew.h"
 #include "stand.h"
 
-/* Workers with threads, and with the system's own clock. */
+/* Workers with threads and the system's clock. */
 
 enum { WORKERS = 3, CLIENTS = 30 };
 
@@ -52,7 +52,7 @@ static void start(void)
     ck_assert_uint_eq(crew.n_started, WORKERS);
 }
 
-/* Until the workers have said so often enough that something is done. */
+/* Waits until enough notifications have come for done() to be true. */
 static void wait_until(bool (*done)(const struct crew *crew, unsigned n), unsigned n)
 {
     uint64_t value;
@@ -114,7 +114,7 @@ START_TEST(all_workers_accept_and_drain)
         least = MIN(least, n);
         most = MAX(most, n);
     }
-    ck_assert_uint_le(most - least, 5); /* whoever has more hands over */
+    ck_assert_uint_le(most - least, 5); /* a worker with more hands over */
     crew_command(&crew, COMMAND_DRAIN);
     wait_until(all_ended, 0);
     for (int i = 0; i < CLIENTS; i++) {
@@ -125,7 +125,7 @@ START_TEST(all_workers_accept_and_drain)
 }
 END_TEST
 
-/* A connection that is open does not hold it up. */
+/* An open connection does not delay it. */
 START_TEST(all_workers_stop_at_once)
 {
     int listener = stand_listen(), client = stand_dial(listener);
@@ -136,14 +136,14 @@ START_TEST(all_workers_stop_at_once)
     crew_command(&crew, COMMAND_STOP);
     wait_until(all_ended, 0);
     ck_assert(crew_any_ended(&crew));
-    ck_assert(crew_pings_answered(&crew, 1)); /* none that lives has not */
+    ck_assert(crew_pings_answered(&crew, 1)); /* no living worker is left to answer */
     ck_assert_str_eq(stand_hear(client), "$");
     (void)close(client);
     (void)close(listener);
 }
 END_TEST
 
-/* Whatever is missing: what was begun is ended. */
+/* Whatever fails, everything that was started is ended. */
 START_TEST(a_failed_start_is_cleaned_up)
 {
     for (unsigned n = 1;; n++) {

@@ -15,7 +15,7 @@ static bool between(uint8_t byte, uint8_t low, uint8_t high)
     return byte >= low && byte <= high;
 }
 
-/* The grammar of RFC 3629, section 4, word for word; 0 where it does not match. */
+/* The grammar of RFC 3629, section 4, verbatim. 0 if it does not match. */
 static size_t rfc3629(const uint8_t *s, size_t n)
 {
     static const struct {
@@ -60,7 +60,7 @@ static bool is_safe(const char *text, size_t n)
     return true;
 }
 
-/* What the escaped text says; SIZE_MAX where it is not of this form. */
+/* Decodes escaped text. SIZE_MAX if it is malformed. */
 static size_t unescape(const char *text, size_t n, uint8_t *out)
 {
     static const char hex[] = "0123456789abcdef";
@@ -84,7 +84,7 @@ static size_t unescape(const char *text, size_t n, uint8_t *out)
     return size;
 }
 
-/* Safe, says what the bytes were, and escapes nothing that need not be. */
+/* The result is safe, says what the bytes were, and escapes only what it must. */
 static void check(const uint8_t *bytes, size_t n)
 {
     char text[64];
@@ -132,7 +132,7 @@ START_TEST(every_sequence_of_up_to_three_bytes)
 }
 END_TEST
 
-/* The ends of all ranges that the rules name, in every arrangement. */
+/* The ends of all ranges in the rules, in every combination. */
 START_TEST(edges_of_four_and_five_bytes)
 {
     static const uint8_t edges[] = { 0x00, 0x1b, 0x20, 0x5c, 0x7f, 0x80, 0x8f, 0x90,
@@ -168,7 +168,7 @@ static size_t random_text(uint64_t *random, uint8_t *bytes, size_t max)
     return n;
 }
 
-/* The end of the first character, or escape, at text. */
+/* The end of the first character or escape at text. */
 static size_t one_shown(const char *text, size_t n)
 {
     if (text[0] != '\\')

@@ -15,10 +15,10 @@
 #include "runner.h"
 
 static char folder[64], path[96];
-static int journal = -1; /* the socket that stands for journald's */
+static int journal = -1; /* the socket in place of journald's */
 static uint64_t now_us = 5000000;
 
-/* In the place of the system's: ld(1), --wrap. */
+/* Replaces the system's: ld(1), --wrap. */
 int __wrap_clock_gettime(clockid_t id, struct timespec *t);
 int __wrap_clock_gettime(_unused_ clockid_t id, struct timespec *t)
 {
@@ -56,7 +56,7 @@ static void teardown(void)
     (void)rmdir(folder);
 }
 
-/* The next entry; false where there is none. */
+/* Receives the next entry. False if there is none. */
 static bool receive(struct decoded *d)
 {
     static uint8_t bytes[65536];
@@ -131,7 +131,7 @@ START_TEST(one_event_per_second_of_a_kind)
 }
 END_TEST
 
-/* What peers cannot bring about is never left out. */
+/* Events that peers cannot cause are never suppressed. */
 START_TEST(operator_events_are_never_limited)
 {
     static const enum event kinds[] = { EVENT_STARTED,        EVENT_READY,    EVENT_RELOADED,
@@ -148,7 +148,7 @@ START_TEST(operator_events_are_never_limited)
 }
 END_TEST
 
-/* What could not be written does not count as written, and may be tried again at once. */
+/* An event that could not be written does not count as written, and may be retried immediately. */
 START_TEST(unwritten_events_can_be_retried)
 {
     struct decoded d;
@@ -162,7 +162,7 @@ START_TEST(unwritten_events_can_be_retried)
         ;
     ck_assert(event_log(EVENT_JOURNAL_BACK, "back"));
     check_message("back");
-    ck_assert(event_log(EVENT_JOURNAL_BACK, "back")); /* that was within the second */
+    ck_assert(event_log(EVENT_JOURNAL_BACK, "back")); /* within the same second */
     check_message(NULL);
 }
 END_TEST
@@ -179,7 +179,7 @@ START_TEST(finds_a_journal_that_returns)
 }
 END_TEST
 
-/* A long line is cut, and what is left out is still told of. */
+/* A long line is cut. Suppressed events are still counted. */
 START_TEST(long_lines_are_cut)
 {
     char text[3000];

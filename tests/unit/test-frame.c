@@ -14,8 +14,8 @@
 
 #define BYTES(text) (const uint8_t *)(text), sizeof(text) - 1
 
-/* A stream and what it means, as text: each message, escaped, "^" where it ended in CR LF, and "|";
- * then how it ends. */
+/* A stream and its meaning as text: each message, escaped, "^" if it ended in CR LF, and "|"; then
+ * how the stream ends. */
 struct example {
     enum framing framing;
     size_t max;
@@ -116,8 +116,8 @@ static void write_frame(struct buffer **meaning, const struct frame *frame)
     ck_assert_int_eq(buffer_append(meaning, frame->crlf ? "^|" : "|", 1 + frame->crlf), 0);
 }
 
-/* All frames in the first n bytes. Returns the number of bytes used up; *ret_end is set where it
- * goes no further. */
+/* All frames in the first n bytes. Returns the number of bytes used up. *ret_end is set at the end
+ * of the stream or an error. */
 static size_t read_frames(const struct example *e, const uint8_t *in, size_t n, bool eof,
                           size_t *scanned, struct buffer **meaning, const char **ret_end)
 {
@@ -145,8 +145,8 @@ static size_t read_frames(const struct example *e, const uint8_t *in, size_t n, 
     }
 }
 
-/* What the stream means when it arrives in pieces that end at the cuts. Each piece is in memory of
- * its own that ends where it does. */
+/* The meaning of the stream if it arrives in pieces that end at the cuts. Each piece is in separate
+ * memory that ends with it. */
 static struct buffer *read_cut(const struct example *e, const size_t *cuts, size_t n_cuts)
 {
     struct buffer *meaning = NULL;
@@ -195,7 +195,7 @@ START_TEST(streams_cut_anywhere)
 }
 END_TEST
 
-/* How many bytes a peer can send before it is told. */
+/* How many bytes a peer can send before it gets an error. */
 static size_t bytes_until_error(enum framing framing, size_t max, const uint8_t *in, size_t n)
 {
     size_t scanned = 0;
@@ -229,7 +229,7 @@ START_TEST(lines_are_scanned_once)
     memset(in, 'a', sizeof in);
     ck_assert_int_eq(frame_next(FRAMING_LINE, 1000, in, 50, false, &scanned, &frame), 0);
     ck_assert_uint_eq(scanned, 50);
-    in[20] = '\n'; /* would be found by looking twice */
+    in[20] = '\n'; /* a second scan would find it */
     in[70] = '\n';
     ck_assert_int_eq(frame_next(FRAMING_LINE, 1000, in, 100, false, &scanned, &frame), 71);
     ck_assert_uint_eq(frame.size, 70);
@@ -276,7 +276,7 @@ START_TEST(framings_have_names)
 }
 END_TEST
 
-/* Every framing's largest message is complete within what frame_size_max() says. */
+/* The largest message of every framing fits in frame_size_max(). */
 START_TEST(frame_size_max_bounds_every_framing)
 {
     ck_assert_uint_eq(frame_size_max(FRAMING_LINE, 100), 100 + 2);
@@ -286,7 +286,7 @@ START_TEST(frame_size_max_bounds_every_framing)
 }
 END_TEST
 
-/* What four bytes cannot count is not sent with a wrong length. */
+/* A length that does not fit in four bytes is refused, not sent wrong. */
 START_TEST(too_long_for_its_header)
 {
     struct buffer huge = { .capacity = SIZE_MAX, .end = UINT32_MAX + UINT64_C(5) };
@@ -351,7 +351,7 @@ START_TEST(frames_without_a_payload)
 }
 END_TEST
 
-/* Built in pieces, many into one buffer, and read back. */
+/* Frames are built in pieces, many into one buffer, and read back. */
 START_TEST(what_is_sent_is_read_back)
 {
     uint64_t random = 6;

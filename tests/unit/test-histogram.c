@@ -140,7 +140,7 @@ START_TEST(a_difference_is_what_came_between)
     ck_assert_uint_eq(between.counts[histogram_index(100)], 1);
     ck_assert_uint_eq(between.max, 2000);
 
-    /* A new maximum is known exactly. */
+    /* A new maximum is exact. */
     two = one;
     histogram_record(&one, 6000001);
     histogram_difference(&one, &two, &between);

@@ -7,7 +7,7 @@
 #include "input-stand.h"
 #include "runner.h"
 
-/* What holds an input back: room, rate, what is owed, memory. */
+/* What holds input back: room, rate, pending replies, memory. */
 
 START_TEST(takes_a_limited_number_of_records)
 {
@@ -36,7 +36,7 @@ START_TEST(takes_a_limited_number_of_messages)
 }
 END_TEST
 
-/* The message for which there is no room stays, and its reply is not given. */
+/* The message that finds no room stays, without a reply. */
 START_TEST(resumes_when_room_ran_out)
 {
     sink->places = 2;
@@ -78,7 +78,7 @@ START_TEST(resumes_when_the_rate_allows)
 }
 END_TEST
 
-/* No more is kept of what a peer asks than of what it is told. */
+/* No more input is kept of a peer than replies. */
 START_TEST(no_more_is_read_than_may_be_owed)
 {
     static char much[10000];
@@ -91,7 +91,7 @@ START_TEST(no_more_is_read_than_may_be_owed)
 }
 END_TEST
 
-/* A limit that holds it back goes on doing so. */
+/* A limit that holds it back still does. */
 START_TEST(collected_above_the_rate)
 {
     stand.settings->rules.message_cost_ns = UINT64_C(1000) * 1000 * 1000;
@@ -107,7 +107,7 @@ START_TEST(collected_above_the_rate)
 }
 END_TEST
 
-/* The scratch space of a worker that made a large reply is small again. */
+/* A worker's scratch space shrinks again after a large reply. */
 START_TEST(a_large_reply_does_not_keep_its_memory)
 {
     static char piece[100001];
@@ -131,13 +131,13 @@ START_TEST(no_memory_to_keep_input)
     ck_assert_ptr_null(input.bytes);
     stand_say(peer, "nished\n");
     ck_assert_int_eq(input_collect(&input, &exchange), 0);
-    ck_assert_uint_eq(buffer_size(input.bytes), 1); /* half of what there is */
+    ck_assert_uint_eq(buffer_size(input.bytes), 1); /* half of the available memory */
     ck_assert_uint_eq(discarded(), 4 + 6);
     ck_assert_int_ne(transport.flags & TRANSPORT_IN_CUT, 0);
 }
 END_TEST
 
-/* What was recorded is not counted as discarded, and what was not is, once. */
+/* Recorded input is not counted as discarded. The rest is, once. */
 START_TEST(no_memory_for_a_reply_to_what_was_kept)
 {
     (void)take("one\ntw");
@@ -153,7 +153,7 @@ START_TEST(no_memory_for_a_reply_to_what_was_kept)
 }
 END_TEST
 
-/* Its reply cannot be held: it is recorded all the same, and nobody is answered. */
+/* Its reply cannot be held. It is recorded anyway, without an answer. */
 START_TEST(no_memory_for_the_reply)
 {
     atomic_store(&stand.shared.memory_limit, 2);

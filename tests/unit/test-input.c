@@ -78,7 +78,7 @@ START_TEST(excused_time_does_not_count)
 }
 END_TEST
 
-/* First the replies that wait for their records, then the mistake; nothing after it is kept. */
+/* First the replies that wait for their records, then the error. Nothing after it is kept. */
 START_TEST(an_error_behind_its_messages)
 {
     stand.settings->rules.max_message = 5;
@@ -117,7 +117,7 @@ START_TEST(the_end_of_the_stream_ends_a_message)
 }
 END_TEST
 
-/* What was cut off in the middle is no message. */
+/* A message cut off in the middle is not a message. */
 START_TEST(a_cut_stream_ends_no_message)
 {
     ck_assert_int_eq(take("one\ntwo"), SESSION_HUNGRY);
@@ -161,7 +161,7 @@ START_TEST(one_read_is_one_chunk)
     answer("one\ntwo");
     ck_assert_int_eq(take("12345678"), SESSION_HUNGRY);
     answer("12345678");
-    /* One byte more says that it is too long; more is not even read. */
+    /* One extra byte shows that it is too long. No more than that is read. */
     ck_assert_int_eq(take("123456789abc"), SESSION_FAILED);
     ck_assert_uint_eq(discarded(), 9);
     ck_assert_int_eq(mistake, FRAME_TOO_LONG);
@@ -177,7 +177,7 @@ START_TEST(collected_for_later)
     ck_assert_int_eq(take(""), SESSION_HUNGRY);
     ck_assert_uint_eq(sink->staged, 2);
     ck_assert(input_is_unfinished(&input));
-    /* More of what is unfinished. */
+    /* The rest of the unfinished message. */
     collect("ee\n");
     ck_assert(input_is_pending(&input));
     ck_assert_int_eq(take(""), SESSION_HUNGRY);
@@ -205,7 +205,7 @@ START_TEST(discarded_input_is_counted)
 }
 END_TEST
 
-/* The same messages, cut at every place. */
+/* The same messages, cut at every position. */
 START_TEST(cut_anywhere)
 {
     static const char stream[] = "one\ntwo\r\n\nfour\n";

@@ -11,7 +11,7 @@
 
 static struct link links[N];
 
-/* The list holds these, in this order; "" is none. */
+/* Checks that the list holds these in this order. "" is empty. */
 static void check(struct link *list, const char *expected)
 {
     struct link **pprev = &list, *l = list;
@@ -19,7 +19,7 @@ static void check(struct link *list, const char *expected)
     for (; l; pprev = &l->next, l = l->next) {
         ck_assert_int_ne(*expected, '\0');
         ck_assert_ptr_eq(l, &links[*expected++ - '0']);
-        /* The head itself is the caller's. */
+        /* The head itself belongs to the caller. */
         if (l != list)
             ck_assert_ptr_eq(l->pprev, pprev);
         ck_assert(link_linked(l));

@@ -30,7 +30,7 @@ static void teardown(void)
     loop_deinit(&loop);
 }
 
-/* A source in the loop; the other end of its socket is *ret_peer. */
+/* A source in the loop. *ret_peer is the other end of its socket. */
 static struct source source_new(int *ret_peer)
 {
     int fds[2];
@@ -52,7 +52,7 @@ static void receive_byte(int fd)
     ck_assert_int_eq(recv(fd, &byte, 1, 0), 1);
 }
 
-/* What comes next is news of that source, for as long as it takes. */
+/* Waits as long as it takes. The next news must be of this source. */
 static void check_news(const struct source *s)
 {
     ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
@@ -67,13 +67,13 @@ START_TEST(an_edge_comes_once_and_its_bit_stays)
     ck_assert_int_eq(loop_add(&loop, &s, ALL), 0);
     check_news(&s);
     ck_assert_ptr_null(loop_next(&loop));
-    ck_assert_int_eq(s.ready, READY_OUT); /* at once, for a new socket */
+    ck_assert_int_eq(s.ready, READY_OUT); /* immediately, for a new socket */
 
     send_byte(peer);
     check_news(&s);
     ck_assert_int_eq(s.ready, READY_IN | READY_OUT);
 
-    /* Not read, and so no news. */
+    /* Not read, so no news. */
     ck_assert_int_eq(loop_wait(&loop, 0), 0);
     ck_assert_ptr_null(loop_next(&loop));
     ck_assert_int_eq(s.ready, READY_IN | READY_OUT);
@@ -147,12 +147,12 @@ START_TEST(queued_sources_come_in_order)
 
     for (int i = 0; i < 4; i++)
         loop_queue(&loop, &s[i]);
-    loop_queue(&loop, &s[0]); /* is there already */
-    /* Does not wait while something is to be done. */
+    loop_queue(&loop, &s[0]); /* is already queued */
+    /* It does not wait while there is work. */
     ck_assert_int_eq(loop_wait(&loop, LOOP_FOREVER), 0);
     for (int i = 0; i < 4; i++) {
         ck_assert_ptr_eq(loop_next(&loop), &s[i]);
-        /* What goes on is for the next turn: a turn ends. */
+        /* A source that continues is for the next pass: a pass ends. */
         if (i % 2 == 1)
             loop_queue(&loop, &s[i]);
     }
@@ -176,7 +176,7 @@ START_TEST(those_queued_come_before_those_with_news)
     ck_assert_ptr_eq(loop_next(&loop), &s);
     ck_assert_ptr_null(loop_next(&loop));
 
-    /* News of one that is queued does not queue it twice. */
+    /* News of a queued source does not queue it twice. */
     loop_queue(&loop, &s);
     send_byte(peer);
     check_news(&s);
@@ -187,7 +187,7 @@ START_TEST(those_queued_come_before_those_with_news)
 }
 END_TEST
 
-/* Those that became ready within the turn have another one without a look at the kernel. */
+/* Sources that became ready during the pass get another one without asking the kernel. */
 START_TEST(loop_again_does_not_ask_the_kernel)
 {
     int peer;
@@ -222,8 +222,8 @@ static uint64_t waited_us(uint64_t timeout_us)
     return clock_us(CLOCK_MONOTONIC) - begin;
 }
 
-/* Never shorter than asked, and what is below a millisecond is not rounded up to it where the kernel
- * can tell them apart. */
+/* Never shorter than asked. Waits below a millisecond are not rounded up if the kernel can tell
+ * them apart. */
 START_TEST(waits_as_long_as_asked)
 {
     uint64_t shortest = UINT64_MAX;
@@ -298,7 +298,7 @@ START_TEST(unqueued_within_the_pass)
 }
 END_TEST
 
-/* What was ready before is told again, to the new source. */
+/* Readiness is reported again, to the new source. */
 START_TEST(modified_for_another_source)
 {
     int peer;
@@ -317,7 +317,7 @@ START_TEST(modified_for_another_source)
 }
 END_TEST
 
-/* Room that is there already is an edge for one who asks for it now. */
+/* Room that is already there is an edge for a source that asks for it now. */
 START_TEST(modified_for_other_events)
 {
     int peer;
@@ -339,8 +339,8 @@ START_TEST(modified_for_other_events)
 }
 END_TEST
 
-/* Two are in one batch, and the first one's owner closes the second: it still comes, and its memory
- * must be there until the turn is over. */
+/* Two events are in one batch, and the first one's owner closes the second source. The second event
+ * still comes, so its memory must exist until the pass is over. */
 START_TEST(closed_within_the_batch)
 {
     enum { OPEN, CLOSED };
@@ -374,7 +374,7 @@ START_TEST(closed_within_the_batch)
 }
 END_TEST
 
-/* The kernel forgets a registration only with the last duplicate of the descriptor: epoll(7). */
+/* The kernel drops a registration only with the last duplicate of the descriptor: epoll(7). */
 START_TEST(removed_while_a_duplicate_lives)
 {
     int peer, duplicate;
@@ -423,7 +423,7 @@ static void nothing(_unused_ int number)
 START_TEST(a_signal_ends_the_wait)
 {
     struct sigaction action = { .sa_handler = nothing };
-    /* Again and again, or one that comes before the wait would be lost. */
+    /* Repeatedly, since a single signal before the wait would be lost. */
     struct itimerval often = { { 0, 10000 }, { 0, 10000 } }, never = { 0 };
 
     ck_assert_int_eq(sigaction(SIGALRM, &action, NULL), 0);
@@ -444,8 +444,8 @@ static void *hand_over(void *fd)
     return loop_add(&loop, s, ALL) == 0 ? s : NULL;
 }
 
-/* That a socket is writable is the news by which a waiting thread hears of it. Under ThreadSanitizer,
- * each way to wait has to be known as one that orders what the two threads do. */
+/* The waiting thread hears of the new socket because it is writable. ThreadSanitizer must know that
+ * each way to wait orders the actions of the two threads. */
 START_TEST(handed_over_by_another_thread)
 {
     const uint64_t timeout_us = _i == 0 ? LOOP_FOREVER : 999;

@@ -74,8 +74,8 @@ static int take(void *userdata, const struct record *record)
     return entry_record(userdata, record);
 }
 
-/* A message that there is no memory for is not taken, and is answered as any other once there
- * is. */
+/* A message without memory for it is not taken. It is answered like any other once there is
+ * memory. */
 START_TEST(sessions_survive_failed_allocations)
 {
     static const struct {
@@ -113,7 +113,8 @@ START_TEST(sessions_survive_failed_allocations)
         size_t scanned = 0, used = 0, all = 0;
         enum session_status status;
         enum frame_error error;
-        bool kept = true, was_failed; /* Check allocates too: it is asked only when that works */
+        bool kept = true, was_failed; /* Check allocates too, so it is asked only when allocation
+                                         works */
 
         hooks_fail_allocation(n);
         do {
@@ -164,7 +165,7 @@ START_TEST(prepared_replies_survive_failed_allocations)
 }
 END_TEST
 
-/* Without memory for the error's text, the peer's mistake is still one. */
+/* Without memory for the error text, the peer's mistake is still reported. */
 START_TEST(session_errors_survive_failed_allocations)
 {
     struct template *reply = compile("ok");
@@ -204,7 +205,7 @@ START_TEST(entries_survive_failed_allocations)
         .peer_name = "peer:1",
         .listener = "listener",
     };
-    /* From many fillings, so that each of the steps is the one to make room. */
+    /* With many fill levels, so that each step has to make room once. */
     for (size_t filled = 0; filled < 4096; filled += 7)
         for (unsigned n = 1;; n++) {
             _cleanup_(buffer_free) struct buffer *out = NULL;
@@ -236,7 +237,7 @@ START_TEST(fields_survive_failed_allocations)
 }
 END_TEST
 
-/* A record that there is no memory for leaves nothing of itself in the batch. */
+/* A record without memory for it leaves nothing in the batch. */
 static void check_sink(struct sink *(*make)(void))
 {
     const struct record record = {

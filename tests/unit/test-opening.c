@@ -17,7 +17,7 @@ struct stream {
     const uint8_t *bytes;
     size_t n;
     enum frame_error error;
-    size_t chunk_tells; /* bytes that a first read must have */
+    size_t chunk_tells; /* bytes that the first read must have */
 };
 
 static const struct stream foreign[] = {
@@ -33,7 +33,7 @@ static const struct stream foreign[] = {
     { BYTES("\x16\3\0\n\n\1\n"), FRAME_TLS, 3 },
 };
 
-/* The end of its stream is seen or not: it makes no difference. */
+/* It makes no difference whether the end of the stream is seen. */
 static void expect_refused(const struct session_rules *rules, const struct stream *s,
                            const struct plan *plan, size_t n_records)
 {
@@ -50,7 +50,7 @@ static void expect_refused(const struct session_rules *rules, const struct strea
     }
 }
 
-/* Empty lines are answered when they come, and the signature is found nevertheless. */
+/* Empty lines are answered when they come, and the signature is still found. */
 static size_t blank_lines(const struct stream *s, enum framing framing, size_t cut)
 {
     return framing == FRAMING_LINE && s->bytes[0] == '\r' && cut <= 4 ? cut / 2 : 0;
@@ -80,7 +80,7 @@ START_TEST(refused_at_each_cut)
 }
 END_TEST
 
-/* The version of TLS, and the length of its record, are like those of a ClientHello and are not. */
+/* The TLS version and record length look like a ClientHello, but are not. */
 START_TEST(ordinary_messages_are_answered_at_once)
 {
     static const struct stream streams[] = {
@@ -139,7 +139,7 @@ START_TEST(what_is_held_back_is_taken_at_the_end)
 }
 END_TEST
 
-/* Behind the first messages all of that is a message like others. */
+/* After the first messages, the same bytes are an ordinary message. */
 START_TEST(only_the_first_message_is_checked)
 {
     static const struct stream s = {
@@ -212,7 +212,7 @@ START_TEST(takes_other_lines_as_messages)
 }
 END_TEST
 
-/* A page chooses the path, and with it the line's length. */
+/* A web page chooses the path, and so the length of the line. */
 START_TEST(recognises_long_http_requests)
 {
     enum { N = 20000 };

@@ -8,9 +8,9 @@
 #include "output-stand.h"
 #include "runner.h"
 
-/* Memory: many replies in few bytes, few slots and few sends, and none of them lost. */
+/* Memory: many replies use few bytes, few slots and few sends, and none is lost. */
 
-/* Short ones are sent together, and are cut wherever the kernel takes no more. */
+/* Short replies are sent together, and cut wherever the kernel takes no more. */
 START_TEST(many_short_replies)
 {
     static struct slot *slots[5000];
@@ -44,7 +44,7 @@ START_TEST(many_short_replies)
 }
 END_TEST
 
-/* A peer that takes nothing costs what it is owed, and no look at each reply. */
+/* A peer that takes nothing costs only its pending bytes. Replies are not visited one by one. */
 START_TEST(what_is_not_taken_is_one_slot)
 {
     size_t sent = fill(), owed = 65536 - sent, heard = 0;
@@ -84,7 +84,7 @@ START_TEST(what_is_not_taken_is_one_slot)
 }
 END_TEST
 
-/* Without memory the replies stay as they are, or the connection cannot go on; none is lost. */
+/* Without memory the replies stay as they are, or the connection cannot continue. None is lost. */
 START_TEST(stays_apart_without_memory)
 {
     size_t owed = 65536 - fill();
@@ -100,7 +100,7 @@ START_TEST(stays_apart_without_memory)
     ck_assert_int_eq(output_flush(&output, context, &transport), 0);
     ck_assert_uint_eq(output_size(&output), owed + 6);
     ck_assert_ptr_eq(output.last->next, output.last);
-    /* What is there may have room for a while. */
+    /* The existing slot may have room for a while. */
     for (int r = 0; r == 0;) {
         hooks_fail_allocation(1);
         r = output_send(&output, context, &transport, "more", 4);
@@ -110,7 +110,7 @@ START_TEST(stays_apart_without_memory)
 }
 END_TEST
 
-/* Nothing is left of what could not be kept. */
+/* Nothing is left of a reply that could not be kept. */
 START_TEST(no_memory_to_hold)
 {
     struct slot *s;
@@ -132,7 +132,7 @@ START_TEST(no_memory_to_hold)
         output_abandon(&output, context);
         ck_assert(output_is_empty(&output));
     }
-    ck_assert_uint_eq(n, 2); /* the slot alone */
+    ck_assert_uint_eq(n, 2); /* only the slot */
     atomic_store(&stand.shared.memory_limit, sizeof(struct slot) + 2);
     ck_assert_int_eq(output_hold(&output, context, &transport, "one", 3, 1, &s), -ENOMEM);
     ck_assert_uint_eq(context->budget.used, 0);

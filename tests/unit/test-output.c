@@ -8,7 +8,7 @@
 #include "output-stand.h"
 #include "runner.h"
 
-/* Sending: what is sent, when, and in which order. test-output-memory.c has the rest. */
+/* Sending: which bytes, when, and in which order. test-output-memory.c has the rest. */
 
 START_TEST(sent_at_once)
 {
@@ -42,7 +42,7 @@ START_TEST(held_until_its_record_is_made)
 }
 END_TEST
 
-/* Every order of completion: what leads goes, and nothing before its turn. */
+/* Every order of completion: the leading whole replies are sent, never later ones. */
 START_TEST(in_order_whatever_is_completed_first)
 {
     static const char texts[4][4] = { "a1", "b2", "c3", "d4" };
@@ -74,7 +74,7 @@ START_TEST(in_order_whatever_is_completed_first)
 }
 END_TEST
 
-/* What answers no record goes behind the reply before it, and not earlier. */
+/* A reply without a record is sent after the reply before it, not earlier. */
 START_TEST(an_error_behind_held_replies)
 {
     struct slot *a = hold("one", 1), *b = hold("two", 1);
@@ -115,7 +115,8 @@ START_TEST(empty_replies_are_sent_in_order)
 }
 END_TEST
 
-/* Those before it go; it and those behind it do not, and their records may still be made. */
+/* Earlier replies are sent. The failed one and later ones are not, although their records may still
+ * be made. */
 START_TEST(a_record_that_cannot_be_made)
 {
     struct slot *a = hold("one", 1), *b = hold("two", 2), *c = hold("three", 1), *d = hold("x", 1);
@@ -123,7 +124,7 @@ START_TEST(a_record_that_cannot_be_made)
     complete(b, 1);
     complete(c, 1);
     slot_complete(b, &context->loop, 1, -EPERM);
-    flush(""); /* the first is not made yet */
+    flush(""); /* the first record is not made yet */
     complete(a, 1);
     ck_assert_int_lt(output_flush(&output, context, &transport), 0);
     ck_assert_str_eq(stand_hear(peer), "one");
@@ -134,7 +135,7 @@ START_TEST(a_record_that_cannot_be_made)
 }
 END_TEST
 
-/* Thrown away before a flush could tell of it. */
+/* Dropped before a flush could report it. */
 START_TEST(a_failure_that_nobody_was_told)
 {
     struct slot *a = hold("one", 1), *b = hold("two", 1);
@@ -169,7 +170,7 @@ START_TEST(sends_as_much_as_the_kernel_takes)
 }
 END_TEST
 
-/* What could not be recorded is told behind what the peer is slow to take. */
+/* A failed record is reported after the output that the peer is slow to take. */
 START_TEST(a_failure_behind_what_is_not_taken)
 {
     size_t heard = fill();
@@ -207,7 +208,7 @@ START_TEST(progress_is_what_the_peer_took)
     hooks.now_us += 1000000;
     context_read_clock(context);
     ck_assert_uint_eq(output_stuck_since(&output, context, &transport), begin);
-    /* The kernel tells nothing of it. */
+    /* The kernel does not report it. */
     while (recv(peer, bytes, sizeof bytes, 0) > 0 &&
            transport_in_flight(&transport) == output.last->next->in_flight)
         ;
@@ -216,7 +217,7 @@ START_TEST(progress_is_what_the_peer_took)
     ck_assert_uint_eq(output_progress_ms(&output), begin + 1000);
 
     output_excuse(&output, context, 500);
-    ck_assert_uint_eq(output_progress_ms(&output), begin + 1000); /* not beyond now */
+    ck_assert_uint_eq(output_progress_ms(&output), begin + 1000); /* not beyond the current time */
     hooks.now_us += 1000000;
     context_read_clock(context);
     output_excuse(&output, context, 500);
@@ -243,7 +244,7 @@ START_TEST(progress_begins_when_something_is_due)
 }
 END_TEST
 
-/* All is thrown away from then on, and nobody is to be answered. */
+/* From then on everything is dropped, and nothing is answered. */
 START_TEST(output_after_its_end_is_dropped)
 {
     struct slot *a = hold("one", 1), *b;

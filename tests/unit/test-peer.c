@@ -60,7 +60,7 @@ START_TEST(formats_ipv6_peers)
     check_in6("::", "::", "[::]:65535");
     check_in6("2001:db8:1234:5678:9abc:def0:1234:5678", "2001:db8:1234:5678:9abc:def0:1234:5678",
               "[2001:db8:1234:5678:9abc:def0:1234:5678]:65535");
-    /* What a dual-stack socket says of IPv4. */
+    /* How a dual-stack socket reports IPv4. */
     check_in6("::ffff:192.0.2.7", "192.0.2.7", "192.0.2.7:65535");
 }
 END_TEST

@@ -13,8 +13,8 @@
 
 #define CHUNK ((uintptr_t)64 * 1024)
 
-/* Chunks given back in whose place something else may be mapped before we look: AddressSanitizer
- * maps memory of its own all the time. */
+/* Something else may be mapped in place of freed chunks before we look: AddressSanitizer maps
+ * memory all the time. */
 #if defined __SANITIZE_ADDRESS__
 #define MAPPED_BY_OTHERS 4
 #elif defined __has_feature
@@ -26,7 +26,7 @@
 #define MAPPED_BY_OTHERS 0
 #endif
 
-/* Items are filled with their own number, so that any two that overlap are found out. */
+/* Items are filled with their own number, which shows any overlap. */
 struct item {
     uint64_t number;
     size_t seen;
@@ -78,7 +78,7 @@ static void random_use(size_t item_size, uint64_t seed)
     memset(items, 0, sizeof items);
     pool_init(&pool, item_size);
     for (int i = 0; i < 30000; i++) {
-        /* In tides, so that chunks fill and empty. */
+        /* In waves, so that chunks fill and empty. */
         bool rising = i / 5000 % 2 == 0;
         size_t k = random_below(&random, N);
 
@@ -124,10 +124,10 @@ static int compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* How many of the chunks that these items are in are mapped still. */
+/* How many of these items' chunks are still mapped. */
 static size_t count_mapped(void *const items[], size_t n)
 {
-    /* Not malloc()ed: that could map memory where the pool just gave some back. */
+    /* Not malloc()ed: that could map memory where the pool just unmapped some. */
     static uintptr_t chunks[20000];
     size_t mapped = 0;
 
@@ -138,7 +138,7 @@ static size_t count_mapped(void *const items[], size_t n)
     for (size_t i = 0; i < n; i++) {
         unsigned char resident[16];
 
-        /* ENOMEM for what is not mapped: mincore(2). */
+        /* ENOMEM for unmapped memory: mincore(2). */
         if ((i == 0 || chunks[i] != chunks[i - 1]) &&
             mincore((void *)chunks[i], CHUNK, resident) == 0)
             mapped++;
@@ -159,7 +159,7 @@ START_TEST(memory_goes_back)
         ck_assert((items[i] = pool_alloc(&pool)) != NULL);
     ck_assert_uint_eq(count_mapped(items, N), at_most);
 
-    /* All but the last: where its chunk and the spare one are kept. */
+    /* All but the last: its chunk and the spare one are kept. */
     for (size_t i = 0; i + 1 < N; i++)
         pool_free(&pool, items[i]);
     ck_assert_uint_le(count_mapped(items, N), 2 + MAPPED_BY_OTHERS);
@@ -171,7 +171,7 @@ START_TEST(memory_goes_back)
 }
 END_TEST
 
-/* A new item goes where others are, so that the memory needed follows their number. */
+/* A new item goes where others are, so that memory use follows their number. */
 START_TEST(holes_are_filled_first)
 {
     enum { N = 5000 };

@@ -6,7 +6,7 @@
 #include "recorder-stand.h"
 #include "runner.h"
 
-/* A sink that stands still, is strained, or away, and comes back. */
+/* A sink that is stuck, strained or away, and recovers. */
 
 /* PAUSING, WATCHING, PAUSING, WATCHING, TAKING. */
 START_TEST(standing_still_is_watched)
@@ -39,7 +39,7 @@ START_TEST(standing_still_is_watched)
 }
 END_TEST
 
-/* Room that came before it was watched is not missed. */
+/* Room that came before the watch began is not missed. */
 START_TEST(no_edge_is_missed)
 {
     sink->takes = 0;
@@ -54,7 +54,7 @@ START_TEST(no_edge_is_missed)
     stage_for(NULL, 1);
     recorder_commit(recorder);
     sink_fake_wake(sink);
-    pass(100); /* the submit takes the wake-up, and finds nothing */
+    pass(100); /* the submit consumes the wake-up, and finds nothing */
     sink_fake_make_room(sink, 1);
     ck_assert(dispatch());
     check_state(RECORDER_TAKING, RECORDER_NEVER);
@@ -105,7 +105,7 @@ START_TEST(a_strained_sink_is_tried_again)
 }
 END_TEST
 
-/* A stop is told of after a second, and its end after that. */
+/* An outage is logged after a second, and so is its end. */
 START_TEST(an_outage_is_logged_once)
 {
     sink->takes = 0;
@@ -120,7 +120,7 @@ START_TEST(an_outage_is_logged_once)
     pass(10000 * MS);
     ck_assert_uint_eq(hooks.logged[EVENT_JOURNAL_BLOCKED], 1);
 
-    /* A log that is as full as the sink is told again. */
+    /* If the log is as full as the sink, the event is retried. */
     hooks.log_is_full = true;
     sink_fake_make_room(sink, 1);
     ck_assert(dispatch());
@@ -135,7 +135,7 @@ START_TEST(an_outage_is_logged_once)
 }
 END_TEST
 
-/* Slow is not still: a sink that takes one record a while is not told of. */
+/* Slow is not stuck: a sink that takes one record now and then is not logged. */
 START_TEST(a_slow_sink_is_not_reported)
 {
     stage_for(NULL, 100);
@@ -153,7 +153,7 @@ START_TEST(a_slow_sink_is_not_reported)
 }
 END_TEST
 
-/* Looked for after 100 ms, then at twice the time, up to a second. What is staged stays. */
+/* Attempts after 100 ms, then at doubled intervals up to a second. Staged records stay. */
 START_TEST(finds_a_sink_that_returns)
 {
     static const uint64_t backoff_ms[] = { 100, 200, 400, 800, 1000, 1000 };
@@ -178,7 +178,7 @@ START_TEST(finds_a_sink_that_returns)
     ck_assert(slot_whole(s));
     slot_let_go(s);
 
-    /* The next time it begins anew. */
+    /* The next time it starts again at 100 ms. */
     sink->refuses = SINK_AWAY;
     stage_for(NULL, 1);
     recorder_commit(recorder);
@@ -187,7 +187,7 @@ START_TEST(finds_a_sink_that_returns)
 }
 END_TEST
 
-/* A sink that is found but full goes on as any full one. */
+/* A sink that is found but full is treated like any full one. */
 START_TEST(finds_a_sink_that_returns_full)
 {
     sink->refuses = SINK_AWAY;
@@ -198,7 +198,7 @@ START_TEST(finds_a_sink_that_returns_full)
     check_state(RECORDER_PAUSING, 100);
     pass(100);
     ck_assert_int_eq(recorder->state, RECORDER_WATCHING);
-    /* And may go away while it is watched. */
+    /* It may also go away while it is watched. */
     sink->refuses = SINK_AWAY;
     sink_fake_wake(sink);
     ck_assert(dispatch());

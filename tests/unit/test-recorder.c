@@ -59,7 +59,7 @@ START_TEST(full_for_a_moment)
     check_state(RECORDER_PAUSING, 100);
     ck_assert_uint_eq(s->waits, 5);
     ck_assert_int_eq(recorder->source.fd, -1);
-    /* New ones do not make it look again. */
+    /* New records do not make it try again. */
     stage_for(NULL, 1);
     recorder_commit(recorder);
     pass(99);
@@ -77,7 +77,7 @@ START_TEST(full_for_a_moment)
 }
 END_TEST
 
-/* A pause is as long as the queue is. */
+/* A pause is proportional to the length of the queue. */
 START_TEST(pauses_grow_with_the_places)
 {
     stage_for(NULL, 400);
@@ -90,7 +90,7 @@ START_TEST(pauses_grow_with_the_places)
 }
 END_TEST
 
-/* More than one submit is under way, and replies wait for their own records only. */
+/* More than one submit is in flight, and replies wait only for their own records. */
 START_TEST(a_sink_that_completes_later)
 {
     struct slot *a, *b, *c;
@@ -108,7 +108,7 @@ START_TEST(a_sink_that_completes_later)
     c = stage(&owners[2], 1);
     ck_assert(!slot_whole(a));
 
-    /* What is done ends in the middle of a slot. */
+    /* The completed records end in the middle of a slot. */
     sink_fake_finish(sink, 3);
     ck_assert(dispatch());
     check_state(RECORDER_PAUSING, 100);
@@ -127,7 +127,7 @@ START_TEST(a_sink_that_completes_later)
 }
 END_TEST
 
-/* Each of them in turn cannot be made. */
+/* Each record in turn fails. */
 START_TEST(a_record_that_cannot_be_made)
 {
     for (uint64_t bad = 1; bad <= 6; bad++) {
@@ -144,12 +144,12 @@ START_TEST(a_record_that_cannot_be_made)
             ck_assert_int_eq(s[i]->error < 0, (bad - 1) / 2 == i);
             slot_let_go(s[i]);
         }
-        ck_assert_uint_eq(hooks.logged[EVENT_RECORD_REFUSED], 0); /* the owner will tell */
+        ck_assert_uint_eq(hooks.logged[EVENT_RECORD_REFUSED], 0); /* the owner will report it */
     }
 }
 END_TEST
 
-/* Records that nobody has at the end are told of. */
+/* Records that were never taken are logged at the end. */
 START_TEST(what_was_not_taken_is_told_of)
 {
     stage_for(NULL, 3);
@@ -175,7 +175,7 @@ START_TEST(admits_none_without_room)
 }
 END_TEST
 
-/* Nobody is left who waits for what will never be. */
+/* No slot is left waiting for a record that will never be made. */
 START_TEST(deinit_completes_all_slots)
 {
     struct recorder r;

@@ -10,9 +10,9 @@
 #include "runner.h"
 #include "session-rules.h"
 
-/* Single calls of session_feed(): records refused, limits, replies. */
+/* Single calls of session_feed(): refused records, limits, replies. */
 
-/* A feed without a driver around it, for what the driver takes care of. */
+/* A single feed without the driver. */
 struct direct {
     struct session session;
     struct session_rules rules;
@@ -21,7 +21,7 @@ struct direct {
     size_t scanned, used;
     enum frame_error error;
     size_t offered;
-    int answer; /* what the record callback says */
+    int answer; /* result of the record callback */
 };
 
 static int offer(void *userdata, _unused_ const struct record *record)
@@ -185,7 +185,7 @@ END_TEST
 
 START_TEST(rate_is_held_in_the_long_run)
 {
-    /* ns a message: a burst of one second's share first, then one message each. */
+    /* ns per message: first a burst of one second's share, then one message at a time. */
     static const uint64_t costs[] = { 1000,      1428,      1429,       10000,      1000000,
                                       100000000, 333333333, 1000000000, 2000000000, 60000000000 };
     struct direct *d = direct_new(FRAMING_LINE, "ok", 64);

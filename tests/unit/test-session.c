@@ -10,13 +10,14 @@
 #include "session-driver.h"
 #include "session-rules.h"
 
-/* Streams through a session: how they are cut must not matter. test-session-feed.c has single calls. */
+/* Whole streams through a session: the way they are cut must not matter. test-session-feed.c has
+ * single calls. */
 
 #define BYTES(text) (const uint8_t *)(text), sizeof(text) - 1
 
 static const struct plan at_once = { 0 };
 
-/* A stream, and the bytes that go back for it. */
+/* A stream, and the replies to it. */
 struct example {
     enum framing framing;
     const char *reply;
@@ -78,7 +79,8 @@ static void check_plan(const struct session_rules *rules, const struct example *
     outcome_deinit(&outcome);
 }
 
-/* Whole; cut at each offset; at each two; a byte at a time; and all of that in a busy server. */
+/* In one piece; cut at each offset; at each two; a byte at a time; and all of that in a busy
+ * server. */
 static void check_all_plans(const struct session_rules *rules, const struct example *e, bool eof,
                             const struct outcome *expected)
 {
@@ -109,11 +111,11 @@ START_TEST(streams_cut_anywhere)
     if (e->n_replies > 0)
         ck_assert_mem_eq(buffer_head(expected.replies), e->replies, e->n_replies);
     check_all_plans(&rules, e, true, &expected);
-    /* Nor does the pace change anything but the time that it takes. */
+    /* A rate limit changes only the time it takes. */
     rules.message_cost_ns = 700000000;
     check_all_plans(&rules, e, true, &expected);
     rules.message_cost_ns = 0;
-    /* Nor does it matter whether the reply was framed beforehand. */
+    /* A prepared reply makes no difference. */
     ck_assert_int_eq(session_rules_prepare(&rules), 0);
     ck_assert_int_eq(rules.ready != NULL, strchr(e->reply, '{') == NULL);
     check_all_plans(&rules, e, true, &expected);
@@ -140,7 +142,7 @@ static uint8_t *random_stream(uint64_t *random, enum framing framing, size_t *re
             message[k] = random_below(random, 10) ? (uint8_t)random_next(random) : '\n';
         ck_assert_int_eq(frame_append(framing, &out, message, size, random_below(random, 2)), 0);
     }
-    /* One in two is broken somewhere. */
+    /* Half of them are broken somewhere. */
     *ret_n = buffer_size(out);
     stream = malloc(*ret_n + 1);
     ck_assert_ptr_nonnull(stream);
@@ -181,8 +183,7 @@ START_TEST(random_streams_in_random_pieces)
 }
 END_TEST
 
-/* What the stream's end cut short is told from what is whole, and so is an empty rest, which is no
- * message. */
+/* A line cut short by the end of the stream is marked. An empty rest is not a message. */
 START_TEST(the_last_line_may_be_unfinished)
 {
     static const struct {

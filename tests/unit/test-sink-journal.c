@@ -20,7 +20,7 @@
 #include "runner.h"
 
 static char folder[64], path[96];
-static int journal; /* the socket that stands for journald's */
+static int journal; /* the socket in place of journald's */
 static struct sink *sink;
 static uint64_t staged, received; /* seq of the last record */
 
@@ -54,7 +54,7 @@ static void teardown(void)
     (void)rmdir(folder);
 }
 
-/* Stages the next record, its data `size` bytes. */
+/* Stages the next record, with `size` bytes of data. */
 static int stage(size_t size)
 {
     uint8_t *data = malloc(size + 1);
@@ -79,7 +79,7 @@ static int stage(size_t size)
     return r;
 }
 
-/* Nothing here is more than can be recorded. */
+/* No record fails here. */
 static size_t submit(void)
 {
     int refused;
@@ -105,7 +105,7 @@ static void check_entry(const uint8_t *bytes, size_t n)
             ck_abort_msg("record %s holds other bytes", seq);
 }
 
-/* An entry that came as a file must be sealed, or journald would not take it. */
+/* An entry sent as a file must be sealed, or journald would not take it. */
 static void check_file(int fd)
 {
     struct stat st;
@@ -121,7 +121,7 @@ static void check_file(int fd)
     (void)close(fd);
 }
 
-/* Receives one entry; false where there is none. */
+/* Receives one entry. False if there is none. */
 static bool receive(void)
 {
     /* More than the sink asks of SO_SNDBUF, which the kernel doubles: socket(7). */
@@ -195,7 +195,7 @@ START_TEST(one_entry_is_one_datagram)
     ck_assert_int_ne(fcntl(sink->fd, F_GETFD) & FD_CLOEXEC, 0);
     for (size_t size = 0; size < 5; size++)
         ck_assert_int_eq(stage(size), 0);
-    ck_assert(!receive()); /* nothing goes before it is submitted */
+    ck_assert(!receive()); /* nothing is sent before a submit */
     ck_assert_uint_eq(sink->n_waiting, 5);
     ck_assert_uint_eq(submit(), 5);
     ck_assert_uint_eq(sink->n_waiting, 0);
@@ -205,7 +205,7 @@ START_TEST(one_entry_is_one_datagram)
 }
 END_TEST
 
-/* Stages and submits until the journal's queue is full. Returns how many went. */
+/* Stages and submits until the journal's queue is full. Returns the number sent. */
 static size_t fill(void)
 {
     size_t done = 0;
@@ -302,7 +302,7 @@ START_TEST(large_entries_go_as_files)
 }
 END_TEST
 
-/* The file in memory that this process has open, which no other file ever was: 0 for none. */
+/* Identifies the memory file that this process has open, as no other file ever was. 0: none. */
 static ino_t large_file(void)
 {
     char name[64], target[64];
@@ -324,7 +324,7 @@ static ino_t large_file(void)
     return found;
 }
 
-/* A queue that others have filled: the descriptor that did. */
+/* Fills the queue from another socket. Returns its descriptor. */
 static int fill_by_others(void)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };

@@ -19,7 +19,7 @@ static void teardown(void)
     sink_free(sink);
 }
 
-/* Stages the next record, its data `size` bytes. */
+/* Stages the next record, with `size` bytes of data. */
 static int stage(size_t size)
 {
     uint8_t *data = malloc(size + 1);
@@ -49,7 +49,7 @@ static size_t submit(void)
     return done;
 }
 
-/* Standard error for one test: the end of a pipe, or a socket, or a file. */
+/* Standard error for one test: the end of a pipe, a socket, or a file. */
 struct standard_error {
     int saved, read_fd;
 };
@@ -74,7 +74,7 @@ static void restore_stderr(struct standard_error *e)
     (void)close(e->read_fd);
 }
 
-/* All lines that are there, each checked to be the next. */
+/* Reads all lines, and checks that each is the next one. */
 static void read_lines(int fd)
 {
     static char held[1 << 17];
@@ -112,7 +112,7 @@ static void check_stderr_full(struct standard_error *e)
     uint64_t done = 0;
 
     ck_assert_int_eq(sink_open(sink), 0);
-    staged = 0x7f; /* shown as \xHH each, so that every line is of the same form */
+    staged = 0x7f; /* each shown as \xHH, so that every line has the same form */
     received = 0x7f;
     for (int i = 0; i < 100000 && sink->state == SINK_READY && staged < 0xf0; i++)
         if (stage(100) < 0 || i % 7 == 0)
@@ -132,7 +132,7 @@ START_TEST(lines_to_a_full_pipe)
     struct standard_error e = stderr_pipe();
 
     check_stderr_full(&e);
-    /* Others write there too, and would not expect EAGAIN. */
+    /* Others write there too, and do not expect EAGAIN. */
     ck_assert_int_eq(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0);
     restore_stderr(&e);
 }
@@ -153,7 +153,7 @@ START_TEST(lines_to_a_full_socket)
 }
 END_TEST
 
-/* After su(1) standard error may be a pipe of another user, which cannot be opened again: EACCES. */
+/* After su(1) standard error may be a pipe of another user. Opening it again fails with EACCES. */
 START_TEST(lines_to_a_full_pipe_of_someone_else)
 {
     struct standard_error e;

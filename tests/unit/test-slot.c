@@ -5,7 +5,7 @@
 #include "runner.h"
 #include "serve/slot.h"
 
-/* What is not freed here, or twice, the address sanitizer finds. */
+/* AddressSanitizer finds leaks and double frees. */
 
 static struct loop loop;
 static struct source owner;

@@ -34,7 +34,7 @@ static int listen_at(const char *text)
     return socket_listen(&address, 16);
 }
 
-/* Where the kernel put it. */
+/* The address that the kernel chose. */
 static struct sockaddr_any bound(int fd)
 {
     struct sockaddr_any address = { .size = sizeof address.storage };
@@ -127,7 +127,7 @@ START_TEST(one_ipv6_address_is_ipv6_only)
 }
 END_TEST
 
-/* A folder for one test's sockets. */
+/* A folder for the sockets of one test. */
 static char folder[64];
 
 static char *path_of(const char *name)
@@ -176,7 +176,7 @@ START_TEST(a_live_server_is_not_replaced)
     int clients[40], n = 0;
 
     ck_assert_int_ge(fd, 0);
-    /* Also not with a full backlog, where connecting is refused for the time being. */
+    /* Nor if the backlog is full, when connecting is refused for a while. */
     for (; n < 40; n++) {
         clients[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (connect(clients[n], &address.sa, address.size) < 0)
@@ -201,7 +201,7 @@ START_TEST(what_is_not_a_socket_stays)
     ck_assert_int_eq(stat(path_of("file"), &st), 0);
     ck_assert_int_eq(st.st_size, 8);
 
-    /* A link is not followed, not even to a socket left over. */
+    /* A link is not followed, even to a stale socket. */
     server = listen_at(path_of("target"));
     ck_assert_int_ge(server, 0);
     (void)close(server);

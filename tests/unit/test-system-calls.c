@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* System calls fail as the kernel may let them fail: the linker puts the functions below in their
- * place (ld(1), --wrap) in all that is linked statically. */
+/* System calls fail as the kernel may let them fail. The linker replaces them with the functions
+ * below (ld(1), --wrap) in everything linked statically. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,11 +23,11 @@
 #include "record/stderr.h"
 #include "runner.h"
 
-static const char *failing; /* NULL: none, or it has happened */
+static const char *failing; /* NULL: none, or it has failed */
 static unsigned countdown;
 static int failure;
 
-/* The n-th call of that name from now on fails with that errno. */
+/* Makes the n-th call of that name from now on fail with that errno. */
 static void fail_at(const char *name, unsigned n, int error)
 {
     failing = name;
@@ -77,7 +77,7 @@ WRAP(int, sendmmsg, (int fd, struct mmsghdr *messages, unsigned n, int flags),
 #define MFD_EXEC        0x10U
 #endif
 
-static int noexec = -1; /* vm.memfd_noexec; -1: as a kernel that does not know of it, before 6.3 */
+static int noexec = -1; /* vm.memfd_noexec; -1: like a kernel before 6.3, which does not know it */
 
 int __real_memfd_create(const char *name, unsigned flags);
 int __wrap_memfd_create(const char *name, unsigned flags);
@@ -94,7 +94,7 @@ int __wrap_memfd_create(const char *name, unsigned flags)
     return __real_memfd_create(name, flags & ~MFD_EXEC);
 }
 
-/* For this one the errno stands for one of the errors of its own. */
+/* Here the errno stands for one of getaddrinfo()'s own errors. */
 int __real_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                        struct addrinfo **ret);
 int __wrap_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
@@ -121,7 +121,7 @@ int __wrap_fcntl(int fd, int command, ...)
 }
 
 static char folder[64], path[96];
-static int journal; /* the socket that stands for journald's */
+static int journal; /* the socket in place of journald's */
 static struct sockaddr_any unix_address;
 static const struct sockaddr_any in6_address = { .size = sizeof(struct sockaddr_in6),
                                                  .sa.sa_family = AF_INET6 };
@@ -144,7 +144,7 @@ static void teardown(void)
     (void)rmdir(folder);
 }
 
-/* With that call failing so, the listener is refused for that reason, and nothing is left of it. */
+/* If that call fails, listening fails with the same error, and leaves nothing behind. */
 static void check_listen(const struct sockaddr_any *address, const char *name, unsigned n,
                          int error)
 {
@@ -172,10 +172,10 @@ START_TEST(listening_on_ipv6_survives_failed_calls)
     int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
-        return; /* a machine without IPv6 has nothing to refuse */
+        return; /* without IPv6 there is nothing to refuse */
     (void)close(fd);
     check_listen(&in6_address, "setsockopt", 1, ENOBUFS); /* SO_REUSEADDR */
-    /* Two that listening goes on without, and IPV6_V6ONLY. */
+    /* Two options whose failure is ignored, then IPV6_V6ONLY. */
     check_listen(&in6_address, "setsockopt", 4, ENOBUFS);
 }
 END_TEST
@@ -188,7 +188,7 @@ START_TEST(removing_a_stale_socket_survives_failed_calls)
     (void)close(fd);
     check_listen(&unix_address, "socket", 2, EMFILE);
     check_listen(&unix_address, "bind", 2, ENOSPC);
-    /* It was there, and is gone when it is looked at. */
+    /* The file vanishes before it is checked. */
     (void)unlink(path);
     fail_at("bind", 1, EADDRINUSE);
     ck_assert_int_eq(socket_listen(&unix_address, 1), -ENOENT);
@@ -246,7 +246,7 @@ START_TEST(addresses_survive_failed_calls)
     ck_assert_int_eq(address_resolve(&address, AF_UNSPEC, false, &all, &error), -EMFILE);
     ck_assert_str_eq(error, strerror(EMFILE));
     ck_assert_ptr_null(all);
-    /* A machine without IPv6 listens on what it has. */
+    /* A machine without IPv6 listens on IPv4. */
     ck_assert_int_eq(address_parse(":1", &address, &error), 0);
     fail_at("socket", 1, EAFNOSUPPORT);
     ck_assert_int_eq(address_resolve(&address, AF_UNSPEC, true, &all, &error), 1);
@@ -283,7 +283,7 @@ static void stage(struct sink *sink, size_t size)
     free(data);
 }
 
-/* With that call failing so, the sink is in that state and has kept what was staged; it goes from
+/* If that call fails, the sink is in that state and has kept the staged records. It continues from
  * there. */
 static void check_submit(struct sink *sink, size_t n, const char *name, int error,
                          enum sink_state state)
@@ -324,7 +324,7 @@ START_TEST(entries_survive_failed_calls)
 }
 END_TEST
 
-/* An error that speaks of the moment leaves the record where it is. */
+/* A temporary error leaves the record where it is. */
 START_TEST(large_entries_survive_failed_calls)
 {
     struct sink *sink = journal_start();
@@ -340,13 +340,13 @@ START_TEST(large_entries_survive_failed_calls)
     ck_assert_int_lt(recv(journal, &byte, 1, 0), 0);
     fail_at("write", 1, EINTR);
     ck_assert_uint_eq(sink_submit(sink, &refused), 1);
-    ck_assert_int_eq(recv(journal, &byte, 1, 0), 0); /* the file comes beside an empty datagram */
+    ck_assert_int_eq(recv(journal, &byte, 1, 0), 0); /* the file comes with an empty datagram */
     sink_free(sink);
     (void)close(journal);
 }
 END_TEST
 
-/* One that says that there will never be a file takes the record, and no other, out of the way. */
+/* If the error means that there will never be a file, that record is removed, and no other. */
 START_TEST(impossible_entries_are_refused)
 {
     static const int final[] = { EPERM, EACCES, ENOSYS, EINVAL, EFBIG };
@@ -377,7 +377,7 @@ START_TEST(impossible_entries_are_refused)
 }
 END_TEST
 
-/* The seals of the file that came beside an empty datagram. */
+/* The seals of the file that came with an empty datagram. */
 static int receive_seals(void)
 {
     union {
@@ -418,7 +418,7 @@ START_TEST(no_journal)
     struct sink *sink;
     int r;
 
-    /* Whether this machine has a journal of its own or not. */
+    /* Whether or not this machine has a journal. */
     sink = sink_journal_new(NULL);
     r = sink_open(sink);
     ck_assert(r == 0 || r == -ENOENT || r == -ECONNREFUSED || r == -EACCES);
@@ -448,7 +448,7 @@ START_TEST(no_standard_error)
     ck_assert_int_eq(dup2(saved, STDERR_FILENO), STDERR_FILENO);
     ck_assert_int_eq(fd, -EBADF);
 
-    /* A named pipe that nobody reads cannot be opened for writing: ENXIO, fifo(7). */
+    /* Opening a named pipe without a reader for writing fails: ENXIO, fifo(7). */
     ck_assert_int_eq(mkfifo(path, 0600), 0);
     reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     ck_assert_int_ge(reader, 0);

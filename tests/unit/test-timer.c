@@ -10,10 +10,10 @@
 
 #define N_TIMERS 200
 
-/* What is later than this expires then: nobody will see it. */
+/* Later times expire at this one, which nobody will live to see. */
 #define FARTHEST ((UINT64_C(1) << TIMER_EXPIRES_BITS) - 1)
 
-/* The wheel beside a plain array of what each timer is set to. */
+/* The wheel next to a plain array of the timers' expiries. */
 struct model {
     struct timer_wheel wheel;
     struct timer timers[N_TIMERS];
@@ -42,7 +42,7 @@ static void check(const struct model *m)
         ck_abort_msg("the next advance would come too late");
 }
 
-/* From a millisecond to millions of years away; sometimes past, sometimes the very present. */
+/* From a millisecond to millions of years away; sometimes in the past, sometimes now. */
 static uint64_t some_time(struct model *m)
 {
     uint64_t distance = random_magnitude(&m->random, 63);
@@ -78,7 +78,7 @@ static void cancel_some(struct model *m)
     timer_cancel(&m->timers[i]);
 }
 
-/* Advances to `now`; the timers' owners, when called, arm and cancel others. */
+/* Advances to `now`. Expired timers arm and cancel others. */
 static void advance(struct model *m, uint64_t now)
 {
     struct timer *t;
@@ -139,7 +139,7 @@ static struct model *model_new(uint64_t now, uint64_t seed)
 
 START_TEST(agrees_with_a_plain_array)
 {
-    /* Presents at which many levels of the wheel turn at once are among them. */
+    /* Including times at which many levels of the wheel turn at once. */
     const uint64_t presents[] = { 0,
                                   1,
                                   63,
@@ -212,7 +212,7 @@ START_TEST(past_expires_at_once)
 }
 END_TEST
 
-/* Waking too early is allowed, but only once for each level. */
+/* Early wake-ups are allowed, but only once per level. */
 START_TEST(few_wakeups_for_one_timer)
 {
     uint64_t random = 3;

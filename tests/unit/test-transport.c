@@ -21,9 +21,9 @@ static struct loop loop;
 static struct transport transport;
 static int peer;
 static char bytes[1 << 20];
-static int send_error; /* the next send fails so; 0: it does not */
+static int send_error; /* errno of the next send; 0: it succeeds */
 
-/* That of net/socket.h, which always has six arguments (ld(1), --wrap). */
+/* The one that net/socket.h calls, which always has six arguments (ld(1), --wrap). */
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 long __wrap_syscall(long number, ...)
@@ -84,7 +84,7 @@ static void connect_some(int kind)
     ck_assert_int_eq(transport_register(&transport, &loop, false), 0);
 }
 
-/* What the loop has to say, for which TCP needs a moment; 0: nothing. */
+/* Events from the loop, for which TCP needs a moment. 0: none. */
 static int turn(void)
 {
     int ready = 0;
@@ -123,7 +123,7 @@ START_TEST(begins_ready_to_send)
 }
 END_TEST
 
-/* TCP needs no second look after a short read; a UNIX stream does: unix(7), credentials. */
+/* After a short read, TCP needs no second read, but a UNIX stream does: unix(7), credentials. */
 START_TEST(receives_until_there_is_no_more)
 {
     connect_some(_i);
@@ -140,14 +140,14 @@ START_TEST(receives_until_there_is_no_more)
     ck_assert_int_ne(transport.source.ready & READY_OUT, 0);
     stand_say(peer, "two");
     (void)turn();
-    /* Less than there is: ready for more. */
+    /* Less than there is: still ready. */
     ck_assert_int_eq(transport_recv(&transport, bytes, 2), 2);
     ck_assert(transport_readable(&transport));
     check_recv("o");
 }
 END_TEST
 
-/* And says so without taking it. */
+/* And reports it without taking it. */
 START_TEST(knows_whether_there_is_more)
 {
     connect_some(_i);
@@ -186,7 +186,7 @@ START_TEST(looks_for_what_no_edge_announced)
 }
 END_TEST
 
-/* The end comes after all that was sent before it. */
+/* The end comes after everything sent before it. */
 START_TEST(the_incoming_direction_ends)
 {
     connect_some(_i);
@@ -200,7 +200,7 @@ START_TEST(the_incoming_direction_ends)
     ck_assert_int_eq(transport_recv(&transport, bytes, 1), 0);
     ck_assert_int_eq(transport.flags, TRANSPORT_IN_ENDED);
     ck_assert(!transport_readable(&transport));
-    /* The other goes on. */
+    /* The other direction continues. */
     ck_assert_uint_eq(transport_send(&transport, &loop, "reply", 5), 5);
 }
 END_TEST
@@ -213,7 +213,7 @@ static void reset_peer(void)
     peer = close_fd(peer);
 }
 
-/* Data that has arrived outlives a reset: tcp(7). */
+/* Received data survives a reset: tcp(7). */
 START_TEST(the_incoming_direction_is_cut)
 {
     connect_some(TCP);
@@ -230,7 +230,7 @@ START_TEST(the_incoming_direction_is_cut)
 }
 END_TEST
 
-/* The kernel tells of it once, to whoever asks first. */
+/* The kernel reports it once, to the first caller. */
 START_TEST(a_look_hears_of_the_cut)
 {
     connect_some(TCP);
@@ -244,7 +244,7 @@ START_TEST(a_look_hears_of_the_cut)
 }
 END_TEST
 
-/* The sender may be the one who hears of the reset; the stream is cut all the same. */
+/* The sender may see the reset. The stream is still cut. */
 START_TEST(a_send_hears_of_the_cut)
 {
     connect_some(TCP);
@@ -263,8 +263,8 @@ START_TEST(a_send_hears_of_the_cut)
 }
 END_TEST
 
-/* So it is of whatever else ends the connection; the kernel then says to the receiver that the stream
- * has ended, and nothing else (tcp(7), tcp_write_err()). */
+/* The same for any other fatal error. The kernel then reports only the end of the stream to the
+ * receiver (tcp(7), tcp_write_err()). */
 START_TEST(a_send_hears_of_another_end)
 {
     static const int errors[] = { ETIMEDOUT, EHOSTUNREACH };
@@ -277,7 +277,7 @@ START_TEST(a_send_hears_of_another_end)
 }
 END_TEST
 
-/* The incoming direction is none of EPIPE's business. */
+/* EPIPE does not affect the incoming direction. */
 START_TEST(a_send_hears_that_the_peer_reads_no_more)
 {
     connect_some(_i);
@@ -287,7 +287,7 @@ START_TEST(a_send_hears_that_the_peer_reads_no_more)
 }
 END_TEST
 
-/* What a UNIX peer sent before it closed is complete, even where it left something unread. */
+/* Everything that a UNIX peer sent before it closed is complete, even if it left input unread. */
 START_TEST(a_unix_peer_closes)
 {
     connect_some(UNIX);
@@ -335,7 +335,7 @@ START_TEST(room_is_an_edge)
     fill();
     ck_assert_int_eq(!!(transport.flags & TRANSPORT_OUT_WAITS), _i == UNIX);
     ck_assert_uint_gt(transport_in_flight(&transport), 0);
-    if (_i == UNIX) /* TCP moves on by itself */
+    if (_i == UNIX) /* TCP frees room by itself */
         ck_assert_uint_eq(transport_send(&transport, &loop, "x", 1), 0);
     empty();
     ck_assert_int_ne(turn() & READY_OUT, 0);
@@ -349,7 +349,7 @@ END_TEST
 START_TEST(a_unix_stream_asks_for_room_only_when_it_lacks_it)
 {
     connect_some(UNIX);
-    ck_assert_int_eq(turn(), 0); /* not even that there is room from the beginning */
+    ck_assert_int_eq(turn(), 0); /* not even the initial room */
     for (int i = 0; i < 10; i++) {
         ck_assert_uint_eq(transport_send(&transport, &loop, "x", 1), 1);
         (void)stand_hear(peer);
@@ -364,7 +364,7 @@ START_TEST(a_unix_stream_asks_for_room_only_when_it_lacks_it)
 }
 END_TEST
 
-/* It would wait for ever. */
+/* Otherwise it would wait forever. */
 START_TEST(stops_sending_if_it_cannot_ask_for_room)
 {
     connect_some(UNIX);
@@ -444,7 +444,7 @@ START_TEST(closes_once)
 }
 END_TEST
 
-/* What the kernel holds for it goes with it. */
+/* The kernel also frees the data it still holds. */
 START_TEST(closes_by_a_reset)
 {
     connect_some(TCP);

@@ -12,7 +12,7 @@
 #include "random.h"
 #include "runner.h"
 
-/* Those who wait for room: in order, and as many at once as there is room for. */
+/* Connections that wait for room: served in order, as many at once as there is room. */
 
 static struct waiter *waiters_new(size_t n)
 {
@@ -22,7 +22,7 @@ static struct waiter *waiters_new(size_t n)
     return w;
 }
 
-/* One record for each that is served. */
+/* Each served waiter stages one record. */
 static void record(struct recorder *r)
 {
     const struct record one = { .data = (const uint8_t *)"x", .size = 1 };
@@ -32,7 +32,7 @@ static void record(struct recorder *r)
     recorder_await(r, NULL, 1);
 }
 
-/* A hundred thousand, of which some give up. */
+/* A hundred thousand waiters, of which some give up. */
 START_TEST(first_come_first_served)
 {
     enum { N = 100000 };
@@ -70,7 +70,7 @@ START_TEST(first_come_first_served)
 }
 END_TEST
 
-/* One that comes when there is room again stands behind those that wait. */
+/* A newcomer that finds room again still queues behind the waiters. */
 START_TEST(a_newcomer_does_not_overtake)
 {
     int fds[10], late;
@@ -108,7 +108,7 @@ START_TEST(a_newcomer_does_not_overtake)
 }
 END_TEST
 
-/* One that is served and has more to say goes to the end of the queue. */
+/* A served waiter with more to say goes to the end of the queue. */
 START_TEST(one_that_has_more_to_say_waits_again)
 {
     int a = stand_connect(&stand, 0), b = stand_connect(&stand, 0);
@@ -130,7 +130,7 @@ START_TEST(one_that_has_more_to_say_waits_again)
 }
 END_TEST
 
-/* Of those that wait some go; the rest keeps its order. */
+/* Some waiters leave; the others keep their order. */
 START_TEST(waiters_can_give_up)
 {
     int fds[9];
@@ -141,7 +141,7 @@ START_TEST(waiters_can_give_up)
         stand_say(fds[i], "x\n");
         (void)stand_run(&stand);
     }
-    /* A close leaves what it sent in its place, and memory at its end takes it out. */
+    /* A close leaves its messages in their place. Lack of memory removes it. */
     (void)close(fds[0]);
     (void)close(fds[4]);
     (void)stand_run(&stand);
@@ -165,8 +165,8 @@ START_TEST(waiters_can_give_up)
 }
 END_TEST
 
-/* As many clients as there may be descriptors, all at once, with a queue of 512 places that is
- * emptied a part at a time: no one is woken in vain. */
+/* As many clients as the descriptor limit allows, all at once. The queue has 512 places and empties
+ * in parts. No client is woken in vain. */
 START_TEST(few_dispatches_for_a_crowd)
 {
     enum { N = 4000, PER_CLIENT = 3 };
@@ -208,7 +208,7 @@ START_TEST(few_dispatches_for_a_crowd)
 }
 END_TEST
 
-/* Resets of all that wait, in one turn. */
+/* All waiters reset in one turn. */
 START_TEST(a_crowd_can_leave_while_it_waits)
 {
     enum { N = 400 };

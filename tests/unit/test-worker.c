@@ -18,7 +18,7 @@ static void setup(void)
     worker = stand.workers[0];
 }
 
-/* Whether the main thread was told of something since the last call. */
+/* Whether the main thread was notified since the last call. */
 static bool notified(void)
 {
     uint64_t value;
@@ -26,7 +26,7 @@ static bool notified(void)
     return read(stand.shared.notify_fd, &value, sizeof value) == sizeof value;
 }
 
-/* A plan with those listeners. */
+/* A plan with these listeners. */
 static struct worker_plan *plan_new(const int *fds, size_t n)
 {
     struct worker_plan *plan = calloc(1, sizeof *plan + n * sizeof(struct acceptor *));
@@ -57,7 +57,7 @@ START_TEST(answers_pings)
     ck_assert_uint_eq(atomic_load(&worker->pings_answered), 1);
     ck_assert(notified());
     context_command(context, COMMAND_PING);
-    context_command(context, COMMAND_PING); /* one is enough for both */
+    context_command(context, COMMAND_PING); /* one answer is enough for both */
     (void)stand_run(&stand);
     ck_assert_uint_eq(atomic_load(&worker->pings_answered), 2);
     ck_assert(!worker_is_done(worker));
@@ -85,7 +85,7 @@ START_TEST(stops_at_once)
 }
 END_TEST
 
-/* Not before all is answered, and recorded. */
+/* Only after everything is answered and recorded. */
 START_TEST(drains_its_connections)
 {
     int a = stand_connect(&stand, 0);
@@ -106,7 +106,7 @@ START_TEST(drains_its_connections)
 }
 END_TEST
 
-/* One that is on its way to it counts. */
+/* A connection on its way to it counts. */
 START_TEST(drains_what_is_handed_over)
 {
     context_command(context, COMMAND_DRAIN);
@@ -158,7 +158,7 @@ START_TEST(only_the_newest_plan_is_seen)
     ck_assert_uint_eq(atomic_load(&worker->plans_done), 2);
     ck_assert_uint_eq(n_acceptors(), 1);
     ck_assert_int_eq(worker->acceptors->source.fd, fds[1]);
-    worker_send_plan(worker, plan_new(fds, 2)); /* never seen, and freed */
+    worker_send_plan(worker, plan_new(fds, 2)); /* never seen, but freed */
     stand_end(&stand);
     stand_begin(&stand, 0);
     (void)close(fds[0]);
@@ -166,7 +166,7 @@ START_TEST(only_the_newest_plan_is_seen)
 }
 END_TEST
 
-/* Nobody looks for a journal that no listener uses. */
+/* The worker does not look for a journal that no listener uses. */
 START_TEST(recorders_are_opened_when_needed)
 {
     int fd = stand_listen();
@@ -186,7 +186,7 @@ START_TEST(recorders_are_opened_when_needed)
 }
 END_TEST
 
-/* A place that is free is told of to those who wait for one, and to nobody else. */
+/* A free place is reported to the workers that wait for one, and to no others. */
 START_TEST(resumes_accepting)
 {
     int fd = stand_listen(), client;
@@ -221,7 +221,7 @@ static uint64_t asked_us(uint64_t us)
 #endif
 }
 
-/* Until the nearest of what a turn may be for. */
+/* Until the nearest of a turn's possible deadlines. */
 START_TEST(sleeps_as_long_as_it_may)
 {
     int a;
@@ -243,7 +243,7 @@ START_TEST(sleeps_as_long_as_it_may)
 }
 END_TEST
 
-/* What was recorded goes out in the turn in which it came, and so do its replies. */
+/* Records and their replies are sent in the same turn as the message arrived. */
 START_TEST(answers_within_one_turn)
 {
     int fds[50];
@@ -263,7 +263,7 @@ START_TEST(answers_within_one_turn)
 }
 END_TEST
 
-/* Memory goes back to the system a while after a burst. */
+/* Memory goes back to the system some time after a burst. */
 START_TEST(trims_memory)
 {
     static char large[150001];
@@ -290,7 +290,7 @@ START_TEST(trims_memory)
 }
 END_TEST
 
-/* The memory of a connection is there until the turn is over, though it ended early in it. */
+/* A connection's memory exists until the turn is over, even if the connection ends early in it. */
 START_TEST(buried_at_the_end_of_the_turn)
 {
     int a = stand_connect(&stand, 0), b = stand_connect(&stand, 0);
@@ -310,7 +310,7 @@ START_TEST(buried_at_the_end_of_the_turn)
 }
 END_TEST
 
-/* Both recorders are its own, and neither holds up the other. */
+/* Both recorders belong to it, and neither holds up the other. */
 START_TEST(serves_two_recorders)
 {
     int a, b;
