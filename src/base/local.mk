@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What everything else stands on; knows nothing of networks.
+# The base of everything else; knows nothing of networks.
 
 noinst_LIBRARIES += src/libbase.a
 src_libbase_a_SOURCES =
@@ -32,8 +32,8 @@ src_libbase_a_SOURCES += src/base/version.c
 src_libbase_a_SOURCES += src/base/version.h
 nodist_src_libbase_a_SOURCES = src/base/revision.c
 
-# The commit that is built: of this very folder's repository, or what a release archive's file `revision` says. It is
-# looked at with every make, and written only when it has changed.
+# The commit that is built: from this folder's repository, or from the file `revision` of a release archive. Every make
+# checks it, and writes it only if it has changed.
 src/base/revision.c: always
 	@mkdir -p src/base
 	@if [ -e $(top_srcdir)/.git ]; then revision=`git -C $(top_srcdir) rev-parse --short=12 HEAD 2>/dev/null`; \

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Workers, and all that is part of one.
+# Workers and all their parts.
 
 noinst_LIBRARIES += src/libserve.a
 src_libserve_a_SOURCES =

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# A model of the kernel in which real workers run, and the tests that keep it true.
+# A model of the kernel that runs real workers, and the tests that keep it true.
 
 check_LIBRARIES += tests/sim/libworld.a
 tests_sim_libworld_a_SOURCES = \
@@ -60,7 +60,7 @@ tests_sim_libworld_a_SOURCES = \
 	tests/sim/world.c \
 	tests/sim/world.h
 
-# The linker's list of what the world answers, an option a line.
+# The linker options for the calls that the world answers, one per line.
 sim_ldflags = $(AM_LDFLAGS) -Wl,@$(top_srcdir)/tests/sim/wrapped
 EXTRA_DIST += tests/sim/wrapped
 
@@ -151,12 +151,12 @@ EXTRA_DIST += \
 
 .PHONY: mutations simulate
 
-# For as long as one likes, from seeds that nobody has tried yet.
+# Runs for as long as you like, with new seeds.
 SECONDS = 60
 simulate: tests/sim/simulate
 	tests/sim/simulate --seconds=$(SECONDS) --from=$$(date +%s)000
 
-# Each fault of the catalogue is put into a copy of the sources, and has to be found.
+# Applies each fault of the catalogue to a copy of the sources. The simulation must find it.
 mutations: tests/sim/simulate
 	top_srcdir='$(abs_top_srcdir)' CC='$(CC)' LDFLAGS='$(AM_LDFLAGS) $(LDFLAGS)' \
 	CFLAGS='$(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS) $(CFLAGS)' \

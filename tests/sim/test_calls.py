@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""No call that a worker makes slips past the world: it is wrapped, or it is known to be harmless."""
+"""No call of a worker bypasses the world: each is wrapped, or known to be harmless."""
 
 import os
 import re
@@ -10,13 +10,13 @@ from pathlib import Path
 TOP = Path(os.environ.get("top_srcdir", Path(__file__).resolve().parent.parent.parent))
 BUILD = Path(os.environ.get("top_builddir", TOP / "build"))
 
-# What workers are made of: all of these that there are.
+# The libraries of workers, if they exist.
 LIBRARIES = ["libbase", "libprotocol", "libnet", "libjournal", "librecord", "libserve"]
-# Of this one, where workers are still part of it, these objects.
+# If workers are part of this one, only these objects.
 PROCESS = "libanswerd"
 WORKER = {"acceptor", "address-limit", "connection", "conversation", "log", "output", "recorder", "settings", "worker"}
 
-# They touch nothing but memory that they are given.
+# They touch only the memory they are given.
 PURE = """
     __assert_fail __ctype_b_loc __ctype_tolower_loc __ctype_toupper_loc __errno_location __memcpy_chk __memmove_chk
     __memset_chk __snprintf_chk __sprintf_chk __stack_chk_fail __strcpy_chk __vsnprintf_chk abort bcmp gmtime_r
@@ -27,7 +27,7 @@ PURE = """
     pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock
 """.split()
 
-# Made by the process before or beside its workers, from functions that no worker calls.
+# Called before or beside the workers, from functions that no worker calls.
 ELSEWHERE = """
     freeaddrinfo gai_strerror getaddrinfo getrlimit if_indextoname if_nametoindex lstat mallopt setrlimit
     ferror fprintf program_invocation_short_name sigfillset fflush fputs fwrite stdout stderr
@@ -35,12 +35,12 @@ ELSEWHERE = """
     __asprintf_chk asprintf getopt_long opterr optind optopt
 """.split()
 
-# Sanitizers' and coverage's own.
+# For sanitizers and coverage.
 INSTRUMENTS = re.compile(r"__(asan|ubsan|lsan|tsan|sanitizer|gcov|llvm)_|_GLOBAL_OFFSET_TABLE_|__start_|__stop_|__sancov")
 
 
 def symbols(path, members=None):
-    """The names that are undefined, and those that are defined, in an archive or some of its objects."""
+    """The undefined and the defined names of an archive, or of some of its objects."""
     text = subprocess.run(["nm", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
     undefined, defined, wanted = set(), set(), True
     for line in text.splitlines():
@@ -62,7 +62,7 @@ def calls():
             u, d = symbols(path, WORKER if name == PROCESS else None)
             undefined |= u
             defined |= d
-    # What the process offers to its workers is not a system call either.
+    # Functions that the process offers to its workers are not system calls either.
     defined |= symbols(BUILD / "src" / f"{PROCESS}.a")[1]
     return {name for name in undefined - defined if not INSTRUMENTS.match(name)}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The simulation finds nothing in many seeds, and something where there is something to find."""
+"""The simulation finds nothing with many seeds, and finds a planted fault."""
 
 import os
 import subprocess
@@ -10,9 +10,9 @@ from daemon import sanitized
 
 TOP = Path(os.environ.get("top_srcdir", Path(__file__).resolve().parent.parent.parent))
 BUILD = Path(os.environ.get("top_builddir", TOP / "build"))
-# A sanitizer looks at each run harder, and takes longer for it.
+# A sanitizer checks each run more closely, and takes longer.
 SEEDS = int(os.environ.get("SIMULATE_SEEDS", "400" if sanitized() else "4000"))
-# What a killed process leaves behind is no leak; the world keeps its own books.
+# A killed process leaves memory behind, which is no leak. The world finds leaks itself.
 ENVIRONMENT = dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
 
 
@@ -23,7 +23,7 @@ def simulate(*arguments):
 
 
 def kept():
-    """The seeds that have found something once."""
+    """Seeds that once found a fault."""
     lines = (TOP / "tests/sim/seeds").read_text().splitlines()
     return [line.split()[0] for line in lines if line and not line.startswith("#")]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# One file of Check cases per module, each a program of its own; runner.c has their main().
+# One file of Check cases per module, each a separate program; runner.c has their main().
 
 unit_tests =
 unit_tests += tests/unit/test-acceptor
@@ -339,7 +339,7 @@ stand = \
 	tests/unit/sink-fake.h \
 	tests/unit/stand.c \
 	tests/unit/stand.h
-# Without what the programs besides answerd are made of: they have workers, too.
+# Without the libraries of the other programs, which also have workers.
 stand_libs = \
 	tests/unit/librunner.a \
 	src/libserve.a \

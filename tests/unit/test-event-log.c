@@ -179,7 +179,6 @@ START_TEST(finds_a_journal_that_returns)
 }
 END_TEST
 
-/* A long line is cut. Suppressed events are still counted. */
 START_TEST(long_lines_are_cut)
 {
     char text[3000];

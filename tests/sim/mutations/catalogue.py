@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Faults that the simulation has to find: a name, what is wrong, and edits (file, text, other text)."""
+"""Faults that the simulation must find: a name, a description, and edits (file, old text, new text)."""
 
 S = "src/serve/"
 R = "src/record/"
 N = "src/net/"
 
 MUTATIONS = [
-    ("failure-to-the-last", "a record that fails is told of to the last in the batch, not to its own connection", [
+    ("failure-to-the-last", "a failed record is reported to the last connection in the batch, not to its own", [
         (S + "recorder.c", "slot_complete(a->slot, &r->context->loop, some, error);",
          "slot_complete((error < 0 ? &r->awaiting[(r->end - 1) % BATCH_RECORDS] : a)->slot,\n"
          "                          &r->context->loop, some, error);")]),
-    ("file-unbound", "a file for a large entry stays when its record has gone another way", [
+    ("file-unbound", "the file for a large entry stays although its record was sent another way", [
         (R + "sink-journal.c", "if (s->file >= 0 && s->file_of == s->batch.first)", "if (s->file >= 0 && s->file_sent)"),
         (R + "sink-journal.c", "uint64_t file_of; /*", "bool file_sent;\n    uint64_t file_of; /*"),
         (R + "sink-journal.c", "return sendmsg(s->sink.fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;",
@@ -20,110 +20,109 @@ MUTATIONS = [
          "{\n        (void)pthread_join(c->threads[i], NULL);\n        worker_free(c->workers[i]);\n    }"),
         (S + "crew.c", "shared->n_contexts = 0;\n    for (unsigned i = 0; i < c->n; i++)",
          "shared->n_contexts = 0;\n    for (unsigned i = c->n_started; i < c->n; i++)")]),
-    ("places-kept", "peers that are gone keep their places while the journal is blocked", [
+    ("places-kept", "departed peers keep their places while the journal is blocked", [
         (S + "turn.c", "conversation_collect(x, c);", "(void)0;")]),
-    ("idle-before-reply", "idle time counts from before the last reply", [
+    ("idle-before-reply", "idle time starts before the last reply", [
         (S + "conversation.c", "        connection_was_active(x, c);\n}\n\n/* Whether input is wanted",
          "        (void)0;\n}\n\n/* Whether input is wanted")]),
-    ("all-waiters-woken", "all that wait for room are woken for a few places", [
+    ("all-waiters-woken", "all waiters are woken for a few free places", [
         (S + "recorder.c", "if (!r->waiters.first || !recorder_has_room(r))", "if (!r->waiters.first)")]),
-    ("newcomers-overtake", "newcomers take the room of those that wait", [
+    ("newcomers-overtake", "newcomers take the room of the waiters", [
         (S + "recorder.c", "return !r->waiters.first && recorder_has_room(r);", "return recorder_has_room(r);")]),
-    ("held-replies-free", "OutputLimit does not see replies that are held", [
+    ("held-replies-free", "OutputLimit does not count held replies", [
         (S + "conversation.c", "return !connection_is_owed_enough(c) ||",
          "return (output_holds(&c->output) ? 0 : output_size(&c->output)) < c->settings->output_limit ||"),
         (S + "input.c", "s->output_limit - MIN(s->output_limit, output_size(e->output))",
          "s->output_limit - MIN(s->output_limit, output_holds(e->output) ? 0 : output_size(e->output))")]),
-    ("paused-in-loop", "an acceptor that pauses stays in the loop", [
+    ("paused-in-loop", "a paused acceptor stays in the loop", [
         (S + "acceptor.c", "    loop_remove(&x->loop, &a->source);\n    a->registered = false;", "    a->registered = false;")]),
-    ("pause-for-ever", "an acceptor that pauses sets no timer", [
+    ("pause-for-ever", "a paused acceptor sets no timer", [
         (S + "acceptor.c", "    a->source.ready = 0;\n    retry_later(x, a);", "    a->source.ready = 0;")]),
-    ("accept-and-close", "where connections cannot be taken, one after another is accepted and closed", [
+    ("accept-and-close", "if connections cannot be taken, each new one is accepted and closed", [
         (S + "acceptor.c", "        pause_accepting(x, a, false);\n        r = connection_open(x, arrival, false);\n", ""),
         (S + "acceptor.c", "    turn_away(x, arrival, r);\n    if (a->registered)\n        pause_accepting(x, a, false);\n",
          "    turn_away(x, arrival, r);\n")]),
-    ("old-clock", "the time to sleep is counted from the beginning of the turn", [
+    ("old-clock", "the time to sleep is computed from the start of the turn", [
         (S + "worker.c", "until(next, context_ms_now(&w->context))", "until(next, context_ms(&w->context))")]),
-    ("memfd-blocks", "where files are forbidden, a large record blocks the journal for ever", [
+    ("memfd-blocks", "if files are forbidden, a large record blocks the journal forever", [
         (R + "sink-journal.c", "        return true;\n    default:\n        return false;", "        return false;\n    default:\n        return false;")]),
-    ("input-lost-after-send", "input is thrown away after an error of sending", [
+    ("input-lost-after-send", "input is discarded after a send error", [
         (N + "transport.c", "    t->flags |= TRANSPORT_OUT_ENDED;\n    if (error == EPIPE)",
          "    t->flags |= TRANSPORT_OUT_ENDED | TRANSPORT_IN_ENDED | TRANSPORT_IN_CUT;\n    if (error == EPIPE)")]),
-    ("input-discarded-lingering", "what comes while lingering is discarded", [
+    ("input-discarded-lingering", "input that arrives while lingering is discarded", [
         (S + "turn.c", "if (connection_state(c) == CONNECTION_LINGERING &&\n"
          "            c->transport.owner_flags & CONNECTION_DISCARDS)",
          "if (connection_state(c) == CONNECTION_LINGERING)")]),
-    ("readiness-cleared", "readiness ends with a short read, whatever the socket", [
+    ("readiness-cleared", "a short read ends readiness on any socket", [
         (N + "transport.c", "if ((size_t)r < n && short_read_drains(t))", "if ((size_t)r < n)")]),
-    ("no-requeue", "who has used up a share of the turn is not queued again", [
+    ("no-requeue", "a connection that used up its share of a dispatch is not queued again", [
         (S + "conversation.c", "            loop_queue(&x->loop, &c->transport.source);\n            return;\n        }\n        admitted = false;",
          "            return;\n        }\n        admitted = false;")]),
-    ("reply-before-record", "a reply goes before its record", [
+    ("reply-before-record", "a reply is sent before its record", [
         (S + "input.c", "r = output_hold(e->output, x, e->transport, bytes, buffer_size(x->reply), n, &slot);",
          "slot = NULL;\n    r = output_send(e->output, x, e->transport, bytes, buffer_size(x->reply));")]),
-    ("released-too-early", "a reply is released although its slot is not whole", [
+    ("released-too-early", "a reply is sent although its slot is not whole", [
         (S + "output.c", "return slot_whole(s) && s->error == 0;", "return s->error == 0;")]),
-    ("out-of-order", "an error overtakes the replies that are held", [
+    ("out-of-order", "an error overtakes held replies", [
         (S + "output.c", "    if (output_is_empty(o))\n        sent = send_now(x, t, bytes, n);",
          "    if (output_is_empty(o) || output_holds(o))\n        sent = send_now(x, t, bytes, n);")]),
-    ("lost-wake-up", "commands are read before the wake-up is taken back", [
+    ("lost-wake-up", "commands are read before the wake-up is cleared", [
         (S + "context.c", "    uint64_t value;\n", "    uint64_t value;\n    unsigned commands = atomic_exchange(&x->commands, 0);\n"),
         (S + "context.c", "return atomic_exchange(&x->commands, 0);", "return commands;")]),
-    ("timer-not-rearmed", "a timer that runs out early is not armed again", [
+    ("timer-not-rearmed", "a timer that expires early is not armed again", [
         (S + "turn.c", "connection_deadline(x, c) > context_ms(x))\n        connection_arm(x, c);",
          "connection_deadline(x, c) > context_ms(x))\n        return;")]),
-    ("away-for-ever", "a journal that is away is not looked for again", [
+    ("away-for-ever", "the recorder never looks again for a journal that is away", [
         (S + "recorder.c", "    r->state = RECORDER_AWAY;\n    r->deadline_us = now_us() + r->backoff_us;",
          "    r->state = RECORDER_AWAY;")]),
-    ("short-count-ignored", "sendmmsg() has sent less than it was given, and nobody looks", [
+    ("short-count-ignored", "the short count of sendmmsg() is ignored", [
         (R + "sink-journal.c", "return sent < 0 ? -errno : sent;", "return sent < 0 ? -errno : (int)n;")]),
-    ("partial-line-kept", "a line that was written in part is written again", [
+    ("partial-line-kept", "a partly written line is written again", [
         (R + "sink-stderr.c", "            batch_leave_bytes(b, written);\n", "")]),
-    ("rate-for-ever", "who has used up its rate never goes on", [
+    ("rate-for-ever", "a connection that used up its rate never continues", [
         (S + "turn.c", "    } else if (connection_is_limited(c)) {\n        loop_queue(&x->loop, &c->transport.source);",
          "    } else if (connection_is_limited(c)) {")]),
     ("rate-free", "the rate is not charged", [
         ("src/protocol/session.c", "        rate_charge(s, feed);\n", "")]),
-    ("unix-room-unasked", "a UNIX stream without room does not ask to be told of any", [
+    ("unix-room-unasked", "a UNIX stream without room does not register for room", [
         (N + "transport.c", "    t->flags |= TRANSPORT_OUT_WAITS;\n    if (loop_modify(l, &t->source, events(t)) < 0)",
          "    t->flags |= TRANSPORT_OUT_WAITS;\n    if (l->epoll_fd < 0)")]),
-    ("handover-unbound", "a connection that was handed over stays bound to its handover", [
+    ("handover-unbound", "a connection stays bound to its handover", [
         (N + "transport.c", "return registered ? loop_modify(l, &t->source, events(t)) : loop_add(l, &t->source, events(t));",
          "return registered ? 0 : loop_add(l, &t->source, events(t));")]),
-    ("slot-leaked", "a slot is not freed by the last who holds it", [
+    ("slot-leaked", "the last user of a slot does not free it", [
         (S + "slot.c", "    else\n        free(s);\n}", "}")]),
-    ("slot-freed-twice", "a slot is freed by its owner although its record is still to come", [
+    ("slot-freed-twice", "the owner frees a slot before its record is completed", [
         (S + "slot.c", "    if (slot_whole(s))\n        free(s);\n    else\n        s->owner = NULL;", "    free(s);")]),
-    ("discards-uncounted", "what is discarded at the end of a connection is not counted", [
+    ("discards-uncounted", "input discarded at the end of a connection is not counted", [
         (S + "input.c", "    if (unread + kept > 0)\n        note_discarded(", "    if (kept > SIZE_MAX / 2)\n        note_discarded(")]),
-    ("budget-kept", "the memory of a buffer is freed and not given back", [
+    ("budget-kept", "a freed buffer is not given back to the budget", [
         (S + "budget.c", "    if (*buffer)\n        budget_give(b, (*buffer)->capacity);\n", "")]),
-    ("cut-taken-for-end", "what is left of a stream that was cut is recorded as a message", [
+    ("cut-taken-for-end", "the rest of a cut stream is recorded as a message", [
         (N + "transport.c", "    t->flags |= TRANSPORT_OUT_FAILED;\n    if (!t->peer.is_unix)", "    t->flags |= TRANSPORT_OUT_FAILED;\n    if (error == 0)"),
         (N + "transport.c", "if (r < 0 && !t->peer.is_unix)", "if (r > 0)")]),
-    ("sent-twice", "after some records were taken, the last of them is sent again", [
+    ("sent-twice", "after a partial submit, the last taken record is sent again", [
         (R + "sink-journal.c", "batch_leave(&s->batch, n < 0 ? 1 : (size_t)n);", "batch_leave(&s->batch, n < 2 ? 1 : (size_t)n - 1);")]),
-    ("drain-hurries", "a connection that drains ends although something has arrived", [
+    ("drain-hurries", "a draining connection ends although input has arrived", [
         (S + "turn.c", "c->transport.owner_flags & CONNECTION_DRAINING && is_quiet(c) &&", "c->transport.owner_flags & CONNECTION_DRAINING &&")]),
-    ("slow-takers-cut", "a peer that takes its replies slowly is cut off as one that takes none", [
+    ("slow-takers-cut", "a peer that takes replies slowly is cut off like one that takes none", [
         (S + "output.c", "if (took || output_holds(o))", "if (output_holds(o))")]),
-    ("message-clock-kept", "a message's time counts from the one before", [
+    ("message-clock-kept", "a message's time starts with the previous message", [
         (S + "input.c", "    if (used > 0)\n        in->bytes->stamp = context_ms(e->context);\n", "")]),
-    ("address-kept", "a connection that ends still counts for its address", [
+    ("address-kept", "an ended connection still counts for its address", [
         (S + "connection.c", "    if (counted)\n        address_limit_release(&x->shared->addresses, peer);\n", "    (void)peer, (void)counted;\n")]),
     ("recorder-unopened", "a connection of another worker's listener finds the journal closed", [
         (S + "connection.c", "        recorder_need(context_recorder(x, c->settings));\n", "        (void)0;\n")]),
-    ("shed-uncounted", "what was received when memory ran out is not counted as discarded", [
+    ("shed-uncounted", "input received when memory ran out is not counted as discarded", [
         (S + "input.c", "    note_discarded(in, e, n - used, r > 0 ? broken : no_memory);",
          "    if (r > 0)\n        note_discarded(in, e, n - used, broken);")]),
-    ("stall-counted", "time in which the process stood still counts against peers", [
+    ("stall-counted", "a stall of the process counts against peers", [
         (S + "context.c", "if (now_us > x->now.mono_us + STALL_US)", "if (now_us > UINT64_MAX - STALL_US)")]),
-    ("not-folded", "replies that the peer does not take keep a slot each", [
+    ("not-folded", "replies that the peer does not take have a slot each", [
         (S + "output.c", "    fold(o, x);\n", "    (void)fold;\n")]),
     ("fold-overtakes", "a reply that waits for its record is folded into the one before it", [
         (S + "output.c", "while ((s = first->next) != first && may_go(s)) {", "while ((s = first->next) != first) {")]),
     ("gather-held", "a reply that waits for its record is gathered with those before it", [
-        (S + "output.c", "while (s != oldest(o) && may_go(s) && n < sizeof x->scratch);", "while (s != oldest(o) && n < sizeof x->scratch);")]),
-    ("gather-resends", "bytes that were sent are gathered again", [
-        (S + "output.c", "memcpy(x->scratch + n, s->bytes + s->sent, some);", "memcpy(x->scratch + n, s->bytes, some);")]),
+        (S + "output.c", "while (s != oldest(o) && may_go(s) && n < sizeof x->scratch);",
+         "while (s != oldest(o) && n < sizeof x->scratch);")]),
 ]

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Puts each fault of the list into a copy of the sources, and sees to it that the simulation finds it.
+"""Applies each fault of the catalogue to a copy of the sources, and checks that the simulation finds it.
 
     run.py [--seeds=N] [NAME...]
 
-From the build's folder, where tests/sim/simulate has been built; CC, CFLAGS and LDFLAGS are the build's."""
+Run it in the build folder, after building tests/sim/simulate. CC, CFLAGS and LDFLAGS are the build's."""
 
 import os
 import re
@@ -33,7 +33,7 @@ def edited(edits):
     for name, old, new in edits:
         text = texts.get(name) or (TOP / name).read_text()
         if text.count(old) != 1:
-            raise SystemExit(f"{name} has no place, or several, for this edit:\n{old}")
+            raise SystemExit(f"{name} must contain the text of this edit exactly once:\n{old}")
         texts[name] = text.replace(old, new)
     return texts
 
@@ -48,19 +48,19 @@ def build(folder, edits):
     driver = sorted(Path("tests/sim/drive").glob("*.o")) + [Path("tests/sim/simulate.o")]
     libraries = [f"src/lib{name}.a" for name in LIBRARIES]
     program = folder / "simulate"
-    # What has changed comes first, so that the libraries' own is not taken.
+    # The changed objects come first, so that the linker does not take those of the libraries.
     subprocess.run([*CC, *CFLAGS, "-w", *LDFLAGS, f"-Wl,@{TOP}/tests/sim/wrapped", "-o", program, *driver, *objects,
                     *libraries, "tests/sim/libworld.a"], check=True)
     return program
 
 
 def attempt(program, *arguments):
-    """What was found, or None."""
+    """The finding, or None."""
     try:
         run = subprocess.run([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120,
                              check=False)
     except subprocess.TimeoutExpired:
-        return "it comes to no end"
+        return "it does not end"
     text = run.stdout.decode(errors="replace")
     if run.returncode == 0:
         return None
@@ -88,7 +88,7 @@ def main():
     chosen = [m for m in MUTATIONS if not names or m[0] in names]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(lambda m: look(m, seeds), chosen))
-    print(f"# {sum(found)} of {len(found)} are found")
+    print(f"# {sum(found)} of {len(found)} found")
     sys.exit(0 if all(found) else 1)
 
 
