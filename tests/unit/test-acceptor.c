@@ -73,7 +73,7 @@ static void check_accepted(uint64_t n)
 }
 
 /* Including connections that waited before it began. */
-START_TEST(accepts_all_that_come)
+START_TEST(accepts_all_connections)
 {
     dial(3);
     serve(0);
@@ -396,7 +396,7 @@ Suite *test_suite(void)
     TCase *one = tcase_create("one worker"), *two = tcase_create("two workers");
 
     tcase_add_checked_fixture(one, setup, teardown);
-    tcase_add_test(one, accepts_all_that_come);
+    tcase_add_test(one, accepts_all_connections);
     tcase_add_test(one, accepts_a_share_per_dispatch);
     tcase_add_test(one, stops_at_the_connection_limit);
     tcase_add_test(one, misses_no_free_place);

@@ -66,7 +66,7 @@ START_TEST(oldest_first)
 }
 END_TEST
 
-START_TEST(what_is_dropped_was_never_there)
+START_TEST(a_dropped_record_leaves_nothing)
 {
     ck_assert_int_eq(buffer_append(&batch.bytes, "half", 4), 0);
     batch_drop(&batch);
@@ -201,7 +201,7 @@ Suite *test_suite(void)
 
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_add_test(cases, oldest_first);
-    tcase_add_test(cases, what_is_dropped_was_never_there);
+    tcase_add_test(cases, a_dropped_record_leaves_nothing);
     tcase_add_test(cases, part_of_the_oldest_can_leave);
     tcase_add_test(cases, holds_a_limited_number_of_records);
     tcase_add_test(cases, holds_a_limited_number_of_bytes);

@@ -414,7 +414,7 @@ END_TEST
 
 /* Input that arrived before a deadline is handled before the deadline expires, however long the
  * process stalled. */
-START_TEST(what_came_in_time_counts)
+START_TEST(input_in_time_counts_after_a_stall)
 {
     int a;
 
@@ -474,7 +474,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, waiting_for_room_does_not_count);
     tcase_add_test(cases, waiting_for_room_with_replies_to_take);
     tcase_add_test(cases, waiting_repeatedly_does_not_count);
-    tcase_add_test(cases, what_came_in_time_counts);
+    tcase_add_test(cases, input_in_time_counts_after_a_stall);
     tcase_add_test(cases, many_messages_cost_one_timer_run);
     suite_add_tcase(suite, cases);
     return suite;

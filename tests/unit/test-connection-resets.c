@@ -73,7 +73,7 @@ START_TEST(a_close_while_there_is_no_room)
 END_TEST
 
 /* The same if the line had been read before. */
-START_TEST(a_last_line_that_was_read_before)
+START_TEST(a_close_ends_a_line_read_before)
 {
     int a = stand_connect(&stand, 0);
 
@@ -92,7 +92,7 @@ START_TEST(a_last_line_that_was_read_before)
 END_TEST
 
 /* There is nothing to record, so it need not wait. */
-START_TEST(an_unfinished_message_of_one_that_is_gone)
+START_TEST(an_unfinished_message_does_not_wait)
 {
     int a = stand_connect_tcp(&stand, 0), descriptors = stand_descriptors();
 
@@ -247,8 +247,8 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(cases, alone_begin, alone_end);
     tcase_add_test(cases, a_reset_while_there_is_no_room);
     tcase_add_test(cases, a_close_while_there_is_no_room);
-    tcase_add_test(cases, a_last_line_that_was_read_before);
-    tcase_add_test(cases, an_unfinished_message_of_one_that_is_gone);
+    tcase_add_test(cases, a_close_ends_a_line_read_before);
+    tcase_add_test(cases, an_unfinished_message_does_not_wait);
     tcase_add_test(cases, a_reset_keeps_a_waiting_chunk);
     tcase_add_test(cases, chunks_stay_apart);
     tcase_add_test(cases, chunks_stay_apart_at_an_urgent_mark);

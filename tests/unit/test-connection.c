@@ -204,7 +204,7 @@ START_TEST(a_record_that_cannot_be_made)
 END_TEST
 
 /* The record fails while its connection waits for room with more to say. */
-START_TEST(a_failed_record_of_one_that_waits)
+START_TEST(a_record_fails_while_its_connection_waits)
 {
     int a = stand_connect(&stand, 0);
 
@@ -247,7 +247,7 @@ END_TEST
 
 /* The peer goes while its replies are held. Its messages are recorded, and its slots are
  * released. */
-START_TEST(gone_while_replies_are_held)
+START_TEST(a_peer_goes_while_replies_are_held)
 {
     int a = stand_connect(&stand, 0), before = stand_descriptors();
 
@@ -286,7 +286,7 @@ START_TEST(recorded_to_its_end_after_a_send_error)
 END_TEST
 
 /* A send reports that the peer reads no more, but the peer may still send. */
-START_TEST(taken_although_nothing_can_be_sent)
+START_TEST(input_is_taken_although_nothing_can_be_sent)
 {
     int a = stand_connect(&stand, 0);
 
@@ -460,11 +460,11 @@ Suite *test_suite(void)
     tcase_add_test(cases, an_error_goes_to_its_own_connection);
     tcase_add_test(cases, a_timeout_goes_to_its_own_connection);
     tcase_add_test(cases, a_record_that_cannot_be_made);
-    tcase_add_test(cases, a_failed_record_of_one_that_waits);
+    tcase_add_test(cases, a_record_fails_while_its_connection_waits);
     tcase_add_test(cases, half_closed_is_answered);
-    tcase_add_test(cases, gone_while_replies_are_held);
+    tcase_add_test(cases, a_peer_goes_while_replies_are_held);
     tcase_add_test(cases, recorded_to_its_end_after_a_send_error);
-    tcase_add_test(cases, taken_although_nothing_can_be_sent);
+    tcase_add_test(cases, input_is_taken_although_nothing_can_be_sent);
     tcase_add_test(cases, one_event_for_a_message);
     tcase_add_test(cases, reading_stops_at_the_output_limit);
     tcase_add_test(cases, a_flooder_reads_one_share_per_dispatch);

@@ -52,7 +52,7 @@ START_TEST(resumes_when_room_ran_out)
 }
 END_TEST
 
-START_TEST(no_more_than_may_be_owed)
+START_TEST(stops_at_the_output_limit)
 {
     stand.settings->output_limit = 10;
     ck_assert_int_eq(take("12345\n12345\n12345\n"), SESSION_STOPPED);
@@ -79,7 +79,7 @@ START_TEST(resumes_when_the_rate_allows)
 END_TEST
 
 /* No more input is kept of a peer than replies. */
-START_TEST(no_more_is_read_than_may_be_owed)
+START_TEST(reads_no_more_than_the_output_limit)
 {
     static char much[10000];
 
@@ -176,9 +176,9 @@ Suite *test_suite(void)
     tcase_add_test(cases, takes_a_limited_number_of_records);
     tcase_add_test(cases, takes_a_limited_number_of_messages);
     tcase_add_test(cases, resumes_when_room_ran_out);
-    tcase_add_test(cases, no_more_than_may_be_owed);
+    tcase_add_test(cases, stops_at_the_output_limit);
     tcase_add_test(cases, resumes_when_the_rate_allows);
-    tcase_add_test(cases, no_more_is_read_than_may_be_owed);
+    tcase_add_test(cases, reads_no_more_than_the_output_limit);
     tcase_add_test(cases, collected_above_the_rate);
     tcase_add_loop_test(cases, a_large_reply_does_not_keep_its_memory, 0, 2);
     tcase_add_test(cases, no_memory_to_keep_input);

@@ -132,7 +132,7 @@ START_TEST(a_cut_stream_ends_no_message)
 END_TEST
 
 /* The reply to a message does not depend on the record of a large one that came with it. */
-START_TEST(a_large_one_has_a_slot_for_itself)
+START_TEST(a_large_message_has_its_own_slot)
 {
     static char both[6000];
 
@@ -240,7 +240,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, an_error_in_what_was_kept);
     tcase_add_test(cases, the_end_of_the_stream_ends_a_message);
     tcase_add_test(cases, a_cut_stream_ends_no_message);
-    tcase_add_test(cases, a_large_one_has_a_slot_for_itself);
+    tcase_add_test(cases, a_large_message_has_its_own_slot);
     tcase_add_test(cases, one_read_is_one_chunk);
     tcase_add_test(cases, collected_for_later);
     tcase_add_test(cases, discarded_input_is_counted);

@@ -165,7 +165,7 @@ START_TEST(queued_sources_come_in_order)
 }
 END_TEST
 
-START_TEST(those_queued_come_before_those_with_news)
+START_TEST(queued_sources_come_before_new_events)
 {
     int peer;
     struct source queued = { 0 }, s = source_new(&peer);
@@ -480,7 +480,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, reports_ends_of_the_stream);
     tcase_add_test(cases, reports_what_cannot_be_watched);
     tcase_add_test(cases, queued_sources_come_in_order);
-    tcase_add_test(cases, those_queued_come_before_those_with_news);
+    tcase_add_test(cases, queued_sources_come_before_new_events);
     tcase_add_test(cases, loop_again_does_not_ask_the_kernel);
     tcase_add_test(cases, waits_as_long_as_asked);
     tcase_add_test(cases, unqueueing_keeps_the_others);

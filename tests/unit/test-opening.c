@@ -115,7 +115,7 @@ START_TEST(ordinary_messages_are_answered_at_once)
 }
 END_TEST
 
-START_TEST(what_is_held_back_is_taken_at_the_end)
+START_TEST(held_back_bytes_are_taken_at_the_end)
 {
     static const struct stream streams[] = {
         { BYTES("PROXY TCP4 192.0.2.1"), 0, 0 },
@@ -242,7 +242,7 @@ Suite *test_suite(void)
 
     tcase_add_loop_test(cases, refused_at_each_cut, 0, ARRAY_SIZE(foreign));
     tcase_add_test(cases, ordinary_messages_are_answered_at_once);
-    tcase_add_test(cases, what_is_held_back_is_taken_at_the_end);
+    tcase_add_test(cases, held_back_bytes_are_taken_at_the_end);
     tcase_add_test(cases, only_the_first_message_is_checked);
     tcase_add_test(cases, recognises_http_requests);
     tcase_add_test(cases, takes_other_lines_as_messages);

@@ -136,7 +136,7 @@ START_TEST(a_record_that_cannot_be_made)
 END_TEST
 
 /* Dropped before a flush could report it. */
-START_TEST(a_failure_that_nobody_was_told)
+START_TEST(abandon_returns_an_unreported_failure)
 {
     struct slot *a = hold("one", 1), *b = hold("two", 1);
 
@@ -171,7 +171,7 @@ START_TEST(sends_as_much_as_the_kernel_takes)
 END_TEST
 
 /* A failed record is reported after the output that the peer is slow to take. */
-START_TEST(a_failure_behind_what_is_not_taken)
+START_TEST(a_failure_waits_for_the_output_before_it)
 {
     size_t heard = fill();
     struct slot *a = hold("one", 1), *b = hold("two", 1);
@@ -284,9 +284,9 @@ Suite *test_suite(void)
     tcase_add_test(cases, an_error_behind_held_replies);
     tcase_add_test(cases, empty_replies_are_sent_in_order);
     tcase_add_test(cases, a_record_that_cannot_be_made);
-    tcase_add_test(cases, a_failure_that_nobody_was_told);
+    tcase_add_test(cases, abandon_returns_an_unreported_failure);
     tcase_add_test(cases, sends_as_much_as_the_kernel_takes);
-    tcase_add_test(cases, a_failure_behind_what_is_not_taken);
+    tcase_add_test(cases, a_failure_waits_for_the_output_before_it);
     tcase_add_test(cases, progress_is_what_the_peer_took);
     tcase_add_test(cases, progress_begins_when_something_is_due);
     tcase_add_test(cases, output_after_its_end_is_dropped);

@@ -150,7 +150,7 @@ START_TEST(a_record_that_cannot_be_made)
 END_TEST
 
 /* Records that were never taken are logged at the end. */
-START_TEST(what_was_not_taken_is_told_of)
+START_TEST(records_not_taken_are_logged)
 {
     stage_for(NULL, 3);
     ck_assert_uint_eq(hooks.logged[EVENT_DISCARDED], 0);
@@ -209,7 +209,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, pauses_grow_with_the_places);
     tcase_add_test(cases, a_sink_that_completes_later);
     tcase_add_test(cases, a_record_that_cannot_be_made);
-    tcase_add_test(cases, what_was_not_taken_is_told_of);
+    tcase_add_test(cases, records_not_taken_are_logged);
     tcase_add_test(cases, admits_none_without_room);
     tcase_add_test(cases, deinit_completes_all_slots);
     suite_add_tcase(suite, cases);

@@ -175,7 +175,7 @@ START_TEST(knows_whether_there_is_more)
 }
 END_TEST
 
-START_TEST(looks_for_what_no_edge_announced)
+START_TEST(recheck_finds_what_no_edge_reported)
 {
     connect_unix();
     stand_say(peer, "one");
@@ -231,7 +231,7 @@ START_TEST(the_incoming_direction_is_cut)
 END_TEST
 
 /* The kernel reports it once, to the first caller. */
-START_TEST(a_look_hears_of_the_cut)
+START_TEST(a_look_reports_the_cut)
 {
     connect_some(TCP);
     reset_peer();
@@ -245,7 +245,7 @@ START_TEST(a_look_hears_of_the_cut)
 END_TEST
 
 /* The sender may see the reset. The stream is still cut. */
-START_TEST(a_send_hears_of_the_cut)
+START_TEST(a_send_reports_the_cut)
 {
     connect_some(TCP);
     stand_say(peer, "last");
@@ -265,7 +265,7 @@ END_TEST
 
 /* The same for any other fatal error. The kernel then reports only the end of the stream to the
  * receiver (tcp(7), tcp_write_err()). */
-START_TEST(a_send_hears_of_another_end)
+START_TEST(a_send_reports_another_end)
 {
     static const int errors[] = { ETIMEDOUT, EHOSTUNREACH };
 
@@ -278,7 +278,7 @@ START_TEST(a_send_hears_of_another_end)
 END_TEST
 
 /* EPIPE does not affect the incoming direction. */
-START_TEST(a_send_hears_that_the_peer_reads_no_more)
+START_TEST(a_send_reports_that_the_peer_reads_no_more)
 {
     connect_some(_i);
     send_error = EPIPE;
@@ -466,13 +466,13 @@ Suite *test_suite(void)
     tcase_add_test(cases, begins_ready_to_send);
     tcase_add_loop_test(cases, receives_until_there_is_no_more, UNIX, TCP + 1);
     tcase_add_loop_test(cases, knows_whether_there_is_more, UNIX, TCP + 1);
-    tcase_add_test(cases, looks_for_what_no_edge_announced);
+    tcase_add_test(cases, recheck_finds_what_no_edge_reported);
     tcase_add_loop_test(cases, the_incoming_direction_ends, UNIX, TCP + 1);
     tcase_add_test(cases, the_incoming_direction_is_cut);
-    tcase_add_test(cases, a_look_hears_of_the_cut);
-    tcase_add_test(cases, a_send_hears_of_the_cut);
-    tcase_add_loop_test(cases, a_send_hears_of_another_end, 0, 2);
-    tcase_add_loop_test(cases, a_send_hears_that_the_peer_reads_no_more, UNIX, TCP + 1);
+    tcase_add_test(cases, a_look_reports_the_cut);
+    tcase_add_test(cases, a_send_reports_the_cut);
+    tcase_add_loop_test(cases, a_send_reports_another_end, 0, 2);
+    tcase_add_loop_test(cases, a_send_reports_that_the_peer_reads_no_more, UNIX, TCP + 1);
     tcase_add_test(cases, a_unix_peer_closes);
     tcase_add_loop_test(cases, room_is_an_edge, UNIX, TCP + 1);
     tcase_add_test(cases, a_unix_stream_asks_for_room_only_when_it_lacks_it);

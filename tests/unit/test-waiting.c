@@ -109,7 +109,7 @@ START_TEST(a_newcomer_does_not_overtake)
 END_TEST
 
 /* A served waiter with more to say goes to the end of the queue. */
-START_TEST(one_that_has_more_to_say_waits_again)
+START_TEST(a_waiter_with_more_to_say_waits_again)
 {
     int a = stand_connect(&stand, 0), b = stand_connect(&stand, 0);
 
@@ -244,7 +244,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(cases, alone_begin, alone_end);
     tcase_add_test(cases, first_come_first_served);
     tcase_add_test(cases, a_newcomer_does_not_overtake);
-    tcase_add_test(cases, one_that_has_more_to_say_waits_again);
+    tcase_add_test(cases, a_waiter_with_more_to_say_waits_again);
     tcase_add_test(cases, waiters_can_give_up);
     tcase_add_test(cases, few_dispatches_for_a_crowd);
     tcase_add_test(cases, a_crowd_can_leave_while_it_waits);

@@ -10,7 +10,7 @@
 #include "setup.h"
 
 /*
- * One connection as a bystander sees it, who knows what the client said, what the program received,
+ * One connection as seen by a bystander who knows what the client said, what the program received,
  * and what the kernel took from it. It holds no data of the program.
  */
 
