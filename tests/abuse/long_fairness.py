@@ -69,7 +69,6 @@ def trickle(address, clients, connected, ended):
 
 
 class Fairness(unittest.TestCase):
-    @tap.timeout(300)
     def test_slow_clients(self):
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -102,7 +101,6 @@ class Fairness(unittest.TestCase):
         self.assertTrue(said)
         daemon.stop()
 
-    @tap.timeout(200)
     def test_a_flooder(self):
         daemon = Daemon(self, ["--listen=127.0.0.1:0", "--workers=1"])
         # As much work for the machine, though not for this daemon: what is compared is what sharing a worker costs.
@@ -123,7 +121,6 @@ class Fairness(unittest.TestCase):
 
 
 class Churn(unittest.TestCase):
-    @tap.timeout(300)
     def test_connect_and_reset(self):
         daemon = Daemon(self, ["--listen=127.0.0.1:0"])
 

@@ -24,7 +24,6 @@ Record=journal
 """
 
 
-@tap.timeout(300)
 class Paused(unittest.TestCase):
     def test_a_minute(self):
         journal = journald.Journal(self)

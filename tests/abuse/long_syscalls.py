@@ -89,7 +89,6 @@ class SystemCalls(unittest.TestCase):
         except Exception as problem:
             raise AssertionError(f"{call}() number {number} with {error}: {problem}") from problem
 
-    @tap.timeout(400)
     def test_each_fails_in_turn(self):
         if not shutil.which("strace"):
             self.skipTest("strace is needed")
@@ -110,7 +109,6 @@ class SystemCalls(unittest.TestCase):
         print(f"# {len(FAULTS)} system calls, {len(jobs)} faults")
         self.assertFalse(failures, "\n".join(failures))
 
-    @tap.timeout(300)
     def test_nothing_is_left_open(self):
         """No descriptor and no memory, and nothing is read before it was written."""
         if not shutil.which("valgrind"):

@@ -15,7 +15,6 @@ AT_ONCE = 2
 WHILE = 8  # allocations in a row that fail
 
 
-@tap.timeout(400)
 class Allocations(unittest.TestCase):
     def setUp(self):
         if measured():

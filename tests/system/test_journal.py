@@ -56,7 +56,6 @@ class Journald(Case):
         recorded = collections.Counter(system.messages())
         self.assertEqual([m for m in result.answered if recorded[m] != 1], [])
 
-    @tap.timeout(300)
     def test_stopped_for_a_minute(self):
         pid = system.container.host_pid(int(system.show("systemd-journald.service", "MainPID")))
         daemon = system.container.host_pid(system.main_pid())
