@@ -167,7 +167,7 @@ _noinline_ static bool begins_well(const struct session *s, const struct session
 
     if (r == 0)
         return true;
-    *ret = r == OPENING_UNDECIDED ? SESSION_HUNGRY : SESSION_FAILED;
+    *ret = r == OPENING_UNDECIDED ? SESSION_HUNGRY : SESSION_FOREIGN;
     if (r < 0)
         *ret_error = (enum frame_error) - r;
     return false;

@@ -27,6 +27,7 @@ enum session_status {
     SESSION_ENDED,   /* eof, and everything is answered */
     SESSION_FAILED,  /* the peer broke the framing: tell it with session_append_error(), and feed
                         no more input */
+    SESSION_FOREIGN, /* likewise, but the stream began with another protocol: see opening.h */
     SESSION_NOMEM,   /* no memory for a reply: the message was not taken */
 };
 
@@ -88,7 +89,7 @@ struct session_feed {
  * Answers the messages in in[n]. eof: the peer will send no more. *scanned: see frame_next().
  *
  * *ret_used is the number of bytes used up. Feed the rest again, together with what follows.
- * *ret_error says what was wrong, for SESSION_FAILED.
+ * *ret_error says what was wrong, for SESSION_FAILED and SESSION_FOREIGN.
  */
 enum session_status session_feed(struct session *s, const struct session_feed *feed,
                                  const uint8_t *in, size_t n, bool eof, size_t *scanned,

@@ -123,13 +123,16 @@ static struct event_about about(const struct input *in, const struct exchange *e
     };
 }
 
-/* Counts and logs n bytes that are not taken as messages. */
+/* Counts and logs n bytes that are not taken as messages. A refused protocol has no messages: its
+ * one event is the refusal. */
 _cold_ static void note_discarded(const struct input *in, const struct exchange *e, size_t n,
                                   const char *reason)
 {
     struct event_about who = about(in, e);
 
     count(&e->context->counters.discarded, n);
+    if (in->session.status == SESSION_FOREIGN)
+        return;
     event_log_about(EVENT_DISCARDED, &who, "discarded %zu bytes: %s", n, reason);
 }
 

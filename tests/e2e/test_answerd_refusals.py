@@ -66,6 +66,7 @@ class Refusals(unittest.TestCase):
         daemon.stderr.wait_for("refused: it sent an HTTP request; Refuse=none in \\[Listener default\\]")
         self.assertEqual(net.exchange(daemon.address(), b"GET out\n"), b"ok\n")
         daemon.stop()
+        self.assertNotRegex("\n".join(daemon.stderr.lines), r"discarded \d+ bytes")
         self.assertEqual(self.journal.records(), [b"GET out"])
 
     def test_http_where_it_is_allowed(self):

@@ -29,7 +29,7 @@ struct outcome {
     struct buffer *replies;
     size_t n_records, n_unfinished;
     enum session_status status; /* of the last feed */
-    enum frame_error error;     /* for SESSION_FAILED */
+    enum frame_error error;     /* for SESSION_FAILED and SESSION_FOREIGN; else 0 */
 };
 
 /* Feeds stream[n], then the end of the stream if eof. */

@@ -102,6 +102,27 @@ START_TEST(an_error_in_what_was_kept)
 }
 END_TEST
 
+/* Its bytes are counted, but the refusal is the only event. */
+START_TEST(another_protocol)
+{
+    static const char *const beginnings[] = { "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+                                              "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nhello\n",
+                                              "\x16\3\1\2\1\1" };
+    const char *beginning = beginnings[_i];
+
+    stand.settings->rules.refuse_http = true;
+    ck_assert_int_eq(take(beginning), SESSION_FOREIGN);
+    ck_assert_uint_eq(discarded(), strlen(beginning));
+    stand_say(peer, "more");
+    ck_assert_int_eq(input_discard(&input, &exchange), 0);
+    stand_say(peer, "and more");
+    input_end(&input, &exchange);
+    ck_assert_uint_eq(discarded(), strlen(beginning) + strlen("moreand more"));
+    ck_assert_uint_eq(hooks.logged[EVENT_HTTP_REFUSED] + hooks.logged[EVENT_HEADER_REFUSED], 1);
+    ck_assert_uint_eq(hooks.logged[EVENT_DISCARDED], 0);
+}
+END_TEST
+
 START_TEST(the_end_of_the_stream_ends_a_message)
 {
     stand_say(peer, "one\ntwo");
@@ -238,6 +259,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, excused_time_does_not_count);
     tcase_add_test(cases, an_error_behind_its_messages);
     tcase_add_test(cases, an_error_in_what_was_kept);
+    tcase_add_loop_test(cases, another_protocol, 0, 3);
     tcase_add_test(cases, the_end_of_the_stream_ends_a_message);
     tcase_add_test(cases, a_cut_stream_ends_no_message);
     tcase_add_test(cases, a_large_message_has_its_own_slot);

@@ -37,11 +37,13 @@ static const struct stream foreign[] = {
 static void expect_refused(const struct session_rules *rules, const struct stream *s,
                            const struct plan *plan, size_t n_records)
 {
+    enum session_status expected = s->error >= FRAME_PROXY ? SESSION_FOREIGN : SESSION_FAILED;
+
     for (int eof = 0; eof < 2; eof++) {
         struct outcome outcome;
 
         converse(rules, s->bytes, s->n, eof, plan, &outcome);
-        if (outcome.status != SESSION_FAILED || outcome.error != s->error ||
+        if (outcome.status != expected || outcome.error != s->error ||
             outcome.n_records != n_records)
             ck_abort_msg("%s, cut at %zu: status %d, error %d, %zu records",
                          framing_name(rules->framing), plan->n_cuts ? plan->cuts[0] : 0,
