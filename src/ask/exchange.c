@@ -28,13 +28,13 @@ void exchange_init(struct exchange *e, const struct options *options, bool termi
     *e = (struct exchange){
         .options = options,
         .stream.fd = -1,
-        .render = { options->form, options->framing, terminal },
         .timeout_us = options->timeout_us,
         .retries = options->retries,
         .pause_us = RETRY_FIRST_US,
     };
     replies_init(&e->replies, options->framing, options->reply_max);
     pending_init(&e->pending, options->form == FORM_JSON || options->retries > 0);
+    output_init(&e->output, &(struct render){ options->form, options->framing, terminal });
 }
 
 void exchange_deinit(struct exchange *e)
@@ -42,8 +42,7 @@ void exchange_deinit(struct exchange *e)
     stream_close(&e->stream);
     replies_deinit(&e->replies);
     pending_deinit(&e->pending);
-    buffer_free(&e->output);
-    buffer_free(&e->refused);
+    output_deinit(&e->output);
     buffer_free(&e->subject);
 }
 
@@ -136,43 +135,11 @@ int exchange_send(struct exchange *e, const void *text, size_t size)
     return 0;
 }
 
-static int write_output(int fd, const uint8_t *bytes, size_t n)
-{
-    while (n > 0) {
-        ssize_t written = write(fd, bytes, n);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        /* Somebody else, who shares it, made it non-blocking. */
-        if (written < 0 && errno == EAGAIN) {
-            (void)poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, -1);
-            continue;
-        }
-        if (written < 0)
-            return -errno;
-        bytes += written;
-        n -= (size_t)written;
-    }
-    return 0;
-}
-
 int exchange_show(struct exchange *e)
 {
-    size_t n = buffer_size(e->output) - e->n_held;
-    int r;
+    int r = output_show(&e->output);
 
-    if (n == 0)
-        return 0;
-    if (e->show)
-        r = e->show(e->show_userdata, buffer_head(e->output), n);
-    else
-        r = write_output(STDOUT_FILENO, buffer_head(e->output), n);
-    buffer_consume(e->output, n);
-    if (e->n_held == 0)
-        buffer_clear(e->output);
-    if (r < 0)
-        return exchange_fail(e, STATUS_SYSTEM, "standard output: %s", strerror(-r));
-    return 0;
+    return r < 0 ? exchange_fail(e, STATUS_SYSTEM, "standard output: %s", strerror(-r)) : 0;
 }
 
 /* REG_STARTEND (regcomp(3)) gives the length, so that a NUL in the reply ends nothing. There is one
@@ -229,25 +196,16 @@ static void acquit(struct exchange *e)
     if (e->refusal.answers)
         count_answer(e, e->refusal.rtt_us);
     e->refusal.suspected = false;
-    e->n_held = 0;
+    output_acquit(&e->output);
 }
 
-/* Renders a reply. Where JSON will have to say whether it was a refusal, that is held back. */
-static int render(struct exchange *e, struct answer *answer)
+/* Unless --quiet, the reply becomes output. */
+static int add_output(struct exchange *e, struct answer *answer)
 {
-    size_t before = buffer_size(e->output);
-    int r;
+    int r = 0;
 
-    if (e->options->quiet)
-        return 0;
-    r = render_reply(&e->render, answer, &e->output);
-
-    if (r < 0 || !e->refusal.suspected || e->render.form != FORM_JSON)
-        return r < 0 ? fail_errno(e, r) : 0;
-    e->n_held = buffer_size(e->output) - before;
-    answer->refusal = true;
-    buffer_clear(e->refused);
-    r = render_reply(&e->render, answer, &e->refused);
+    if (!e->options->quiet)
+        r = output_add(&e->output, answer, e->refusal.suspected);
     return r < 0 ? fail_errno(e, r) : 0;
 }
 
@@ -282,7 +240,7 @@ static int take_reply(struct exchange *e, const struct frame *reply, uint64_t no
         if (check_expected(e, reply) < 0)
             return -1;
     }
-    return render(e, &answer);
+    return add_output(e, &answer);
 }
 
 static int take_replies(struct exchange *e, uint64_t now_us)
@@ -323,15 +281,10 @@ static int fail_unanswered(struct exchange *e, enum status status, const char *w
 static int refused(struct exchange *e)
 {
     char why[sizeof e->refusal.reason + 32];
-    int r = 0;
+    int r = output_refuse(&e->output);
 
     (void)snprintf(why, sizeof why, "the server refused: %s", e->refusal.reason);
     e->refusal.suspected = false;
-    if (e->n_held > 0) {
-        buffer_truncate(e->output, buffer_size(e->output) - e->n_held);
-        e->n_held = 0;
-        r = buffer_append(&e->output, buffer_head(e->refused), buffer_size(e->refused));
-    }
     return r < 0 ? fail_errno(e, r) : fail_unanswered(e, STATUS_REPLY, why);
 }
 
@@ -344,7 +297,7 @@ static int cut_off(struct exchange *e, const uint8_t *rest, size_t n, const char
 
     acquit(e);
     take_message(e, &answer, exchange_now());
-    r = e->options->framing == FRAMING_LINE ? render(e, &answer) : 0;
+    r = e->options->framing == FRAMING_LINE ? add_output(e, &answer) : 0;
     replies_clear(&e->replies);
     (void)snprintf(why, sizeof why, "%s inside a reply", how);
     return r < 0 ? r : fail_unanswered(e, STATUS_REPLY, why);

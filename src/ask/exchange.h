@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 #include "ask/options.h"
+#include "ask/output.h"
 #include "ask/pending.h"
 #include "ask/refusal.h"
-#include "ask/render.h"
 #include "ask/replies.h"
 #include "ask/rtt.h"
 #include "ask/stream.h"
@@ -33,24 +33,14 @@ enum status {
 #define EXCHANGE_EXTRA_MAX 2
 #define EXCHANGE_FOREVER   UINT64_MAX
 
-struct exchange;
-
-/* Shows lines of output. 0 or a negative errno. */
-typedef int (*exchange_show_fn)(void *userdata, const void *text, size_t n);
-
 struct exchange {
     const struct options *options;
     struct stream stream;
     struct replies replies;
     struct pending pending;
     struct refusal refusal;
-    struct render render;
-    struct buffer *output;  /* rendered, not yet shown */
-    struct buffer *refused; /* the last of output, as it is where that was a refusal */
-    size_t n_held;          /* bytes of output that are not shown before that is known */
+    struct output output;
     struct buffer *subject; /* the reply that is compared with --expect */
-    exchange_show_fn show;  /* NULL: standard output */
-    void *show_userdata;
 
     struct rtt rtt;
     uint64_t sent, answered, received;

@@ -190,13 +190,13 @@ int ask_prompt(struct exchange *e)
     e->retries = 0;
     /* A person sees for themselves that no reply comes. */
     e->timeout_us = SPAN_INFINITY;
-    e->show = show;
+    e->output.show = show;
     /* cppcheck-suppress autoVariables ; it is taken back below */
-    e->show_userdata = &p;
+    e->output.userdata = &p;
     talk(&p);
     (void)exchange_show(e);
-    e->show = NULL;
-    e->show_userdata = NULL;
+    e->output.show = NULL;
+    e->output.userdata = NULL;
     if (can_save)
         (void)editor_save_history(editor, history);
     (void)close_fd(p.signal_fd);
