@@ -39,6 +39,7 @@ void exchange_init(struct exchange *e, const struct options *options, bool termi
 
 void exchange_deinit(struct exchange *e)
 {
+    attempt_free(e->attempt);
     stream_close(&e->stream);
     replies_deinit(&e->replies);
     pending_deinit(&e->pending);
@@ -102,8 +103,19 @@ int exchange_connect(struct exchange *e)
     }
 }
 
+int exchange_reconnect(struct exchange *e)
+{
+    const struct options *o = e->options;
+    int r = 0;
+
+    if (!e->attempt)
+        r = attempt_begin(&o->address, o->family, o->timeout_us, &e->attempt);
+    return r < 0 ? fail_errno(e, r) : 0;
+}
+
 static void hang_up(struct exchange *e)
 {
+    attempt_free(STEAL_PTR(e->attempt));
     stream_close(&e->stream);
     e->stream.ended = false;
     e->stream.send_error = 0;
@@ -303,26 +315,36 @@ static int cut_off(struct exchange *e, const uint8_t *rest, size_t n, const char
     return r < 0 ? r : fail_unanswered(e, STATUS_REPLY, why);
 }
 
-/* Connects again, and sends what has no reply. */
-static int retry(struct exchange *e)
+/* Puts all messages without a reply on their way again. 0 or -ENOMEM. */
+static int send_again(struct exchange *e)
 {
-    const struct options *o = e->options;
-    _cleanup_free_ char *error = NULL;
     size_t offset = 0, size;
-    int r = stream_open(&e->stream, &o->address, o->family, o->timeout_us, &error);
+    int r = 0;
 
+    for (size_t i = 0; i < e->pending.count && r >= 0; i++) {
+        const void *text = pending_text(&e->pending, i, &offset, &size);
+
+        r = frame_append(e->options->framing, &e->stream.out, text, size, false);
+    }
+    return r;
+}
+
+/* The attempt to connect again is over. */
+static int take_attempt(struct exchange *e)
+{
+    _cleanup_free_ char *error = NULL;
+    int r = attempt_take(e->attempt, &e->stream, &error);
+
+    attempt_free(STEAL_PTR(e->attempt));
     if (r < 0 && e->retries > 0) {
         e->retry_us = exchange_now() + take_retry(e);
         return 0;
     }
     if (r < 0)
         return fail_unanswered(e, STATUS_ENDED, error ? error : "cannot connect");
+    if (e->retry_us > 0)
+        r = send_again(e);
     e->retry_us = 0;
-    for (size_t i = 0; i < e->pending.count && r >= 0; i++) {
-        const void *text = pending_text(&e->pending, i, &offset, &size);
-
-        r = frame_append(o->framing, &e->stream.out, text, size, false);
-    }
     e->progress_us = exchange_now();
     return r < 0 ? fail_errno(e, r) : 0;
 }
@@ -389,6 +411,8 @@ static uint64_t wait_until(const struct exchange *e, uint64_t until_us)
 {
     uint64_t until = MIN(until_us, deadline(e));
 
+    if (e->attempt)
+        return until;
     if (e->retry_us > 0)
         return MIN(until, e->retry_us);
     return e->refusal.suspected ? MIN(until, e->refusal.until_us) : until;
@@ -399,8 +423,10 @@ static int expire(struct exchange *e)
     uint64_t now = exchange_now();
     char span[SPAN_TEXT_MAX];
 
+    if (e->attempt)
+        return 0;
     if (e->retry_us > 0)
-        return now >= e->retry_us ? retry(e) : 0;
+        return now >= e->retry_us ? exchange_reconnect(e) : 0;
     if (now >= deadline(e))
         return exchange_fail(e, STATUS_TIMEOUT, "no reply within %s",
                              format_span(e->timeout_us, span));
@@ -409,7 +435,7 @@ static int expire(struct exchange *e)
     return 0;
 }
 
-/* 1 when the server has news, 0 when not. */
+/* 1 when the server or the attempt to connect has news, 0 when not. */
 static int wait_for_events(struct exchange *e, struct pollfd *extra, size_t n_extra,
                            uint64_t until_us)
 {
@@ -417,9 +443,11 @@ static int wait_for_events(struct exchange *e, struct pollfd *extra, size_t n_ex
     struct pollfd fds[1 + EXCHANGE_EXTRA_MAX];
     struct timespec timeout;
 
-    /* A negative descriptor is passed over (poll(2)): what has ended would be ready for ever. */
+    /* poll(2) ignores a negative descriptor. A stream that has ended would always be ready. */
     fds[0] = (struct pollfd){ .fd = c->ended ? -1 : c->fd, .events = POLLIN };
-    if (buffer_size(c->out) > 0)
+    if (e->attempt)
+        fds[0].fd = attempt_fd(e->attempt);
+    else if (buffer_size(c->out) > 0)
         fds[0].events |= POLLOUT;
     for (size_t i = 0; i < n_extra; i++)
         fds[1 + i] = extra[i];
@@ -443,10 +471,12 @@ int exchange_wait(struct exchange *e, struct pollfd *extra, size_t n_extra, uint
         return -1;
     if (c->ended && e->pending.count > 0)
         return ended(e, c->send_error);
-    if (stream_flush(c))
+    if (c->fd >= 0 && stream_flush(c))
         e->progress_us = exchange_now();
     r = wait_for_events(e, extra, n_extra, wait_until(e, until_us));
     if (r < 0)
         return r;
-    return r > 0 ? receive(e) : expire(e);
+    if (r == 0)
+        return expire(e);
+    return e->attempt ? take_attempt(e) : receive(e);
 }

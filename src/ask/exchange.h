@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ask/attempt.h"
 #include "ask/options.h"
 #include "ask/output.h"
 #include "ask/pending.h"
@@ -36,6 +37,7 @@ enum status {
 struct exchange {
     const struct options *options;
     struct stream stream;
+    struct attempt *attempt; /* to connect again; NULL: none is under way */
     struct replies replies;
     struct pending pending;
     struct refusal refusal;
@@ -68,6 +70,10 @@ int exchange_connect(struct exchange *e);
 /* Gives the connection up, and all that was on its way, and what failed: exchange_connect() may
  * follow. */
 void exchange_disconnect(struct exchange *e);
+
+/* Begins to connect again, unless that is under way. Messages can be sent at once, and
+ * exchange_wait() does the rest. */
+int exchange_reconnect(struct exchange *e);
 
 /* Puts a message on its way; its reply will be the first after those of all before it. */
 int exchange_send(struct exchange *e, const void *text, size_t size);

@@ -4,6 +4,8 @@
 noinst_LIBRARIES += src/libask.a
 src_libask_a_SOURCES =
 src_libask_a_SOURCES += src/ask/answer.h
+src_libask_a_SOURCES += src/ask/attempt.c
+src_libask_a_SOURCES += src/ask/attempt.h
 src_libask_a_SOURCES += src/ask/editor.h
 src_libask_a_SOURCES += src/ask/exchange.c
 src_libask_a_SOURCES += src/ask/exchange.h

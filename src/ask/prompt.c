@@ -140,9 +140,25 @@ static int send_line(struct prompt *p, const char *line, size_t size)
         line++;
         size--;
     }
-    if (e->stream.fd < 0 && exchange_connect(e) < 0)
+    if (e->stream.fd < 0 && exchange_reconnect(e) < 0)
         return part(p) < 0 ? -1 : 0;
     return exchange_send(e, line, size);
+}
+
+/* A line typed before the connection was there is still sent. Ctrl-C gives up. */
+static void send_rest(struct prompt *p)
+{
+    struct exchange *e = p->exchange;
+    struct pollfd signal = { .fd = p->signal_fd, .events = POLLIN };
+
+    while (e->attempt) {
+        if (exchange_wait(e, &signal, 1, EXCHANGE_FOREVER) < 0)
+            return;
+        if (signal.revents != 0 && take_signal(p) < 0)
+            return;
+    }
+    if (e->stream.fd >= 0)
+        (void)stream_flush(&e->stream);
 }
 
 static void talk(struct prompt *p)
@@ -157,8 +173,12 @@ static void talk(struct prompt *p)
             continue;
         if (r < 0 && r != TALK_ENDED)
             (void)exchange_fail(p->exchange, STATUS_SYSTEM, "standard input: %s", strerror(-r));
-        if (r <= 0 || is(line, size, "quit"))
+        if (r < 0)
             return;
+        if (r == 0 || is(line, size, "quit")) {
+            send_rest(p);
+            return;
+        }
         if (size > 0 && send_line(p, line, size) < 0)
             return;
     }

@@ -104,6 +104,11 @@ def reset(sock):
     sock.close()
 
 
+def peer_pid(sock):
+    """The process at the other end of a UNIX socket (unix(7), SO_PEERCRED)."""
+    return struct.unpack("iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+
+
 def directory(test):
     """A folder for the test, short enough for a UNIX socket's path."""
     folder = tempfile.TemporaryDirectory(prefix="ask", dir="/tmp")

@@ -336,5 +336,63 @@ class Ends(PromptCase):
         self.assertIn("reply 1 does not match '^ok'", terminal.screen.text())
 
 
+class Reconnecting(unittest.TestCase):
+    """The server's accept queue is full, so connecting takes as long as the server likes."""
+
+    def setUp(self):
+        folder = asking.directory(self)
+        self.path = os.path.join(folder, "socket")
+        self.listener = net.listener(self.path, backlog=0)
+        self.addCleanup(self.listener.close)
+        self.listener.settimeout(net.TIMEOUT)
+        self.terminal = Terminal(self, [asking.ASK, "-tinfinity", self.path],
+                                 {"LC_ALL": "C.UTF-8", "XDG_STATE_HOME": folder, "HOME": folder}, 100)
+        self.accept().close()
+        self.terminal.expect_end("ask: the server closed the connection. The next line connects again.\n>>>")
+        self.fill()
+        self.terminal.type("hello\n")
+        self.terminal.expect_end(">>> hello\n>>>")
+
+    def accept(self):
+        sock, _ = self.listener.accept()
+        sock.settimeout(net.TIMEOUT)
+        return sock
+
+    def fill(self):
+        """Connects until the queue takes no more."""
+        while True:
+            filler = asking.socket.socket(asking.socket.AF_UNIX)
+            self.addCleanup(filler.close)
+            filler.setblocking(False)
+            try:
+                filler.connect(self.path)
+            except BlockingIOError:
+                return
+
+    def accept_all(self):
+        """Accepts until ask's connection is there, which it returns."""
+        while True:
+            sock = self.accept()
+            self.addCleanup(sock.close)
+            if asking.peer_pid(sock) == self.terminal.pid:
+                return sock
+
+    def test_ctrl_c_ends_it_at_once(self):
+        self.terminal.type("\x03")
+        self.assertEqual(self.terminal.wait(), 0)
+
+    def test_the_line_is_sent_once_there_is_a_connection(self):
+        with self.accept_all() as sock:
+            self.assertEqual(net.recv_line(sock), b"hello\n")
+            sock.sendall(b"hi\n")
+            self.terminal.expect_end("hi\n>>>")
+
+    def test_quit_still_sends_it(self):
+        self.terminal.type("quit\n")
+        with self.accept_all() as sock:
+            self.assertEqual(net.recv_line(sock), b"hello\n")
+        self.assertEqual(self.terminal.wait(), 0)
+
+
 if __name__ == "__main__":
     tap.main()
