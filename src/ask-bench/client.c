@@ -12,7 +12,6 @@
 #define RETRY_NS       UINT64_C(100000000) /* before a failed connection is tried again */
 #define UNIX_RETRY_NS  UINT64_C(1000000)
 #define READS_PER_TURN 16
-#define SUSPECT_NS     UINT64_C(1000000000) /* --churn: for the end, where it seems to be refused */
 #define ENDED          (READY_ERR | READY_HUP | READY_RDHUP)
 
 int crowd_init(struct crowd *crowd)
@@ -37,6 +36,8 @@ int crowd_init(struct crowd *crowd)
     crowd->untried = crowd->n_clients;
     crowd->timeout_ns = crowd->options->timeout_us * 1000;
     timer_wheel_init(&crowd->wheel, crowd_now(crowd) / 1000000);
+    suspects_init(&crowd->suspects, &crowd->loop, &crowd->wheel, crowd->stats, KIND_SUSPECT,
+                  KIND_SUSPECT);
     return loop_init(&crowd->loop);
 }
 
@@ -51,32 +52,16 @@ static void set_timer(struct crowd *crowd, struct client *c, uint64_t ns)
     timer_set(&crowd->wheel, &c->timer, ns / 1000000 + 1);
 }
 
-static void count_error(struct crowd *crowd, enum error_kind kind, uint64_t n)
+static void suspect(struct crowd *crowd, struct client *c, enum suspect kind)
 {
-    STAT_ADD(crowd->stats->counters.errors[kind], n);
-}
-
-static void count_reply(struct crowd *crowd, uint64_t latency)
-{
-    histogram_record(&crowd->stats->latency, latency);
-    STAT_ADD(crowd->stats->counters.replies, 1);
-}
-
-static void suspect(struct crowd *crowd, struct client *c, enum suspect what)
-{
-    crowd->suspects += (what != SUSPECT_NONE) - (c->suspect != SUSPECT_NONE);
-    c->suspect = what;
+    crowd->n_suspects += (kind != SUSPECT_NONE) - (c->suspicion.kind != SUSPECT_NONE);
+    c->suspicion.kind = (uint8_t)kind;
 }
 
 void client_acquit(struct crowd *crowd, struct client *c)
 {
-    if (c->suspect == SUSPECT_REPLY)
-        count_reply(crowd, c->suspect_ns);
-    if (c->suspect == SUSPECT_UNASKED)
-        count_error(crowd, ERROR_UNEXPECTED, 1);
-    if (c->suspect != SUSPECT_NONE && c->suspect_mismatched)
-        count_error(crowd, ERROR_MISMATCHED, 1);
-    suspect(crowd, c, SUSPECT_NONE);
+    crowd->n_suspects -= c->suspicion.kind != SUSPECT_NONE;
+    suspicion_acquit(&c->suspicion, crowd->stats);
 }
 
 /* Back to no connection. What was in flight has no reply to come. */
@@ -92,7 +77,7 @@ static void shut(struct crowd *crowd, struct client *c)
     timer_cancel(&c->timer);
     buffer_free(&c->partial);
     if (c->in_flight > 0)
-        count_error(crowd, ERROR_UNANSWERED, c->in_flight);
+        stats_error(crowd->stats, ERROR_UNANSWERED, c->in_flight);
     crowd->in_flight -= c->in_flight;
     c->in_flight = c->unsent = 0;
     c->progress_ns = 0;
@@ -107,7 +92,7 @@ void client_end(struct crowd *crowd, struct client *c)
     timer_cancel(&c->timer);
     c->source.state = CLIENT_CLOSED;
     if (c->owed > 0)
-        count_error(crowd, ERROR_UNANSWERED, c->owed);
+        stats_error(crowd->stats, ERROR_UNANSWERED, c->owed);
     crowd->owed -= c->owed;
     c->owed = 0;
 }
@@ -122,11 +107,11 @@ static void had_outcome(struct crowd *crowd, struct client *c)
 static void fail(struct crowd *crowd, struct client *c, enum error_kind kind)
 {
     had_outcome(crowd, c);
-    if (c->suspect != SUSPECT_NONE && (kind == ERROR_CLOSED || kind == ERROR_RESET)) {
+    if (c->suspicion.kind != SUSPECT_NONE && (kind == ERROR_CLOSED || kind == ERROR_RESET)) {
         suspect(crowd, c, SUSPECT_NONE);
         kind = ERROR_REFUSED;
     }
-    count_error(crowd, kind, 1);
+    stats_error(crowd->stats, kind, 1);
     shut(crowd, c);
     c->source.state = CLIENT_WAITING;
     /* Held connections are counted, not mended. */
@@ -229,6 +214,10 @@ void client_connect(struct crowd *crowd, struct client *c)
     c->source.state = CLIENT_CONNECTING;
     c->source.ready = 0;
     r = dial_socket(crowd->target, crowd->sources, crowd->source, !crowd->options->churn);
+    if (r == -EMFILE && crowd->suspects.count > 0) {
+        suspects_acquit_all(&crowd->suspects);
+        r = dial_socket(crowd->target, crowd->sources, crowd->source, !crowd->options->churn);
+    }
     crowd->source += crowd->source_step;
     if (r < 0) {
         fail(crowd, c, error_from_errno(-r));
@@ -350,15 +339,15 @@ static void complete(struct crowd *crowd, struct client *c, const struct replies
     if (replies->count == 0)
         return;
     client_acquit(crowd, c);
-    c->suspect_mismatched = replies->last_mismatched;
+    c->suspicion.mismatched = replies->last_mismatched;
     c->expected = (uint16_t)((c->expected + n) % crowd->message->cycle);
     for (uint32_t i = held ? 1 : 0; i < n; i++)
-        count_reply(crowd, take_oldest(crowd, c, came));
+        stats_reply(crowd->stats, take_oldest(crowd, c, came));
     if (held)
-        c->suspect_ns = take_oldest(crowd, c, came);
+        c->suspicion.latency_ns = take_oldest(crowd, c, came);
     if (replies->refusal)
         suspect(crowd, c, held ? SUSPECT_REPLY : SUSPECT_UNASKED);
-    count_error(crowd, ERROR_UNEXPECTED, unasked - (replies->refusal && !held));
+    stats_error(crowd->stats, ERROR_UNEXPECTED, unasked - (replies->refusal && !held));
     if (n > 0)
         STAT_SET(crowd->stats->last_reply_ns, crowd->now_ns);
 }
@@ -380,7 +369,7 @@ static ssize_t receive(struct crowd *crowd, struct client *c)
         memcpy(crowd->scratch, buffer_head(c->partial), have);
     r = replies_parse(crowd->options, crowd->message, crowd->scratch, have + (size_t)n, n == 0,
                       c->in_flight, c->expected, &c->partial, &replies);
-    count_error(crowd, ERROR_MISMATCHED, replies.mismatched);
+    stats_error(crowd->stats, ERROR_MISMATCHED, replies.mismatched);
     complete(crowd, c, &replies);
     c->progress_ns = crowd->now_ns;
     return r < 0 ? r : n;
@@ -389,7 +378,8 @@ static ssize_t receive(struct crowd *crowd, struct client *c)
 /* The server has ended the connection, which it may do when all is done. */
 static void closed_by_server(struct crowd *crowd, struct client *c)
 {
-    if (c->in_flight == 0 && c->suspect == SUSPECT_NONE && (crowd->ending || crowd->options->churn))
+    if (c->in_flight == 0 && c->suspicion.kind == SUSPECT_NONE &&
+        (crowd->ending || crowd->options->churn))
         shut(crowd, c);
     else
         fail(crowd, c, ERROR_CLOSED);
@@ -446,6 +436,22 @@ static void connect_event(struct crowd *crowd, struct client *c)
     }
 }
 
+/* --churn: the reply is there. */
+static void end_churned(struct crowd *crowd, struct client *c)
+{
+    struct suspicion suspicion = c->suspicion;
+    int fd;
+
+    if (suspicion.kind == SUSPECT_NONE) {
+        shut(crowd, c);
+        return;
+    }
+    fd = STEAL_FD(c->source.fd);
+    suspect(crowd, c, SUSPECT_NONE);
+    shut(crowd, c);
+    suspects_add(&crowd->suspects, fd, &suspicion, crowd->now_ns);
+}
+
 void client_event(struct crowd *crowd, struct client *c)
 {
     if (c->source.state == CLIENT_CONNECTING)
@@ -454,12 +460,8 @@ void client_event(struct crowd *crowd, struct client *c)
         return;
     if (c->source.ready & (READY_IN | ENDED))
         read_replies(crowd, c);
-    if (crowd->options->churn && c->source.state == CLIENT_OPEN && c->in_flight == 0) {
-        if (c->suspect == SUSPECT_NONE)
-            shut(crowd, c);
-        else
-            set_timer(crowd, c, crowd->now_ns + SUSPECT_NS);
-    }
+    if (crowd->options->churn && c->source.state == CLIENT_OPEN && c->in_flight == 0)
+        end_churned(crowd, c);
     client_advance(crowd, c);
 }
 
@@ -482,11 +484,7 @@ void client_timer(struct crowd *crowd, struct client *c)
             fail(crowd, c, ERROR_TIMEOUT);
         break;
     case CLIENT_OPEN:
-        if (c->in_flight == 0 && crowd->options->churn) {
-            shut(crowd, c);
-            client_advance(crowd, c);
-        }
-        if (c->in_flight == 0 || c->source.state != CLIENT_OPEN)
+        if (c->in_flight == 0)
             break;
         if (crowd->now_ns >= deadline)
             fail(crowd, c, ERROR_TIMEOUT);

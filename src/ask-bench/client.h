@@ -8,6 +8,7 @@
 #include "ask-bench/options.h"
 #include "ask-bench/pacer.h"
 #include "ask-bench/stats.h"
+#include "ask-bench/suspects.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/timer.h"
@@ -33,24 +34,21 @@ enum client_state {
 struct client {
     struct source source;
     struct timer timer;
-    uint64_t progress_ns;   /* the last thing that happened: what the timeout counts from */
-    uint64_t planned;       /* MODE_OPEN: the worker's number of its next message */
-    struct buffer *partial; /* a reply that has not come completely */
-    uint32_t in_flight;     /* messages without a reply, sent or partly sent */
-    uint32_t oldest;        /* of them, in its ring of times */
-    uint32_t owed;          /* messages that are due and wait for room */
-    uint32_t unsent;        /* bytes of those in flight */
-    uint32_t out_at;        /* where in the cycle of messages the next byte is */
-    uint16_t expected;      /* the message in the cycle that the next reply belongs to */
-    bool tried;             /* to connect, whatever came of it */
-    bool suspect_mismatched;
-    uint8_t suspect;     /* enum suspect, of its last reply */
-    uint64_t suspect_ns; /* that reply's latency */
+    uint64_t progress_ns;       /* the last thing that happened: what the timeout counts from */
+    uint64_t planned;           /* MODE_OPEN: the worker's number of its next message */
+    struct buffer *partial;     /* a reply that has not come completely */
+    uint32_t in_flight;         /* messages without a reply, sent or partly sent */
+    uint32_t oldest;            /* of them, in its ring of times */
+    uint32_t owed;              /* messages that are due and wait for room */
+    uint32_t unsent;            /* bytes of those in flight */
+    uint32_t out_at;            /* where in the cycle of messages the next byte is */
+    uint16_t expected;          /* the message in the cycle that the next reply belongs to */
+    bool tried;                 /* to connect, whatever came of it */
+    struct suspicion suspicion; /* of its last reply, until another reply or the run's end */
 };
 
-/* A reply that begins like a refusal is one when the connection then ends. Till another reply
- * comes, or the run is over, it is counted neither way. */
-enum suspect { SUSPECT_NONE, SUSPECT_REPLY, SUSPECT_UNASKED };
+/* Of sources in a crowd's loop, and of timers in its wheel. */
+enum crowd_kind { KIND_CLIENT, KIND_SUSPECT, KIND_WORKER };
 
 /* The clients of one worker, and what they have in common. */
 struct crowd {
@@ -70,15 +68,22 @@ struct crowd {
     uint64_t now_ns;  /* the latest look at the clock */
     uint64_t source;  /* the number of the next local address */
     uint64_t source_step;
-    uint64_t timeout_ns; /* of the options */
-    uint64_t budget;     /* MODE_CLOSED: messages that may yet be sent */
-    uint64_t in_flight;  /* of all clients */
-    uint64_t owed;       /* of all clients */
-    uint32_t suspects;   /* clients whose last reply is suspected */
-    uint32_t connecting; /* clients */
-    uint32_t untried;    /* clients whose first attempt to connect has had no outcome */
-    bool ending;         /* no new messages, and no new attempts to connect */
+    uint64_t timeout_ns;      /* of the options */
+    uint64_t budget;          /* MODE_CLOSED: messages that may yet be sent */
+    uint64_t in_flight;       /* of all clients */
+    uint64_t owed;            /* of all clients */
+    uint32_t n_suspects;      /* clients whose last reply is suspected */
+    uint32_t connecting;      /* clients */
+    uint32_t untried;         /* clients whose first attempt to connect has had no outcome */
+    bool ending;              /* no new messages, and no new attempts to connect */
+    struct suspects suspects; /* --churn: connections that clients gave away */
 };
+
+/* Replies that count neither way yet. */
+static inline uint32_t crowd_suspects(const struct crowd *crowd)
+{
+    return crowd->n_suspects + crowd->suspects.count;
+}
 
 /* n_clients and everything above must be set. 0 or -errno. */
 int crowd_init(struct crowd *crowd);

@@ -82,3 +82,14 @@ void counters_add(struct counters *into, const struct counters *from);
 struct counters counters_difference(const struct counters *later, const struct counters *earlier);
 
 uint64_t counters_errors(const struct counters *c);
+
+static inline void stats_error(struct worker_stats *s, enum error_kind kind, uint64_t n)
+{
+    STAT_ADD(s->counters.errors[kind], n);
+}
+
+static inline void stats_reply(struct worker_stats *s, uint64_t latency_ns)
+{
+    histogram_record(&s->latency, latency_ns);
+    STAT_ADD(s->counters.replies, 1);
+}

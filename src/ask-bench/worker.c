@@ -20,8 +20,6 @@
 #define LINGER_NS     UINT64_C(1000000000) /* for the end of connections that seem refused */
 #define STOP_GRACE_NS UINT64_C(1000000000) /* for replies on their way when the user says stop */
 
-enum source_kind { KIND_CLIENT, KIND_WAKE, KIND_TIMER };
-
 struct worker {
     const struct worker_task *task;
     struct crowd crowd;
@@ -54,10 +52,10 @@ uint32_t worker_clients(const struct options *o, uint32_t count, uint32_t index)
     return (uint32_t)share(o->connections, count, index);
 }
 
-static int add_source(struct worker *w, struct source *s, int fd, enum source_kind kind)
+static int add_source(struct worker *w, struct source *s, int fd)
 {
     s->fd = fd;
-    s->kind = (uint8_t)kind;
+    s->kind = KIND_WORKER;
     return loop_add(&w->crowd.loop, s, EPOLLIN);
 }
 
@@ -83,12 +81,12 @@ static int init(struct worker *w, const struct worker_task *t)
     fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (fd < 0)
         return -errno;
-    r = add_source(w, &w->timer, fd, KIND_TIMER);
+    r = add_source(w, &w->timer, fd);
     if (r < 0)
         return r;
     w->next_ns = w->end_ns = UINT64_MAX;
     w->armed_ns = 0;
-    return add_source(w, &w->wake, t->wake_fd, KIND_WAKE);
+    return add_source(w, &w->wake, t->wake_fd);
 }
 
 static void settle(struct worker *w)
@@ -163,8 +161,9 @@ static void finish(struct worker *w)
     struct worker_stats *s = w->task->stats;
     uint64_t left = w->crowd.in_flight + w->crowd.owed;
 
-    for (uint32_t i = 0; w->crowd.suspects > 0 && i < w->crowd.n_clients; i++)
+    for (uint32_t i = 0; w->crowd.n_suspects > 0 && i < w->crowd.n_clients; i++)
         client_acquit(&w->crowd, &w->crowd.clients[i]);
+    suspects_acquit_all(&w->crowd.suspects);
     STAT_ADD(s->counters.errors[ERROR_UNANSWERED], left);
     STAT_SET(s->cpu_ns, clock_ns(CLOCK_PROCESS_CPUTIME_ID) - w->cpu_start_ns);
     w->done = true;
@@ -363,11 +362,11 @@ static void check_end(struct worker *w)
     if (!crowd->ending)
         return;
     left = crowd->in_flight + crowd->owed;
-    if (left == 0 && crowd->suspects > 0 && !w->lingering) {
+    if (left == 0 && crowd_suspects(crowd) > 0 && !w->lingering) {
         w->lingering = true;
         w->end_ns = MIN(w->end_ns, crowd->now_ns + LINGER_NS);
     }
-    if (left + crowd->suspects == 0 || crowd->now_ns >= w->end_ns)
+    if (left + crowd_suspects(crowd) == 0 || crowd->now_ns >= w->end_ns)
         finish(w);
 }
 
@@ -408,7 +407,10 @@ static void expire_timers(struct worker *w)
     struct timer *t;
 
     while ((t = timer_wheel_advance(&crowd->wheel, crowd->now_ns / 1000000)))
-        client_timer(crowd, CONTAINER_OF(t, struct client, timer));
+        if (t->kind == KIND_SUSPECT)
+            suspects_timer(&crowd->suspects, crowd->now_ns);
+        else
+            client_timer(crowd, CONTAINER_OF(t, struct client, timer));
 }
 
 static int turn(struct worker *w)
@@ -425,6 +427,8 @@ static int turn(struct worker *w)
     while ((s = loop_next(&crowd->loop))) {
         if (s->kind == KIND_CLIENT)
             client_event(crowd, CONTAINER_OF(s, struct client, source));
+        else if (s->kind == KIND_SUSPECT)
+            suspects_event(&crowd->suspects, CONTAINER_OF(s, struct suspect_connection, source));
         /* Many replies at once must not make a planned message late. */
         if (open && crowd->now_ns >= w->next_ns)
             send_due(w);

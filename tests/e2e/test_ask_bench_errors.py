@@ -149,6 +149,17 @@ class Errors(unittest.TestCase):
                 self.assertEqual(result["errors"], {})
                 self.assertEqual(result["achieved"]["messages"], result["asked"]["messages"])
 
+    def test_replies_that_read_like_refusals_do_not_slow_a_run(self):
+        """With --churn each connection has a second to end. Nothing waits for that second but the run's end."""
+        server = Server(self, "error")
+        result = bench(self, "-c1", "-n1000", "--churn", server.address)
+        self.assertEqual((result["errors"], result["achieved"]["messages"]), ({}, 1000))
+        self.assertLess(result["achieved"]["seconds"], 100)
+
+    def test_many_refusals(self):
+        result = bench(self, "-c20", "-n1000", "--churn", Server(self, "refuse").address, status=1)
+        self.check_refused(result, 1000)
+
     def test_expect(self):
         result = bench(self, "-c2", "-n100", "-mok", "--expect=^o.$", Server(self).address)
         self.assertEqual((result["errors"], result["asked"]["expect"]), ({}, "^o.$"))

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "ask-bench/suspects.h"
+#include "base/macros.h"
+
+#define WAIT_NS UINT64_C(1000000000)
+
+void suspicion_acquit(struct suspicion *s, struct worker_stats *stats)
+{
+    if (s->kind == SUSPECT_REPLY)
+        stats_reply(stats, s->latency_ns);
+    if (s->kind == SUSPECT_UNASKED)
+        stats_error(stats, ERROR_UNEXPECTED, 1);
+    if (s->kind != SUSPECT_NONE && s->mismatched)
+        stats_error(stats, ERROR_MISMATCHED, 1);
+    s->kind = SUSPECT_NONE;
+}
+
+void suspicion_convict(struct suspicion *s, struct worker_stats *stats)
+{
+    stats_error(stats, ERROR_REFUSED, 1);
+    s->kind = SUSPECT_NONE;
+}
+
+void suspects_init(struct suspects *p, struct loop *loop, struct timer_wheel *wheel,
+                   struct worker_stats *stats, uint8_t source_kind, uint8_t timer_kind)
+{
+    *p = (struct suspects){ .loop = loop, .wheel = wheel, .stats = stats };
+    p->timer.kind = timer_kind;
+    for (size_t i = 0; i < SUSPECTS_MAX; i++)
+        p->all[i].source = (struct source){ .fd = -1, .kind = source_kind };
+}
+
+static void leave(struct suspects *p, struct suspect_connection *c)
+{
+    c->source.fd = close_fd(c->source.fd);
+    p->count--;
+}
+
+static void acquit(struct suspects *p, struct suspect_connection *c)
+{
+    suspicion_acquit(&c->suspicion, p->stats);
+    leave(p, c);
+}
+
+/* Rounded up, so that the time has really come. */
+static void set_timer(struct suspects *p, uint64_t ns)
+{
+    timer_set(p->wheel, &p->timer, ns / 1000000 + 1);
+}
+
+void suspects_add(struct suspects *p, int fd, const struct suspicion *s, uint64_t now_ns)
+{
+    struct suspect_connection *c = &p->all[p->next];
+
+    if (c->source.fd >= 0)
+        acquit(p, c);
+    p->next = (p->next + 1) % SUSPECTS_MAX;
+    p->count++;
+    c->source.fd = fd;
+    c->until_ns = now_ns + WAIT_NS;
+    c->suspicion = *s;
+    if (!timer_armed(&p->timer))
+        set_timer(p, c->until_ns);
+    /* The kernel reports again what is ready. */
+    if (loop_modify(p->loop, &c->source, EPOLLIN | EPOLLRDHUP) < 0)
+        acquit(p, c);
+}
+
+void suspects_event(struct suspects *p, struct suspect_connection *c)
+{
+    uint8_t byte;
+    ssize_t n;
+
+    c->source.ready = 0;
+    if (c->source.fd < 0)
+        return;
+    /* An event may be that of the place's last connection. */
+    n = recv(c->source.fd, &byte, sizeof byte, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n == 0 || (n < 0 && errno == ECONNRESET)) {
+        suspicion_convict(&c->suspicion, p->stats);
+        leave(p, c);
+        return;
+    }
+    acquit(p, c);
+}
+
+void suspects_timer(struct suspects *p, uint64_t now_ns)
+{
+    uint64_t first = UINT64_MAX;
+
+    for (size_t i = 0; i < SUSPECTS_MAX; i++) {
+        struct suspect_connection *c = &p->all[i];
+
+        if (c->source.fd < 0)
+            continue;
+        if (c->until_ns <= now_ns)
+            acquit(p, c);
+        else
+            first = MIN(first, c->until_ns);
+    }
+    if (first != UINT64_MAX)
+        set_timer(p, first);
+}
+
+void suspects_acquit_all(struct suspects *p)
+{
+    for (size_t i = 0; i < SUSPECTS_MAX; i++)
+        if (p->all[i].source.fd >= 0)
+            acquit(p, &p->all[i]);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ask-bench/stats.h"
+#include "base/timer.h"
+#include "net/loop.h"
+
+/*
+ * A reply that begins like a refusal is one if the connection then ends. Until then it counts
+ * neither way.
+ *
+ * With --churn a client has no further use for the connection. It gives the connection to this pool
+ * and goes on. There the connection has a second to end. The pool is bounded: when it is full, the
+ * oldest connection is let off early. A server that refuses ends the connection with the reply, so
+ * much less than a second is enough.
+ */
+
+enum suspect { SUSPECT_NONE, SUSPECT_REPLY, SUSPECT_UNASKED };
+
+struct suspicion {
+    uint64_t latency_ns; /* of a reply to a message */
+    uint8_t kind;        /* enum suspect */
+    bool mismatched;     /* the reply is not the expected one */
+};
+
+/* The connection goes on: the reply is an ordinary one, and is counted. */
+void suspicion_acquit(struct suspicion *s, struct worker_stats *stats);
+
+/* The connection has ended: counts a refusal. */
+void suspicion_convict(struct suspicion *s, struct worker_stats *stats);
+
+#define SUSPECTS_MAX 256
+
+struct suspect_connection {
+    struct source source; /* fd -1: a free place */
+    uint64_t until_ns;
+    struct suspicion suspicion;
+};
+
+struct suspects {
+    struct loop *loop;
+    struct timer_wheel *wheel;
+    struct worker_stats *stats;
+    struct timer timer;
+    uint32_t count;
+    uint32_t next; /* the place for the next one, which the oldest may still have */
+    struct suspect_connection all[SUSPECTS_MAX];
+};
+
+/* source_kind, timer_kind: how the loop and the wheel tell what is the pool's. */
+void suspects_init(struct suspects *p, struct loop *loop, struct timer_wheel *wheel,
+                   struct worker_stats *stats, uint8_t source_kind, uint8_t timer_kind);
+
+/* Takes over fd, which is in the loop. */
+void suspects_add(struct suspects *p, int fd, const struct suspicion *s, uint64_t now_ns);
+
+/* The loop has news of a connection in the pool. */
+void suspects_event(struct suspects *p, struct suspect_connection *c);
+
+/* The timer has expired. */
+void suspects_timer(struct suspects *p, uint64_t now_ns);
+
+/* The run is over: all are let off. */
+void suspects_acquit_all(struct suspects *p);
