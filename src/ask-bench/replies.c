@@ -55,17 +55,20 @@ int replies_parse(const struct options *o, const struct message *m, uint8_t *byt
                   struct replies *ret)
 {
     size_t at = 0, scanned = *partial ? (*partial)->scanned : 0;
+    bool bare = o->framing == FRAMING_CHUNK;
     uint32_t number = first;
 
-    /* Only by the bytes that are to come can be told where a bare reply ends. */
-    bool wait = o->framing == FRAMING_CHUNK && o->verify_echo && n < m->size && !eof;
+    /* Nothing marks the end of a bare reply. An echo is as long as its message. */
+    bool wait = bare && o->verify_echo && n < m->size && !eof;
 
     *ret = (struct replies){ 0 };
     while (at < n && !wait) {
         struct frame frame;
-        ssize_t size = frame_next(o->framing, REPLY_MAX, bytes + at, n - at, eof, &scanned, &frame);
+        /* The end of the stream ends a bare reply only; it cuts off any other. */
+        ssize_t size =
+            frame_next(o->framing, REPLY_MAX, bytes + at, n - at, eof && bare, &scanned, &frame);
 
-        if (size < 0) {
+        if (size < 0 || (size == 0 && eof)) {
             ret->mismatched += ret->last_mismatched;
             ret->refusal = ret->last_mismatched = false;
             return -EPROTO;

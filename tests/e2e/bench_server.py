@@ -17,6 +17,7 @@ Says `listening on ADDRESS`. At SIGTERM it says in a line of JSON what it saw: c
     slow      reads 64 KiB at a time, the first 11 MiB with a pause after each, and answers every line
     error     every line is answered with `error: no`
     refuse    the same, and then the connection ends
+    cut       the connection ends within the first answer
     close     the connection ends in place of every 10th answer
     reset     the same, by RST
 """
@@ -104,6 +105,11 @@ class Connection(asyncio.Protocol):
     def refuse(self, lines, first):
         if lines:
             self.transport.write(b"error: no\n")
+            self.transport.close()
+
+    def cut(self, lines, first):
+        if lines:
+            self.transport.write(lines[0][:-1])
             self.transport.close()
 
     def split(self, lines, first):

@@ -84,6 +84,11 @@ class Errors(unittest.TestCase):
         result = bench(self, "-c1", "-n2", "-f", "netstring", server.address, status=1)
         self.assertEqual(result["errors"], {"protocol": 2, "unanswered": 2})
 
+    def test_a_reply_that_is_cut_off(self):
+        for mode in [], ["--churn"]:
+            result = bench(self, "-c1", "-n2", *mode, Server(self, "cut").address, status=1)
+            self.assertEqual(result["errors"], {"protocol": 2, "unanswered": 2})
+
     def test_a_flood_of_replies(self):
         """It must not keep the generator from the clock."""
         result = bench(self, "-c1", "-d1s", "-t200ms", Server(self, "flood").address)
