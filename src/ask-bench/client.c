@@ -5,46 +5,14 @@
 
 #include "ask-bench/client.h"
 #include "ask-bench/dial.h"
+#include "ask-bench/flight.h"
 #include "ask-bench/replies.h"
 #include "base/macros.h"
 
-#define RECEIVE_SIZE   (256 * 1024)
 #define RETRY_NS       UINT64_C(100000000) /* before a failed connection is tried again */
 #define UNIX_RETRY_NS  UINT64_C(1000000)
 #define READS_PER_TURN 16
 #define ENDED          (READY_ERR | READY_HUP | READY_RDHUP)
-
-int crowd_init(struct crowd *crowd)
-{
-    const struct message *m = crowd->message;
-    uint64_t window = crowd->options->pipeline;
-
-    /* The part of it that no reply is long enough to touch never becomes memory. */
-    crowd->scratch = malloc(frame_size_max(crowd->options->framing, REPLY_MAX) + RECEIVE_SIZE + 1);
-    crowd->clients = calloc(crowd->n_clients, sizeof *crowd->clients);
-    crowd->due = calloc(crowd->n_clients * window, sizeof *crowd->due);
-    if (!crowd->scratch || !crowd->clients || !crowd->due)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < crowd->n_clients; i++) {
-        struct client *c = &crowd->clients[i];
-
-        c->source.fd = -1;
-        c->planned = i;
-        c->expected = (uint16_t)(i % m->cycle);
-        c->out_at = c->expected * (uint32_t)m->frame_size;
-    }
-    crowd->untried = crowd->n_clients;
-    crowd->timeout_ns = crowd->options->timeout_us * 1000;
-    timer_wheel_init(&crowd->wheel, crowd_now(crowd) / 1000000);
-    suspects_init(&crowd->suspects, &crowd->loop, &crowd->wheel, crowd->stats, KIND_SUSPECT,
-                  KIND_SUSPECT);
-    return loop_init(&crowd->loop);
-}
-
-static uint64_t *ring(const struct crowd *crowd, const struct client *c)
-{
-    return crowd->due + (size_t)(c - crowd->clients) * crowd->options->pipeline;
-}
 
 static void set_timer(struct crowd *crowd, struct client *c, uint64_t ns)
 {
@@ -52,22 +20,10 @@ static void set_timer(struct crowd *crowd, struct client *c, uint64_t ns)
     timer_set(&crowd->wheel, &c->timer, ns / 1000000 + 1);
 }
 
-static void suspect(struct crowd *crowd, struct client *c, enum suspect kind)
-{
-    crowd->n_suspects += (kind != SUSPECT_NONE) - (c->suspicion.kind != SUSPECT_NONE);
-    c->suspicion.kind = (uint8_t)kind;
-}
-
-void client_acquit(struct crowd *crowd, struct client *c)
-{
-    crowd->n_suspects -= c->suspicion.kind != SUSPECT_NONE;
-    suspicion_acquit(&c->suspicion, crowd->stats);
-}
-
-/* Back to no connection. What was in flight has no reply to come. */
+/* Closes the connection. Messages in flight stay unanswered. */
 static void shut(struct crowd *crowd, struct client *c)
 {
-    client_acquit(crowd, c);
+    crowd_acquit(crowd, c);
     if (c->source.state == CLIENT_OPEN)
         STAT_SET(crowd->stats->open, crowd->stats->open - 1);
     if (c->source.state == CLIENT_CONNECTING)
@@ -76,12 +32,8 @@ static void shut(struct crowd *crowd, struct client *c)
     c->source.fd = close_fd(c->source.fd);
     timer_cancel(&c->timer);
     buffer_free(&c->partial);
-    if (c->in_flight > 0)
-        stats_error(crowd->stats, ERROR_UNANSWERED, c->in_flight);
-    crowd->in_flight -= c->in_flight;
-    c->in_flight = c->unsent = 0;
     c->progress_ns = 0;
-    c->out_at = c->expected * (uint32_t)crowd->message->frame_size;
+    flight_abandon(crowd, c);
 }
 
 void client_end(struct crowd *crowd, struct client *c)
@@ -108,7 +60,7 @@ static void fail(struct crowd *crowd, struct client *c, enum error_kind kind)
 {
     had_outcome(crowd, c);
     if (c->suspicion.kind != SUSPECT_NONE && (kind == ERROR_CLOSED || kind == ERROR_RESET)) {
-        suspect(crowd, c, SUSPECT_NONE);
+        crowd_suspect(crowd, c, SUSPECT_NONE);
         kind = ERROR_REFUSED;
     }
     stats_error(crowd->stats, kind, 1);
@@ -139,35 +91,6 @@ static void established(struct crowd *crowd, struct client *c)
         set_timer(crowd, c, c->progress_ns + crowd->timeout_ns);
 }
 
-/* The bytes that have not left yet. 0, also where the socket is full, or a negative errno. */
-static int transmit(struct crowd *crowd, struct client *c)
-{
-    const struct message *m = crowd->message;
-    uint32_t end = m->cycle * (uint32_t)m->frame_size;
-
-    while (c->unsent > 0) {
-        ssize_t n = send(c->source.fd, buffer_head(m->bytes) + c->out_at, c->unsent, MSG_NOSIGNAL);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN) {
-            c->source.ready &= (uint8_t)~READY_OUT;
-            return 0;
-        }
-        if (n < 0)
-            return -errno;
-        c->unsent -= (uint32_t)n;
-        c->out_at += (uint32_t)n;
-        /* More than once around, where the cycle is shorter than what is sent at once. */
-        if (c->out_at >= end)
-            c->out_at %= end;
-        STAT_ADD(crowd->stats->counters.bytes_out, (uint64_t)n);
-        if (c->source.state == CLIENT_OPEN)
-            c->progress_ns = crowd->now_ns;
-    }
-    return 0;
-}
-
 /* A UNIX socket's connect() does not wait in the background: EAGAIN says that the server's queue is
  * full, and nothing will tell when it no longer is (connect(2)). */
 static void retry_unix(struct crowd *crowd, struct client *c)
@@ -184,7 +107,7 @@ static int watch(struct crowd *crowd, struct client *c, bool connected)
     if (c->unsent > 0) {
         /* A handshake over loopback is complete when connect() returns, so that a message that
          * waits can go at once. */
-        r = transmit(crowd, c);
+        r = flight_send(crowd, c);
         if (r < 0)
             return r;
         connected |= c->unsent == 0;
@@ -261,41 +184,13 @@ void client_owe(struct crowd *crowd, struct client *c)
     crowd->owed++;
 }
 
-/* Puts n messages in flight; they leave with transmit(). */
-static void claim(struct crowd *crowd, struct client *c, uint32_t n)
-{
-    uint32_t window = (uint32_t)crowd->options->pipeline, at = c->oldest + c->in_flight;
-    uint64_t *due = ring(crowd, c);
-
-    if (c->in_flight == 0)
-        c->progress_ns = crowd->now_ns;
-    for (uint32_t i = 0; i < n; i++, at++) {
-        at = at >= window ? at - window : at;
-        due[at] = crowd->now_ns;
-        if (crowd->options->mode == MODE_OPEN) {
-            due[at] = pacer_due(&crowd->pacer, c->planned);
-            c->planned += crowd->n_clients;
-        }
-    }
-    if (crowd->options->mode == MODE_CLOSED) {
-        crowd->budget -= n;
-    } else {
-        c->owed -= n;
-        crowd->owed -= n;
-    }
-    c->in_flight += n;
-    crowd->in_flight += n;
-    c->unsent += n * (uint32_t)crowd->message->frame_size;
-    STAT_ADD(crowd->stats->counters.sent, n);
-}
-
 void client_advance(struct crowd *crowd, struct client *c)
 {
     uint32_t n = allowance(crowd, c);
     int r;
 
     if (n > 0)
-        claim(crowd, c, n);
+        flight_begin(crowd, c, n);
     if (c->unsent == 0)
         return;
     if (c->source.state == CLIENT_CLOSED) {
@@ -307,49 +202,9 @@ void client_advance(struct crowd *crowd, struct client *c)
         set_timer(crowd, c, c->progress_ns + crowd->timeout_ns);
     if (!(c->source.ready & READY_OUT))
         return;
-    r = transmit(crowd, c);
+    r = flight_send(crowd, c);
     if (r < 0)
         fail(crowd, c, error_from_errno(-r));
-}
-
-/* The latency of the oldest message in flight, which is in flight no more. */
-static uint64_t take_oldest(struct crowd *crowd, struct client *c, uint64_t came)
-{
-    uint64_t from = ring(crowd, c)[c->oldest];
-
-    c->oldest = c->oldest + 1 == crowd->options->pipeline ? 0 : c->oldest + 1;
-    c->in_flight--;
-    crowd->in_flight--;
-    return came > from ? came - from : 0;
-}
-
-/* Counts replies, whose last byte has just been read.
- *
- * A reply read now may have waited while this process was busy with other connections. Where it is
- * the only one that can have come, it came before the loop's turn began, so that its time is known
- * better than now; otherwise it may have come at any moment since, and the latest is taken: the
- * server never looks better than it was. */
-static void complete(struct crowd *crowd, struct client *c, const struct replies *replies)
-{
-    bool alone = c->in_flight == 1 && c->progress_ns < crowd->turn_ns;
-    uint64_t came = alone ? crowd->turn_ns : crowd->now_ns;
-    uint32_t n = MIN(replies->count, c->in_flight), unasked = replies->count - n;
-    bool held = replies->refusal && unasked == 0;
-
-    if (replies->count == 0)
-        return;
-    client_acquit(crowd, c);
-    c->suspicion.mismatched = replies->last_mismatched;
-    c->expected = (uint16_t)((c->expected + n) % crowd->message->cycle);
-    for (uint32_t i = held ? 1 : 0; i < n; i++)
-        stats_reply(crowd->stats, take_oldest(crowd, c, came));
-    if (held)
-        c->suspicion.latency_ns = take_oldest(crowd, c, came);
-    if (replies->refusal)
-        suspect(crowd, c, held ? SUSPECT_REPLY : SUSPECT_UNASKED);
-    stats_error(crowd->stats, ERROR_UNEXPECTED, unasked - (replies->refusal && !held));
-    if (n > 0)
-        STAT_SET(crowd->stats->last_reply_ns, crowd->now_ns);
 }
 
 /* Reads once. Returns the number of bytes, 0 at the end of the stream, or a negative errno. */
@@ -370,7 +225,7 @@ static ssize_t receive(struct crowd *crowd, struct client *c)
     r = replies_parse(crowd->options, crowd->message, crowd->scratch, have + (size_t)n, n == 0,
                       c->in_flight, c->expected, &c->partial, &replies);
     stats_error(crowd->stats, ERROR_MISMATCHED, replies.mismatched);
-    complete(crowd, c, &replies);
+    flight_land(crowd, c, &replies);
     c->progress_ns = crowd->now_ns;
     return r < 0 ? r : n;
 }
@@ -447,7 +302,7 @@ static void end_churned(struct crowd *crowd, struct client *c)
         return;
     }
     fd = STEAL_FD(c->source.fd);
-    suspect(crowd, c, SUSPECT_NONE);
+    crowd_suspect(crowd, c, SUSPECT_NONE);
     shut(crowd, c);
     suspects_add(&crowd->suspects, fd, &suspicion, crowd->now_ns);
 }

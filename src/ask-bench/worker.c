@@ -162,7 +162,7 @@ static void finish(struct worker *w)
     uint64_t left = w->crowd.in_flight + w->crowd.owed;
 
     for (uint32_t i = 0; w->crowd.n_suspects > 0 && i < w->crowd.n_clients; i++)
-        client_acquit(&w->crowd, &w->crowd.clients[i]);
+        crowd_acquit(&w->crowd, &w->crowd.clients[i]);
     suspects_acquit_all(&w->crowd.suspects);
     STAT_ADD(s->counters.errors[ERROR_UNANSWERED], left);
     STAT_SET(s->cpu_ns, clock_ns(CLOCK_PROCESS_CPUTIME_ID) - w->cpu_start_ns);
