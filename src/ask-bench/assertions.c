@@ -25,7 +25,7 @@ static const struct {
     { "errors", METRIC_ERRORS, 0 },
 };
 
-/* Longer ones first, as one may begin with another. */
+/* The longer operators first: one may begin with another. */
 static const struct {
     const char *text;
     enum comparison comparison;

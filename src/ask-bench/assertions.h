@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 /*
- * What a run must reach to be called good: METRIC OP VALUE, as in "p99<5ms".
+ * A condition that a run must meet: METRIC OP VALUE, as in "p99<5ms".
  */
 enum metric {
     METRIC_PERCENTILE,
@@ -19,18 +19,18 @@ enum metric {
 enum comparison { LESS, LESS_EQUAL, GREATER, GREATER_EQUAL, EQUAL };
 
 struct assertion {
-    const char *text; /* as it was written; borrowed */
+    const char *text; /* as given; borrowed */
     enum metric metric;
     double percentile; /* of METRIC_PERCENTILE */
     enum comparison comparison;
-    double value; /* ns for times, else a plain number */
+    double value; /* ns if it is a time, else */
 };
 
-/* 0, or -EINVAL with *ret_error a static text. text: must outlive the assertion. */
+/* 0, or -EINVAL and *ret_error, a static text. text must outlive the assertion. */
 int assertion_parse(const char *text, struct assertion *ret, const char **ret_error);
 
 /* Whether the metric is a time. */
 bool assertion_is_time(const struct assertion *a);
 
-/* Whether `actual`, in the assertion's unit, is what it wants. */
+/* Whether `actual`, in the unit of the assertion, meets it. */
 bool assertion_holds(const struct assertion *a, double actual);

@@ -11,7 +11,7 @@
 #define TOP    12.0
 #define BOTTOM 34.0
 
-/* 1, 2 or 5 times a power of ten, not below n. */
+/* The least number not below n that is 1, 2 or 5 times a power of ten. */
 static double round_up(double n)
 {
     double power = pow(10, floor(log10(n)));
@@ -73,7 +73,7 @@ size_t axis_ticks(const struct axis *a, size_t wanted, double *ticks, size_t cap
                           : ticks_linear(a, wanted, ticks, capacity);
 }
 
-/* Where a value is on an axis, from 0 to 1. */
+/* The position of a value on an axis, from 0 to 1. */
 static double place(const struct axis *a, double value)
 {
     double at;

@@ -5,15 +5,14 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Line charts as inline SVG. Colours and sizes of text are left to the page's style sheet, by
- * class. */
+/* Line charts as inline SVG. The page's style sheet sets colours and text sizes, by class. */
 
 struct point {
     double x, y;
 };
 
 struct axis {
-    double low, high; /* low < high; low > 0 where it is logarithmic */
+    double low, high; /* low < high; low > 0 if it is logarithmic */
     bool logarithmic;
 };
 
@@ -22,24 +21,24 @@ struct chart {
     struct axis x, y;
 };
 
-/* An axis that holds 0 to `high`, or from `low` to `high` in whole steps of 1, 2 and 5. */
+/* An axis from 0 to `high`; or from `low` to `high`, rounded outwards to steps of 1, 2 and 5. */
 struct axis axis_linear(double high);
 struct axis axis_logarithmic(double low, double high);
 
-/* Where the axis has lines: at most `capacity`, in rising order, about `wanted` of them. */
+/* The positions of the grid lines, rising: about `wanted` of them, `capacity` at most. */
 size_t axis_ticks(const struct axis *a, size_t wanted, double *ticks, size_t capacity);
 
-/* label: what a reader who cannot see it is told. */
+/* label: the text for screen readers. */
 void chart_begin(struct chart *c, FILE *f, const char *label, struct axis x, struct axis y);
 void chart_end(struct chart *c);
 
-/* A line across, or down, with its text beside the axis. */
+/* A grid line, horizontal or vertical, with its text beside the axis. */
 void chart_tick_x(struct chart *c, double x, const char *text);
 void chart_tick_y(struct chart *c, double y, const char *text);
 
-/* A line through the points, in order. area: filled down to the axis. */
+/* A line through the points, in order. area: fills the space down to the axis. */
 void chart_line(struct chart *c, const char *class, const struct point *points, size_t n,
                 bool area);
 
-/* A vertical band over the chart, with a text for the pointer that rests on it. */
+/* A vertical band over the chart, with a tooltip. */
 void chart_band(struct chart *c, const char *class, double from, double to, const char *text);

@@ -11,12 +11,12 @@
 #include "ask-bench/worker.h"
 #include "base/macros.h"
 
-/* Kernel memory of an idle connection's end: socket, file, inode, epoll entry, port. Both ends of
- * one over loopback take 9.4 KiB together on Linux 6.x (slabinfo before and after). */
+/* Kernel memory for one end of an idle connection: socket, file, inode, epoll entry, port. Both
+ * ends of a loopback connection take 9.4 KiB on Linux 6.x (slabinfo before and after). */
 #define BYTES_PER_END     (5 * UINT64_C(1024))
 #define BYTES_PER_CLIENT  UINT64_C(128)
 #define BYTES_PER_WORKER  (UINT64_C(4) * 1024 * 1024)
-#define BACKLOG_NEEDED    128 /* what ask-bench has on its way at a time while it connects */
+#define BACKLOG_NEEDED    128 /* connection attempts that ask-bench has in flight */
 #define PORTS_MOST        (65535 - 1024 + 1)
 #define FILES_OF_OTHERS   1000
 #define TIME_WAIT_SECONDS 60
@@ -82,7 +82,7 @@ static bool check_files(const struct demand *d, const struct limits *l, struct c
     return true;
 }
 
-/* More ports where they suffice, else more addresses. */
+/* Suggests more ports if they are enough, else more addresses. */
 static bool check_ports(const struct demand *d, const struct limits *l, struct check *c)
 {
     uint64_t needed = DIV_ROUND_UP(d->ports, d->sources);
@@ -118,7 +118,7 @@ static bool check_backlog(const struct demand *d, const struct limits *l, struct
     return true;
 }
 
-/* A socket that holds any data at all holds a page. */
+/* A socket that holds any data uses at least a page. */
 static bool check_tcp_memory(const struct demand *d, const struct limits *l, struct check *c)
 {
     uint64_t needed = d->active * (d->local ? 2 : 1) * (1 + d->per_turn / l->page_size);
@@ -196,9 +196,9 @@ static bool is_loopback(const struct sockaddr *sa)
     return true;
 }
 
-/* A port stays in use for a minute after ask-bench has closed its connection (tcp(7), TIME_WAIT),
- * but on loopback the kernel uses it again after a second (tcp_tw_reuse). How many that are is only
- * known where the rate or the number of messages is. */
+/* A port stays in use for a minute after ask-bench has closed its connection (tcp(7), TIME_WAIT).
+ * On loopback the kernel reuses it after a second (tcp_tw_reuse). The number of such ports is only
+ * known if the rate or the number of messages is. */
 static uint64_t ports_in_use(const struct options *o, bool local)
 {
     uint64_t left = o->messages ?: UINT64_MAX;

@@ -9,14 +9,14 @@
 #include "ask-bench/replies.h"
 #include "base/macros.h"
 
-#define RETRY_NS       UINT64_C(100000000) /* before a failed connection is tried again */
+#define RETRY_NS       UINT64_C(100000000) /* before connecting again */
 #define UNIX_RETRY_NS  UINT64_C(1000000)
 #define READS_PER_TURN 16
 #define ENDED          (READY_ERR | READY_HUP | READY_RDHUP)
 
 static void set_timer(struct crowd *crowd, struct client *c, uint64_t ns)
 {
-    /* Rounded up, so that the time has really come. */
+    /* Rounded up: the timer must not expire early. */
     timer_set(&crowd->wheel, &c->timer, ns / 1000000 + 1);
 }
 
@@ -66,7 +66,7 @@ static void fail(struct crowd *crowd, struct client *c, enum error_kind kind)
     stats_error(crowd->stats, kind, 1);
     shut(crowd, c);
     c->source.state = CLIENT_WAITING;
-    /* Held connections are counted, not mended. */
+    /* With --hold, a lost connection counts and is not made again. */
     if (crowd->ending || crowd->options->mode == MODE_HOLD)
         client_end(crowd, c);
     else
@@ -91,22 +91,22 @@ static void established(struct crowd *crowd, struct client *c)
         set_timer(crowd, c, c->progress_ns + crowd->timeout_ns);
 }
 
-/* A UNIX socket's connect() does not wait in the background: EAGAIN says that the server's queue is
- * full, and nothing will tell when it no longer is (connect(2)). */
+/* connect() to a UNIX socket never waits in the background. EAGAIN means that the server's accept
+ * queue is full, and no event tells when it has room again (connect(2)). */
 static void retry_unix(struct crowd *crowd, struct client *c)
 {
     c->source.fd = close_fd(c->source.fd);
     set_timer(crowd, c, crowd->now_ns + UNIX_RETRY_NS);
 }
 
-/* Registers a socket whose connection is under way or, on loopback, there already. */
+/* Registers a socket that is connecting or, on loopback, already connected. */
 static int watch(struct crowd *crowd, struct client *c, bool connected)
 {
     int r;
 
     if (c->unsent > 0) {
-        /* A handshake over loopback is complete when connect() returns, so that a message that
-         * waits can go at once. */
+        /* On loopback, connect() returns after the handshake, so a waiting message can go at once.
+         */
         r = flight_send(crowd, c);
         if (r < 0)
             return r;
@@ -118,7 +118,7 @@ static int watch(struct crowd *crowd, struct client *c, bool connected)
         established(crowd, c);
     } else
         set_timer(crowd, c, c->progress_ns + crowd->timeout_ns);
-    /* One that lives for a single message that is gone need never know that there is room. */
+    /* With --churn the only message has been sent: EPOLLOUT is not needed. */
     return loop_add(&crowd->loop, &c->source,
                     EPOLLIN | EPOLLRDHUP |
                         (crowd->options->churn && c->unsent == 0 ? 0 : (uint32_t)EPOLLOUT));
@@ -160,7 +160,7 @@ void client_connect(struct crowd *crowd, struct client *c)
         fail(crowd, c, error_from_errno(-r));
 }
 
-/* How many messages may go now. */
+/* The number of messages that may be sent now. */
 static uint32_t allowance(const struct crowd *crowd, const struct client *c)
 {
     uint32_t room = (uint32_t)crowd->options->pipeline - c->in_flight;
@@ -197,7 +197,7 @@ void client_advance(struct crowd *crowd, struct client *c)
         client_connect(crowd, c);
         return;
     }
-    /* Re-armed only when it has expired, not for every message. */
+    /* Armed again only after it has expired, not for every message. */
     if (!timer_armed(&c->timer))
         set_timer(crowd, c, c->progress_ns + crowd->timeout_ns);
     if (!(c->source.ready & READY_OUT))
@@ -230,7 +230,7 @@ static ssize_t receive(struct crowd *crowd, struct client *c)
     return r < 0 ? r : n;
 }
 
-/* The server has ended the connection, which it may do when all is done. */
+/* The server has ended the connection. It may do so when the client needs it no more. */
 static void closed_by_server(struct crowd *crowd, struct client *c)
 {
     if (c->in_flight == 0 && c->suspicion.kind == SUSPECT_NONE &&
@@ -240,8 +240,8 @@ static void closed_by_server(struct crowd *crowd, struct client *c)
         fail(crowd, c, ERROR_CLOSED);
 }
 
-/* Reads until it is certain that an edge will tell of more, or its share of the turn is used up: a
- * server that sends without end must not keep the loop from the others, and from the clock. */
+/* Reads until an edge is sure to announce more, or the share of the turn is used up. A server that
+ * sends without end must not keep the loop from other connections and from the clock. */
 static void read_replies(struct crowd *crowd, struct client *c)
 {
     bool tcp = crowd->target->sa.sa_family != AF_UNIX;
@@ -268,8 +268,8 @@ static void read_replies(struct crowd *crowd, struct client *c)
         }
         if (n == RECEIVE_SIZE || c->source.ready & ENDED)
             continue;
-        /* A TCP socket that gave less than it could has no more, and when no reply is awaited
-         * whatever comes next has an edge of its own: no need to be told EAGAIN. */
+        /* A short read empties a TCP socket. And if no reply is due, the next data raises an edge
+         * of its own. Neither needs a read that returns EAGAIN. */
         if (tcp || c->in_flight == 0)
             break;
     }
@@ -291,7 +291,7 @@ static void connect_event(struct crowd *crowd, struct client *c)
     }
 }
 
-/* --churn: the reply is there. */
+/* --churn: the reply has come. */
 static void end_churned(struct crowd *crowd, struct client *c)
 {
     struct suspicion suspicion = c->suspicion;

@@ -6,33 +6,33 @@
 #include "ask-bench/crowd.h"
 
 /*
- * One connection: it sends messages, takes replies, and measures from the moment that a message was
- * due to the moment that its reply came.
+ * One connection. It sends messages, takes replies and measures the time from when a message was
+ * due to when its reply came.
  *
- * What a client may send follows from the mode. In the closed loop each reply lets the next message
- * go, until the crowd's budget is used up. Otherwise its worker says what is owed (client_owe), and
- * it goes as soon as the connection has room; with MODE_OPEN its latency counts from the time it
- * was planned for, however long it had to wait for that.
+ * The mode decides what a client may send. In the closed loop each reply releases the next message,
+ * until the crowd's budget is used up. In the other modes the worker makes messages due
+ * (client_owe), and the client sends them once the connection has room. With MODE_OPEN the latency
+ * counts from the planned time, including any wait for room.
  */
 
 /* Begins to connect a closed client. */
 void client_connect(struct crowd *crowd, struct client *c);
 
-/* One more message is to be sent. */
+/* Makes one more message due. */
 void client_owe(struct crowd *crowd, struct client *c);
 
-/* Sends what may be sent now. crowd_now() must have been called just before: a message that leaves
- * is measured from there. */
+/* Sends all messages that may go now. Call crowd_now() just before: a message is measured from that
+ * time. */
 void client_advance(struct crowd *crowd, struct client *c);
 
-/* Whether a message owed would leave at once. */
+/* Whether a message that is due now would leave at once. */
 bool client_has_room(const struct crowd *crowd, const struct client *c);
 
-/* The loop has news for it. */
+/* Handles an event of the connection. */
 void client_event(struct crowd *crowd, struct client *c);
 
-/* Its timer has expired. */
+/* Handles the expiry of the timer. */
 void client_timer(struct crowd *crowd, struct client *c);
 
-/* Forgets what is owed and cannot be sent for want of a connection, as the run ends. */
+/* At the end of a run: drops due messages that have no connection. */
 void client_end(struct crowd *crowd, struct client *c);

@@ -21,10 +21,12 @@
 #include "base/descriptors.h"
 #include "base/macros.h"
 
-#define RESERVED_DESCRIPTORS 64 /* a worker's own: standard streams, epoll, timer … */
+#define RESERVED_DESCRIPTORS 64 /* a worker's other descriptors: standard streams, epoll, timer … */
 #define TICK_NS              UINT64_C(1000000000)
-#define STOP_LIMIT_NS        UINT64_C(5000000000) /* for workers to end, beyond their timeouts */
-#define HURRY_LIMIT_NS       UINT64_C(1000000000) /* the same, when the user cannot wait */
+#define STOP_LIMIT_NS                                                                              \
+    UINT64_C(5000000000)                    /* time for workers to end, after their
+                                                     timeouts */
+#define HURRY_LIMIT_NS UINT64_C(1000000000) /* the same after a second SIGINT */
 
 struct run {
     const struct options *options;
@@ -33,13 +35,13 @@ struct run {
     struct sockaddr_any target;
     struct sources sources;
     struct control *control; /* shared */
-    pid_t *pids;             /* 0: gone */
+    pid_t *pids;             /* 0: has exited */
     uint32_t n_workers;
     int signal_fd, wake_fd, done_fd;
     uint64_t connect_ns; /* when connecting began */
     uint64_t tick_ns;    /* when the next sample is due */
     uint64_t round_ns;   /* --hold: when the next round begins, or the run ends */
-    uint64_t kill_ns;    /* when workers that are still there are ended by force */
+    uint64_t kill_ns;    /* when to kill workers that still run */
     struct progress progress;
     struct gather gather;
 };
@@ -66,7 +68,7 @@ uint32_t coordinator_workers(const struct options *o, uint64_t descriptors)
     uint64_t needed = DIV_ROUND_UP(o->connections, usable), wanted = o->workers;
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
-    /* Half of the processors are the server's. */
+    /* The server gets half of the processors. */
     if (wanted == 0)
         wanted = MIN(cpus > 3 ? (uint64_t)cpus / 2 : 1, o->connections);
     if (o->workers == 0 && o->mode == MODE_OPEN)
@@ -109,8 +111,8 @@ static int init_descriptors(struct run *run)
     return 0;
 }
 
-/* Whether this machine has the first address and the last, so that no run fails on each connection
- * for it. */
+/* Checks that this machine has the first and the last source address. Otherwise every connection
+ * would fail. */
 static int check_sources(const struct run *run)
 {
     for (unsigned i = 0; i < 2; i++) {
@@ -190,7 +192,7 @@ static _Noreturn void be_worker(const struct run *run, uint32_t index, pid_t par
     };
     int r;
 
-    /* It must not outlive the coordinator, which may have gone before this was asked for. */
+    /* Die with the coordinator, which may already have exited. */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(BENCH_FAILED);
@@ -211,7 +213,7 @@ static int start_workers(struct run *run)
 {
     pid_t parent = getpid();
 
-    /* What stdio holds would otherwise be written by every worker too. */
+    /* Otherwise every worker would write the contents of stdio buffers again. */
     (void)fflush(NULL);
     for (uint32_t i = 0; i < run->n_workers; i++) {
         pid_t pid = fork();
@@ -229,7 +231,7 @@ static int start_workers(struct run *run)
     return 0;
 }
 
-/* Every loop that waits for this descriptor has an edge of it. */
+/* Each worker's loop gets an edge. */
 static void wake_workers(const struct run *run)
 {
     (void)!write(run->wake_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
@@ -245,7 +247,7 @@ static void set_step(struct run *run, uint32_t step)
     wake_workers(run);
 }
 
-/* Whether all workers that are alive have done what a step asks. */
+/* Whether all living workers have completed the step. */
 static bool all_settled(const struct run *run, uint32_t step)
 {
     for (uint32_t i = 0; i < run->n_workers; i++)
@@ -268,8 +270,7 @@ static uint64_t rounds(const struct options *o)
     return MAX(o->messages, UINT64_C(1));
 }
 
-/* --hold: rounds are spread over the duration, the first at its beginning and the last at its
- * end. */
+/* --hold: spreads the rounds over the duration, from its start to its end. */
 static uint64_t round_time(const struct run *run, uint64_t number)
 {
     const struct options *o = run->options;
@@ -301,7 +302,7 @@ static void begin_run(struct run *run, uint64_t now)
     set_step(run, STEP_RUN);
 }
 
-/* Goes to the next step when the present one is done. */
+/* Goes to the next step once the present one is complete. */
 static void advance(struct run *run, uint64_t now)
 {
     uint32_t step = run->control->step;
@@ -314,7 +315,7 @@ static void advance(struct run *run, uint64_t now)
     }
     if (run->options->mode != MODE_HOLD || now < run->round_ns)
         return;
-    /* Step n is the n-th round; after the last there is only the end. */
+    /* Step n is the n-th round. After the last round the run ends. */
     if (step >= rounds(run->options)) {
         set_step(run, STEP_STOP);
         return;
@@ -340,8 +341,8 @@ static int tick(struct run *run, uint64_t now)
     gather_slice(&run->gather, run->options, now, &s);
     run->tick_ns += TICK_NS * (1 + (now - run->tick_ns) / TICK_NS);
     progress_show(&run->progress, run->options, &s, connecting);
-    /* Before the run begins there is nothing to be measured, but with --hold each asks as soon as
-     * it is connected. */
+    /* Nothing to measure before the run begins. But with --hold each connection asks as soon as it
+     * is made. */
     return connecting && run->options->mode != MODE_HOLD ? 0 : add_sample(run, &s);
 }
 
@@ -358,7 +359,7 @@ static void reap(struct run *run)
     }
 }
 
-/* The user said stop again: nothing more is waited for. */
+/* A second SIGINT: stop waiting. */
 static void hurry(struct run *run)
 {
     run->kill_ns = MIN(run->kill_ns, clock_ns(CLOCK_MONOTONIC) + HURRY_LIMIT_NS);
@@ -383,7 +384,7 @@ static void take_signals(struct run *run)
     reap(run);
 }
 
-/* When a run that ends by its duration should long be over: a guard against a worker that hangs. */
+/* The latest end of a timed run: a guard against a worker that hangs. */
 static uint64_t give_up_time(const struct run *run)
 {
     const struct options *o = run->options;
@@ -423,7 +424,8 @@ static int lead(struct run *run)
     run->tick_ns = now + TICK_NS;
     gather_begin(&run->gather, now);
     set_step(run, STEP_CONNECT);
-    /* Not until they have exited: to close very many connections takes the kernel seconds. */
+    /* Only after the workers have exited: the kernel takes seconds to close very many connections.
+     */
     while (!all_settled(run, STEP_STOP) && r >= 0) {
         r = wait_for_news(run, now);
         now = clock_ns(CLOCK_MONOTONIC);
@@ -439,7 +441,7 @@ static int lead(struct run *run)
     return r;
 }
 
-/* Takes what came after the last whole slice; too short a one would show a rate that is chance. */
+/* Adds the time after the last whole slice, unless it is so short that its rate would be chance. */
 static int finish(struct run *run)
 {
     struct result *result = run->result;

@@ -5,24 +5,24 @@
 #include "ask-bench/result.h"
 
 /*
- * Starts the workers, leads them through the steps of the run, and gathers what they counted.
+ * Starts the workers, leads them through the steps of the run, and gathers their counts.
  *
- * SIGINT and SIGTERM end the run early, with what there is so far; a second one at once. They and
- * SIGCHLD stay blocked. What cannot be done is said on stderr.
+ * SIGINT or SIGTERM ends the run early and keeps the results so far; a second one ends it at once.
+ * Both signals and SIGCHLD stay blocked. Errors are reported on stderr.
  *
- * Returns 0 with *ret filled in (for result_deinit(), options borrowed), or a negative errno. The
+ * Returns 0 and *ret (free it with result_deinit(); options are borrowed), or a negative errno. The
  * workers may still be closing their connections.
  */
 int coordinator_run(const struct options *o, struct result *ret);
 
-/* Waits until the workers have gone, and all connections with them. */
+/* Waits until the workers have exited and all connections are closed. */
 void coordinator_wait(void);
 
-/* Descriptors that a worker needs for other things than connections, at the most. */
+/* The most descriptors that a worker needs besides its connections. */
 uint64_t coordinator_reserved_descriptors(void);
 
-/* Descriptors that a worker may use for connections, of `limit`. */
+/* The part of `limit` that a worker may use for connections. */
 uint64_t coordinator_usable_descriptors(uint64_t limit);
 
-/* How many workers a run has. descriptors: the limit of one process. */
+/* The number of workers in a run. descriptors: the limit of one process. */
 uint32_t coordinator_workers(const struct options *o, uint64_t descriptors);

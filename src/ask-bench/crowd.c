@@ -10,7 +10,7 @@ int crowd_init(struct crowd *crowd)
     const struct message *m = crowd->message;
     uint64_t window = crowd->options->pipeline;
 
-    /* The part of it that no reply is long enough to touch never becomes memory. */
+    /* Pages that no reply is long enough to touch never use memory. */
     crowd->scratch = malloc(frame_size_max(crowd->options->framing, REPLY_MAX) + RECEIVE_SIZE + 1);
     crowd->clients = calloc(crowd->n_clients, sizeof *crowd->clients);
     crowd->due = calloc(crowd->n_clients * window, sizeof *crowd->due);

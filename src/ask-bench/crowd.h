@@ -24,7 +24,7 @@
 
 enum client_state {
     CLIENT_CLOSED,
-    CLIENT_WAITING, /* for the timer, to connect again */
+    CLIENT_WAITING, /* until the timer expires, to connect again */
     CLIENT_CONNECTING,
     CLIENT_OPEN,
 };
@@ -32,23 +32,23 @@ enum client_state {
 struct client {
     struct source source;
     struct timer timer;
-    uint64_t progress_ns;       /* the last thing that happened: what the timeout counts from */
-    uint64_t planned;           /* MODE_OPEN: the worker's number of its next message */
-    struct buffer *partial;     /* a reply that has not come completely */
+    uint64_t progress_ns;       /* when the connection last made progress; the timeout counts
+                                   from here */
+    uint64_t planned;           /* MODE_OPEN: the number of its next message, in the worker */
+    struct buffer *partial;     /* the start of a reply whose end has not come */
     uint32_t in_flight;         /* messages without a reply, sent or partly sent */
-    uint32_t oldest;            /* of them, in its ring of times */
+    uint32_t oldest;            /* the oldest of these, in the ring of times */
     uint32_t owed;              /* messages that are due and wait for room */
-    uint32_t unsent;            /* bytes of those in flight */
-    uint32_t out_at;            /* where in the cycle of messages the next byte is */
-    uint16_t expected;          /* the message in the cycle that the next reply belongs to */
-    bool tried;                 /* to connect, whatever came of it */
-    struct suspicion suspicion; /* of its last reply, until another reply or the run's end */
+    uint32_t unsent;            /* bytes of messages in flight that have not been sent */
+    uint32_t out_at;            /* the next byte to send, in the cycle of messages */
+    uint16_t expected;          /* the message, in the cycle, that the next reply answers */
+    bool tried;                 /* has tried to connect, with any outcome */
+    struct suspicion suspicion; /* about the last reply */
 };
 
-/* Of sources in a crowd's loop, and of timers in its wheel. */
+/* The kinds of sources in the loop and of timers in the wheel. */
 enum crowd_kind { KIND_CLIENT, KIND_SUSPECT, KIND_WORKER };
 
-/* The clients of one worker, and what they have in common. */
 struct crowd {
     const struct options *options;
     const struct message *message;
@@ -56,34 +56,34 @@ struct crowd {
     const struct sources *sources;
     struct worker_stats *stats;
     struct loop loop;
-    struct timer_wheel wheel; /* of CLOCK_MONOTONIC's ms */
+    struct timer_wheel wheel; /* in ms of CLOCK_MONOTONIC */
     struct pacer pacer;       /* MODE_OPEN: when messages are due */
     struct client *clients;
-    uint64_t *due; /* options->pipeline for each client: when its messages in flight were due */
+    uint64_t *due; /* options->pipeline for each client: when messages in flight were due */
     uint8_t *scratch;
     uint32_t n_clients;
-    uint64_t turn_ns; /* when the loop's turn began: what it brings came before that */
-    uint64_t now_ns;  /* the latest look at the clock */
+    uint64_t turn_ns; /* when the turn began; its events happened earlier */
+    uint64_t now_ns;  /* the clock when it was last read */
     uint64_t source;  /* the number of the next local address */
     uint64_t source_step;
-    uint64_t timeout_ns;      /* of the options */
-    uint64_t budget;          /* MODE_CLOSED: messages that may yet be sent */
+    uint64_t timeout_ns;      /* from the options */
+    uint64_t budget;          /* MODE_CLOSED: messages still to send */
     uint64_t in_flight;       /* of all clients */
     uint64_t owed;            /* of all clients */
     uint32_t n_suspects;      /* clients whose last reply is suspected */
     uint32_t connecting;      /* clients */
-    uint32_t untried;         /* clients whose first attempt to connect has had no outcome */
-    bool ending;              /* no new messages, and no new attempts to connect */
+    uint32_t untried;         /* clients whose first attempt has no outcome yet */
+    bool ending;              /* no new messages and no new connections */
     struct suspects suspects; /* --churn: connections that clients gave away */
 };
 
-/* Replies that count neither way yet. */
+/* Replies that may be refusals: they are not counted yet. */
 static inline uint32_t crowd_suspects(const struct crowd *crowd)
 {
     return crowd->n_suspects + crowd->suspects.count;
 }
 
-/* n_clients and everything above must be set. 0 or -errno. */
+/* The caller sets n_clients and everything above. 0 or a negative errno. */
 int crowd_init(struct crowd *crowd);
 
 static inline uint64_t crowd_now(struct crowd *crowd)

@@ -16,13 +16,13 @@ int dial_socket(const struct sockaddr_any *target, const struct sources *sources
     fd = socket(target->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    /* No message waits for the acknowledgement of an earlier one. */
+    /* Send each message without waiting for an earlier acknowledgement. */
     if (lasting)
         socket_set_nodelay(fd);
     if (sources->family == AF_UNSPEC)
         return STEAL_FD(fd);
-    /* The port is chosen by connect(), when both ends are known: otherwise all connections from one
-     * address would share its ports, wherever they go (ip(7)). */
+    /* connect() chooses the port, once both ends are known. Otherwise all connections from one
+     * address would share its ports, whatever their target (ip(7)). */
     if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){ 1 }, sizeof(int)) < 0)
         return -errno;
     sources_get(sources, number, &local);

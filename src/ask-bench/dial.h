@@ -8,9 +8,9 @@
 #include "net/address.h"
 
 /*
- * A non-blocking socket of the target's family, bound to source number `number` unless the kernel
- * chooses. lasting: more than one message will go over it. Returns the descriptor or a negative
- * errno.
+ * Makes a non-blocking socket of the target's family, bound to source address `number` unless the
+ * kernel chooses. lasting: the connection will carry more than one message. Returns the descriptor
+ * or a negative errno.
  */
 int dial_socket(const struct sockaddr_any *target, const struct sources *sources, uint64_t number,
                 bool lasting);

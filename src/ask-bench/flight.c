@@ -55,7 +55,7 @@ int flight_send(struct crowd *crowd, struct client *c)
             return -errno;
         c->unsent -= (uint32_t)n;
         c->out_at += (uint32_t)n;
-        /* More than once around, where the cycle is shorter than what is sent at once. */
+        /* It may wrap more than once: the cycle may be shorter than the data sent at once. */
         if (c->out_at >= end)
             c->out_at %= end;
         STAT_ADD(crowd->stats->counters.bytes_out, (uint64_t)n);
@@ -65,7 +65,7 @@ int flight_send(struct crowd *crowd, struct client *c)
     return 0;
 }
 
-/* The latency of the oldest message in flight, which is in flight no more. */
+/* Takes the oldest message out of flight. Returns its latency. */
 static uint64_t take_oldest(struct crowd *crowd, struct client *c, uint64_t came)
 {
     uint64_t from = ring(crowd, c)[c->oldest];
@@ -78,10 +78,10 @@ static uint64_t take_oldest(struct crowd *crowd, struct client *c, uint64_t came
 
 void flight_land(struct crowd *crowd, struct client *c, const struct replies *replies)
 {
-    /* A reply may have waited while this process served other connections. If no other reply can
-     * have come with it, it came before the turn began, which is closer to the truth than now.
-     * Otherwise it may have come at any moment since, so the latest counts: the server never looks
-     * better than it was. */
+    /* The reply may have waited while this process served other connections. A single reply was
+     * there when the turn began, and that time is closer to the truth than now. Otherwise replies
+     * may have come at any moment since, so the latest time counts: the server never looks better
+     * than it was. */
     bool alone = c->in_flight == 1 && c->progress_ns < crowd->turn_ns;
     uint64_t came = alone ? crowd->turn_ns : crowd->now_ns;
     uint32_t n = MIN(replies->count, c->in_flight), unasked = replies->count - n;

@@ -7,7 +7,7 @@
 #include "ask-bench/format.h"
 #include "base/macros.h"
 
-/* Three significant digits, or all that stand before the point. */
+/* Three significant digits, or all digits before the point. */
 static void format_scaled(double n, const char *unit, char text[static FORMAT_MAX])
 {
     int decimals = n >= 99.95 ? 0 : n >= 9.995 ? 1 : 2;

@@ -8,13 +8,13 @@
 
 #define FORMAT_MAX 48
 
-/* A time in the unit that fits it, three significant digits: "12.3 µs", "1.05 s". Returns text. */
+/* A time in a fitting unit with three significant digits: "12.3 µs", "1.05 s". Returns text. */
 char *format_time(double ns, char text[static FORMAT_MAX]);
 
 /* The same for a round number: "5 ms". Returns text. */
 char *format_round_time(double ns, char text[static FORMAT_MAX]);
 
-/* A number with its thousands set apart, rounded: "48,312". Returns text. */
+/* A rounded number with thousands separators: "48,312". Returns text. */
 char *format_count(double n, char text[static FORMAT_MAX]);
 
 /* Bytes: "12.3 MiB". Returns text. */

@@ -20,7 +20,7 @@ static FILE *open_proc(const char *root, const char *name)
     return fopen(path, "re");
 }
 
-/* The number at `index`, counting from 0, of the words in text, which is cut up. */
+/* The number at `index`, from 0, among the words of text. Changes text. */
 static uint64_t take_number(char *text, unsigned index)
 {
     uint64_t value = LIMIT_UNKNOWN;
@@ -31,7 +31,7 @@ static uint64_t take_number(char *text, unsigned index)
     return word && parse_u64(word, &value) == 0 ? value : LIMIT_UNKNOWN;
 }
 
-/* The number at `index` of a file of numbers. */
+/* The number at `index` in a file of numbers. */
 static uint64_t read_number(const char *root, const char *name, unsigned index)
 {
     FILE *f = open_proc(root, name);
@@ -78,8 +78,8 @@ static uint64_t read_rlimit(int resource)
     return limit.rlim_max;
 }
 
-/* A module that is loaded tracks nothing until a rule of the firewall asks for it. Whether one does
- * shows when there is a connection. */
+/* A loaded module tracks nothing unless a firewall rule asks for it. A connection shows whether one
+ * does. */
 static bool is_tracked(const char *root)
 {
     struct sockaddr_in address = { .sin_family = AF_INET,

@@ -5,7 +5,7 @@
 
 #include "ask-bench/machine.h"
 
-/* The name is on a line of its own for each processor; not every architecture has one. */
+/* Each processor has a line with its name. Some architectures have none. */
 static void read_processor(struct machine *m)
 {
     FILE *f = fopen("/proc/cpuinfo", "re");

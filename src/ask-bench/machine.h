@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <sys/utsname.h>
 
-/* The machine that a run was made on, "unknown" where it does not say. */
+/* The machine that ran the test; "unknown" if it does not tell. */
 struct machine {
     char processor[128];
     long processors; /* online */

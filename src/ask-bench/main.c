@@ -16,7 +16,7 @@ static int run(void)
     struct outputs outputs;
     int status = BENCH_OK;
 
-    /* Before the run, so that a path that cannot be written does not cost one. */
+    /* Before the run: a path that cannot be written must not cost a run. */
     if (outputs_open(&outputs, &options) < 0)
         return BENCH_FAILED;
     if (coordinator_run(&options, &result) < 0) {
@@ -30,7 +30,7 @@ static int run(void)
         status = status == BENCH_OK ? BENCH_ASSERTION : status;
     if (status == BENCH_OK && result_unanswered(&result, stderr))
         status = BENCH_ASSERTION;
-    /* As the shell says it of a process that a signal ended. */
+    /* The convention of shells for a process killed by a signal. */
     if (result.interrupted && status != BENCH_FAILED)
         status = BENCH_SIGNAL + result.signal;
     result_deinit(&result);

@@ -5,7 +5,7 @@
 #include "ask-bench/message.h"
 #include "base/macros.h"
 
-/* Enough for a reply to be told from its neighbours', while all stay in the processor's cache. */
+/* Enough to tell neighbouring replies apart, and few enough for the processor's cache. */
 #define CYCLE       64
 #define CYCLE_BYTES (256 * 1024)
 
@@ -39,7 +39,7 @@ static int append(struct message *m, enum framing framing, const char *text, uin
     return frame_end(framing, &m->bytes, (size_t)start, false);
 }
 
-/* Where in the first frame its message is. */
+/* The offset of the message in its frame. */
 static size_t find_payload(const struct message *m, enum framing framing)
 {
     struct frame frame = { 0 };

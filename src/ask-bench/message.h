@@ -8,23 +8,23 @@
 #include "protocol/frame.h"
 
 /*
- * The messages of a run, framed and ready to be sent: `cycle` of them, all of one size, one behind
- * the other, over and over. The bytes of any `most` messages in a row lie in one piece, wherever in
- * the cycle they begin.
+ * The messages of a run, framed and ready to send. `cycle` messages of one size follow each other
+ * and repeat. The bytes of any `most` successive messages are contiguous, wherever in the cycle
+ * they begin.
  */
 struct message {
     struct buffer *bytes;
     size_t size;       /* of a message, without framing */
-    size_t frame_size; /* with it */
-    size_t payload_at; /* where in a frame the message begins */
+    size_t frame_size; /* with framing */
+    size_t payload_at; /* the offset of the message in its frame */
     uint32_t cycle;
 };
 
 #define MESSAGE_SIZE_MAX (16 * 1024 * 1024)
 
 /*
- * text: what every message says, or NULL for messages of `size` bytes that differ from each other:
- * letters and digits, beginning with a number where there is room. most: how many are sent at once.
+ * text: the message; or NULL for messages of `size` bytes that differ: letters and digits that
+ * begin with a number if there is room. most: the most messages sent at once.
  *
  * 0 or -ENOMEM.
  */

@@ -262,7 +262,7 @@ static int take(struct options *o, int option, const char *arg)
         o->progress = true;
         return 0;
     default:
-        return -EINVAL; /* command_line_next() has said what is wrong */
+        return -EINVAL; /* command_line_next() has reported the error */
     }
 }
 

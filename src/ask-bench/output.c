@@ -12,7 +12,7 @@ static int complain(const char *name, int error)
     return error;
 }
 
-/* What is there already stays until there is something to take its place. */
+/* Keep the old contents until there is something to replace them. */
 static FILE *open_file(const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
@@ -92,7 +92,7 @@ int outputs_write(struct outputs *outputs, const struct result *r)
         struct output *output = &outputs->all[i];
         int written, closed, error;
 
-        /* Fails for what is no regular file, and has nothing to be emptied of. */
+        /* Fails for anything but a regular file, which has nothing to truncate. */
         if (output->file != stdout)
             (void)!ftruncate(fileno(output->file), 0);
         written = output->write(r, output->file);

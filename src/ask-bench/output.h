@@ -9,22 +9,22 @@
 
 #define OUTPUTS_MAX 4
 
-/* Where reports go. */
+/* The destinations of the reports. */
 struct outputs {
     struct output {
-        const char *name; /* for errors */
+        const char *name; /* for error messages */
         FILE *file;
         int (*write)(const struct result *r, FILE *f);
     } all[OUTPUTS_MAX];
     size_t n;
 };
 
-/* Opens what the options name; standard output has the text, or what was asked to go
- * there. 0, or a negative errno that has been said on stderr. */
+/* Opens the files that the options name. Standard output gets the text, unless another report is
+ * sent there. 0, or a negative errno after a report on stderr. */
 int outputs_open(struct outputs *outputs, const struct options *o);
 
-/* Writes all reports and closes the files. 0, or a negative errno that has been said on stderr. */
+/* Writes all reports and closes the files. 0, or a negative errno after a report on stderr. */
 int outputs_write(struct outputs *outputs, const struct result *r);
 
-/* Closes them with nothing written. */
+/* Closes the files without writing. */
 void outputs_discard(struct outputs *outputs);

@@ -4,15 +4,15 @@
 #include <stdint.h>
 
 /*
- * When things are due that happen so many times a second, shared out over workers: of every
- * `stride` in turn, this one has the one at `offset`.
+ * The due times of events at a fixed rate, shared among workers. Of every `stride` events, this
+ * worker has the one at `offset`.
  *
- * The time of each follows from its number alone, so that no error adds up however long a run
- * takes, and what is late does not push back what comes after it.
+ * Each time follows from the number of the event alone. So errors do not add up however long the
+ * run is, and a late event does not delay later ones.
  */
 struct pacer {
     uint64_t start_ns;
-    uint64_t rate; /* a second, of all workers; not 0 */
+    uint64_t rate; /* per second, of all workers; not 0 */
     uint64_t stride, offset;
 };
 
@@ -23,7 +23,7 @@ static inline uint64_t pacer_due(const struct pacer *p, uint64_t number)
     return p->start_ns + (uint64_t)(n * 1000000000 / p->rate);
 }
 
-/* What part `index` of `parts` gets of a total, so that the parts add up to it. */
+/* Part `index` of a total split into `parts`. The parts add up to the total. */
 static inline uint64_t share(uint64_t total, uint64_t parts, uint64_t index)
 {
     return total / parts + (index < total % parts ? 1 : 0);

@@ -41,7 +41,7 @@ void progress_show(struct progress *p, const struct options *o, const struct sam
 {
     if (!p->shown)
         return;
-    /* Back to the start of the line, and clear it: ECMA-48's CR and EL. */
+    /* CR, then EL to clear the line (ECMA-48). */
     if (p->terminal)
         (void)fputs("\r\033[K", stderr);
     if (connecting)

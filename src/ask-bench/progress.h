@@ -5,19 +5,19 @@
 
 #include "ask-bench/result.h"
 
-/* How a run goes, on stderr once a second: on a terminal one line that is written over, else, where
- * it is asked for, a line each time. */
+/* Progress on stderr once a second: one line that is overwritten on a terminal; else, if asked for,
+ * a new line each time. */
 struct progress {
     bool shown;
     bool terminal;
-    bool dirty; /* the terminal's line has something on it */
+    bool dirty; /* the line on the terminal is not empty */
 };
 
 void progress_init(struct progress *p, const struct options *o);
 
-/* connecting: the connections are still being made. */
+/* connecting: connections are still being made. */
 void progress_show(struct progress *p, const struct options *o, const struct sample *s,
                    bool connecting);
 
-/* Leaves the terminal's line empty. */
+/* Clears the line on the terminal. */
 void progress_end(struct progress *p);

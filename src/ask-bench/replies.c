@@ -11,7 +11,7 @@ static bool is_echo(const struct message *m, uint32_t number, const struct frame
     return frame->size == m->size && memcmp(frame->data, message_payload(m, number), m->size) == 0;
 }
 
-/* REG_STARTEND (regcomp(3)) gives the length. A NUL stands behind it for the time being, since
+/* REG_STARTEND gives the length (regcomp(3)). The reply gets a NUL meanwhile, because
  * AddressSanitizer's regexec() measures the string first. */
 static bool is_expected(const struct options *o, uint8_t *reply, size_t size)
 {

@@ -11,20 +11,22 @@
 
 #define REPLY_MAX MESSAGE_SIZE_MAX
 
-/* The replies in what was read. */
+/* The replies found in one read. */
 struct replies {
     uint32_t count;
-    uint32_t mismatched;  /* of them, that are not what was asked for */
-    bool refusal;         /* the last one begins like a refusal */
-    bool last_mismatched; /* with refusal: then it is not in `mismatched` */
+    uint32_t mismatched;  /* of these, replies that are not as expected */
+    bool refusal;         /* the last reply begins like a refusal */
+    bool last_mismatched; /* only with refusal: that reply is not in `mismatched` */
 };
 
 /*
- * Takes the replies out of bytes[n], which has room for one byte more, and keeps what is left of
- * an unfinished one in *partial. The first of them belongs to message `first` of the cycle;
- * `awaited` of them are replies to messages.
+ * Takes the replies out of bytes[n], which has room for one byte more. Keeps the start of an
+ * unfinished reply in *partial. The first reply answers message `first` of the cycle; `awaited` of
+ * them answer messages.
  *
- * 0, -EPROTO or -ENOMEM; *ret is what came before that.
+ * eof: the stream has ended. An unfinished reply is an error then, except in `chunk` framing.
+ *
+ * 0, -EPROTO or -ENOMEM. *ret counts the replies before the error.
  */
 int replies_parse(const struct options *o, const struct message *m, uint8_t *bytes, size_t n,
                   bool eof, uint32_t awaited, uint32_t first, struct buffer **partial,

@@ -9,7 +9,7 @@
 #define TICKS_MAX   16
 #define CURVE_MAX   1200
 #define CURVE_STEP  0.005 /* of a decade: finer than the page shows */
-#define SLICES_MAX  300   /* over time, more would not be seen apart */
+#define SLICES_MAX  300   /* of time; a reader could not tell more apart */
 #define STEPS_MAX   (2 * SLICES_MAX)
 #define DECADES_MAX 9
 
@@ -41,7 +41,7 @@ static void second_ticks(struct chart *c)
     }
 }
 
-/* How many of `total` lie above, as the power of ten that it is one in: 99 % is 2. */
+/* The share of `total` that lies above, as a negative power of ten: 2 at 99 %. */
 static double nines(uint64_t total, uint64_t sum)
 {
     return log10((double)total / (double)MAX(total - sum, UINT64_C(1)));
@@ -104,7 +104,7 @@ static void percentile_chart(const struct result *r, FILE *f)
     (void)fputs("</section>\n", f);
 }
 
-/* What may be drawn of each slice of time. */
+/* The values that can be drawn for each slice of time. */
 typedef double (*value_fn)(const struct sample *s);
 
 static double rate_of(const struct sample *s)
@@ -127,14 +127,15 @@ static double max_of(const struct sample *s)
     return (double)s->max;
 }
 
-/* So many samples become one point: of latencies the worst, since an average would hide it. */
+/* The number of samples per point. Of latencies a point shows the worst: an average would hide it.
+ */
 static size_t group_size(const struct result *r)
 {
     return DIV_ROUND_UP(r->n_samples, (size_t)SLICES_MAX);
 }
 
-/* The points of all samples, as steps: each group's highest or mean value for as long as it took.
- * Times stand for nothing where no reply came, and are left out. */
+/* The points of all samples, as steps: the highest or mean value of each group for as long as the
+ * group took. Latencies are left out if no reply came. */
 static size_t over_time(const struct result *r, value_fn value, bool highest,
                         struct point points[static STEPS_MAX])
 {
@@ -179,7 +180,7 @@ static double lowest_of(const struct result *r, value_fn value)
     return least;
 }
 
-/* Shows where the generator was behind, below the lines. */
+/* Marks the slices in which the generator was behind, below the lines. */
 static void behind_bands(const struct result *r, struct chart *c)
 {
     for (size_t i = 0; i < r->n_samples; i++) {
@@ -190,7 +191,7 @@ static void behind_bands(const struct result *r, struct chart *c)
     }
 }
 
-/* What the pointer is told, above the lines. */
+/* The tooltips, above the lines. */
 static void hit_bands(const struct result *r, struct chart *c)
 {
     if (group_size(r) > 1)

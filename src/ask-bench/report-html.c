@@ -11,7 +11,7 @@
 #include "base/macros.h"
 #include "base/parse.h"
 
-/* Text of the user's or the machine's, which may look like markup. */
+/* Escapes text from the user or the machine, which may look like markup. */
 static void write_text(FILE *f, const char *text)
 {
     for (; *text; text++)

@@ -48,7 +48,7 @@ static json_t *achieved(const struct result *r)
                      number(r->total.bytes_in), "interrupted", r->interrupted);
 }
 
-/* Empty where nothing was measured: 0 would be a very good latency. */
+/* Empty if nothing was measured: 0 would be a very good latency. */
 static json_t *percentiles(const struct histogram *h)
 {
     json_t *times = json_object();
@@ -87,7 +87,7 @@ static json_t *generator(const struct result *r)
                      number(r->workers), "sources", number(r->sources));
 }
 
-/* Of a second: without replies there is no latency. */
+/* One slice. It has no latency if no reply came. */
 static json_t *micros_of(const struct sample *s, uint64_t ns)
 {
     return s->delta.replies > 0 ? micros((double)ns) : json_null();
@@ -129,7 +129,7 @@ int report_json(const struct result *r, FILE *f)
 
 #else
 
-/* The option says so before anything is run. */
+/* Not reached: the option is refused earlier. */
 int report_json(const struct result *r, FILE *f)
 {
     (void)r;

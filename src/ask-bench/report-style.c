@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ask-bench/report-style.h"
 
-/* The fonts are the reader's own, so that the page needs nothing from anywhere. */
+/* The reader's own fonts: the page loads nothing. */
 const char report_style[] =
     ":root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--ink:#15191f;--soft:#5b6472;"
     "--edge:#e1e5ea;--grid:#e9ecf0;--blue:#1f6feb;--amber:#b86e00;--red:#c8262b;--green:#1a7f37;"

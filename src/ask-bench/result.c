@@ -88,7 +88,7 @@ double result_metric(const struct result *r, const struct assertion *a)
     return 0;
 }
 
-/* A time of no message at all holds for nothing. */
+/* Without messages there is no latency, and no assertion about it holds. */
 static bool is_known(const struct result *r, const struct assertion *a)
 {
     return !assertion_is_time(a) || r->total.replies > 0;
@@ -118,7 +118,7 @@ size_t result_check(const struct result *r, FILE *f)
     return failed;
 }
 
-/* The kind of error that there was most of, to say why connections are missing. */
+/* The most frequent kind of error, to explain missing connections. */
 static const char *main_error(const struct counters *c)
 {
     size_t most = 0;

@@ -45,7 +45,7 @@ enum error_kind error_from_errno(int error)
     }
 }
 
-/* A struct of nothing but words is an array of them. */
+/* A struct of uint64_t only is an array of them. */
 #define WORDS (sizeof(struct counters) / sizeof(uint64_t))
 _Static_assert(sizeof(struct counters) % sizeof(uint64_t) == 0, "only 64-bit counters");
 

@@ -6,26 +6,27 @@
 #include "base/histogram.h"
 
 /*
- * What a worker counts, in memory that it shares with the coordinator: the worker alone writes,
- * with relaxed stores, and the coordinator reads at any moment. So nothing needs to be sent, and
- * what a worker counted outlives it.
+ * The counters of a worker, in memory shared with the coordinator. Only the worker writes, with
+ * relaxed stores. The coordinator reads at any time. So nothing needs to be sent, and the counts
+ * survive the worker.
  */
 
-/* Kinds of errors. Those before ERROR_REFUSED count connections that failed or ended. */
+/* Kinds of errors. Those before ERROR_REFUSED count failed or ended connections. */
 enum error_kind {
-    ERROR_ABSENT,      /* nobody listens, or a UNIX socket's path is not there */
-    ERROR_UNREACHABLE, /* no route, or the network said no */
+    ERROR_ABSENT,      /* nobody listens, or the path of a UNIX socket does not exist */
+    ERROR_UNREACHABLE, /* no route, or the network refused */
     ERROR_RESET,       /* the server reset the connection */
     ERROR_CLOSED,      /* the server ended the connection */
     ERROR_TIMEOUT,     /* no connection, or no reply, within the timeout */
     ERROR_PORTS,       /* no local port was free */
-    ERROR_SYSTEM,      /* any other system call that failed: descriptors, memory … */
-    ERROR_PROTOCOL,    /* what came is not a reply in the framing asked for */
-    ERROR_REFUSED,     /* a reply `error: REASON`, and then the end of the connection */
-    ERROR_MISMATCHED,  /* a reply is not the message (--verify=echo), or not as --expect says */
-    ERROR_UNEXPECTED,  /* a reply more than there were messages */
-    ERROR_UNANSWERED,  /* messages that no reply came to */
-    ERROR_WORKER,      /* a process of the generator's own died */
+    ERROR_SYSTEM,      /* another system call failed: descriptors, memory … */
+    ERROR_PROTOCOL,    /* data that is not a reply in this framing, or a reply cut off */
+    ERROR_REFUSED,     /* a reply `error: REASON`, then the end of the connection */
+    ERROR_MISMATCHED,  /* a reply that is not the message (--verify=echo) or does not match
+                          (--expect) */
+    ERROR_UNEXPECTED,  /* a reply without a message */
+    ERROR_UNANSWERED,  /* a message without a reply */
+    ERROR_WORKER,      /* a worker process died */
     ERROR_KINDS
 };
 
@@ -34,15 +35,15 @@ const char *error_name(enum error_kind kind);
 /* The kind for an errno value from connect(2), send(2) or recv(2). */
 enum error_kind error_from_errno(int error);
 
-/* Counters that only grow, so that two states of them can be subtracted. */
+/* Counters that only grow: two states can be subtracted. */
 struct counters {
     uint64_t connects; /* connections established */
     uint64_t sent;     /* messages */
-    uint64_t replies;  /* the replies that answered a message */
+    uint64_t replies;  /* replies to messages */
     uint64_t bytes_out, bytes_in;
-    uint64_t late;    /* messages that the worker came to LATE_NS or more after they were due,
-                         whether their connection was free or not: the generator's fault */
-    uint64_t busy_ns; /* time not spent waiting for events */
+    uint64_t late;    /* messages begun LATE_NS or more after they were due, whether or not their
+                         connection was free: the generator is to blame */
+    uint64_t busy_ns; /* time in which the worker did not wait for events */
     uint64_t errors[ERROR_KINDS];
 };
 
@@ -54,19 +55,19 @@ struct counters {
 
 struct worker_stats {
     struct counters counters;
-    uint64_t open;          /* connections at this moment */
-    uint64_t peak;          /* the most of them */
+    uint64_t open;          /* connections now */
+    uint64_t peak;          /* the highest value of open */
     uint64_t late_max_ns;   /* since the coordinator last set it to 0 */
-    uint64_t cpu_ns;        /* used by the worker between its first message and its last reply */
+    uint64_t cpu_ns;        /* CPU time between its first message and its last reply */
     uint64_t last_reply_ns; /* when the latest reply came */
-    uint64_t planned;       /* messages that were due: asked for, sent or not */
-    uint32_t settled;       /* the last step of the run (enum step) that is complete here */
+    uint64_t planned;       /* messages that were due, sent or not */
+    uint32_t settled;       /* the last step (enum step) that the worker has completed */
     struct histogram latency;
-    struct histogram connect; /* from connect() to the connection being established */
+    struct histogram connect; /* from connect() until the connection is established */
 };
 
-/* The steps of a run, given by the coordinator. With --hold, STEP_RUN is the second round of
- * questions, and what follows it the third and so on. */
+/* The steps of a run, set by the coordinator. With --hold, STEP_RUN is the second round of
+ * questions, the next number the third, and so on. */
 enum step { STEP_CONNECT = 1, STEP_RUN = 2, STEP_STOP = UINT32_MAX };
 
 struct control {
@@ -75,7 +76,7 @@ struct control {
     uint64_t start_ns; /* when STEP_RUN began */
 };
 
-/* into += from, from being another process's. */
+/* into += from. Another process may be writing to from. */
 void counters_add(struct counters *into, const struct counters *from);
 
 /* later - earlier. */

@@ -45,7 +45,7 @@ static void acquit(struct suspects *p, struct suspect_connection *c)
     leave(p, c);
 }
 
-/* Rounded up, so that the time has really come. */
+/* Rounded up: the timer must not expire early. */
 static void set_timer(struct suspects *p, uint64_t ns)
 {
     timer_set(p->wheel, &p->timer, ns / 1000000 + 1);
@@ -77,7 +77,7 @@ void suspects_event(struct suspects *p, struct suspect_connection *c)
     c->source.ready = 0;
     if (c->source.fd < 0)
         return;
-    /* An event may be that of the place's last connection. */
+    /* The event may belong to the last connection in this place. */
     n = recv(c->source.fd, &byte, sizeof byte, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;

@@ -46,22 +46,22 @@ struct suspects {
     struct worker_stats *stats;
     struct timer timer;
     uint32_t count;
-    uint32_t next; /* the place for the next one, which the oldest may still have */
+    uint32_t next; /* the next place to use; it may still hold the oldest connection */
     struct suspect_connection all[SUSPECTS_MAX];
 };
 
-/* source_kind, timer_kind: how the loop and the wheel tell what is the pool's. */
+/* source_kind, timer_kind: mark the pool's sources and timer. */
 void suspects_init(struct suspects *p, struct loop *loop, struct timer_wheel *wheel,
                    struct worker_stats *stats, uint8_t source_kind, uint8_t timer_kind);
 
-/* Takes over fd, which is in the loop. */
+/* Takes over fd, which is registered with the loop. */
 void suspects_add(struct suspects *p, int fd, const struct suspicion *s, uint64_t now_ns);
 
-/* The loop has news of a connection in the pool. */
+/* Handles an event of a connection in the pool. */
 void suspects_event(struct suspects *p, struct suspect_connection *c);
 
-/* The timer has expired. */
+/* Handles the expiry of the timer. */
 void suspects_timer(struct suspects *p, uint64_t now_ns);
 
-/* The run is over: all are let off. */
+/* The run is over: counts all replies as ordinary. */
 void suspects_acquit_all(struct suspects *p);

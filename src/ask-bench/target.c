@@ -16,7 +16,7 @@ static bool answers(const struct sockaddr_any *address, uint64_t timeout_us)
     fd = socket(address->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;
-    /* Holds for connect() too: socket(7). */
+    /* Limits connect(), too (socket(7)). */
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
     return connect(fd, &address->sa, address->size) == 0;
 }

@@ -5,9 +5,9 @@
 #include "net/address.h"
 
 /*
- * The one address that all connections go to. A name that stands for several is tried, one
- * connection each, until one answers; the last where none does.
+ * Chooses the address for all connections. If a name resolves to several, tries each with one
+ * connection until one accepts; takes the last if none does.
  *
- * 0, or a negative errno that has been said on stderr.
+ * 0, or a negative errno after a report on stderr.
  */
 int target_resolve(const struct options *o, struct sockaddr_any *ret);

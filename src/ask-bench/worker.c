@@ -8,32 +8,34 @@
 #include "base/macros.h"
 #include "base/parse.h"
 
-/* How many things of one kind are begun before the loop looks at what has come in meanwhile. */
+/* The most operations of one kind before the loop looks at new events. */
 #define BURST 64
 
-/* Connections that are being made at a time, of all workers: a server's backlog is often as short
- * as 128, and one that overflows makes TCP wait for a second. */
+/* The most connections in the making, of all workers. A server's backlog is often as short as 128,
+ * and if it overflows, TCP waits for a second. */
 #define CONNECT_WINDOW 128
 
-/* For replies at the end, beyond the timeout, so that what runs into that is counted as such. */
+/* The wait for last replies, beyond the timeout, so that late ones count as timeouts. */
 #define LAST_GRACE_NS UINT64_C(100000000)
-#define LINGER_NS     UINT64_C(1000000000) /* for the end of connections that seem refused */
-#define STOP_GRACE_NS UINT64_C(1000000000) /* for replies on their way when the user says stop */
+#define LINGER_NS                                                                                  \
+    UINT64_C(1000000000)                   /* the wait for the end of connections that may be
+                                              refused */
+#define STOP_GRACE_NS UINT64_C(1000000000) /* the wait for replies in flight after SIGINT */
 
 struct worker {
     const struct worker_task *task;
     struct crowd crowd;
     struct source wake, timer;
-    uint64_t armed_ns;           /* what the timer is set to */
-    uint32_t step;               /* the step of the run that is being worked on */
-    uint32_t cursor;             /* the next client to be begun with */
-    uint32_t window;             /* clients that may be at it at the same time */
-    uint64_t planned, n_planned; /* MODE_OPEN: messages that were due, and how many there are */
-    uint64_t next_ns;            /* when the next of them, or of the connections to make, is due */
-    uint64_t end_ns;             /* of the run; of the grace for late replies, while ending */
+    uint64_t armed_ns;           /* the present setting of the timer */
+    uint32_t step;               /* the present step of the run */
+    uint32_t cursor;             /* the next client to start */
+    uint32_t window;             /* clients that may be busy at the same time */
+    uint64_t planned, n_planned; /* MODE_OPEN: messages due so far, and in total */
+    uint64_t next_ns;            /* when the next message is due, or the next connection */
+    uint64_t end_ns;             /* of the run; after that, of the wait for late replies */
     uint64_t cpu_start_ns;
     struct pacer ramp;
-    bool lingering; /* only to see whether the last replies were refusals */
+    bool lingering; /* waiting only to see whether the last replies were refusals */
     bool done;
 };
 
@@ -92,7 +94,7 @@ static int init(struct worker *w, const struct worker_task *t)
 static void settle(struct worker *w)
 {
     STAT_SET(w->task->stats->settled, w->step);
-    /* Fails only when its 64-bit counter is full. */
+    /* Fails only if the 64-bit counter is full. */
     (void)!write(w->task->done_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
 }
 
@@ -101,7 +103,7 @@ static bool settled(const struct worker *w)
     return w->task->stats->settled == w->step;
 }
 
-/* What this part of the work may have in progress at a time, of a limit for all. */
+/* This worker's share of a limit for all workers. */
 static uint32_t window(const struct worker *w, uint32_t all)
 {
     return MAX(all / w->task->count, UINT32_C(4));
@@ -123,7 +125,7 @@ static void begin_connecting(struct worker *w)
         w->cursor = w->crowd.n_clients;
 }
 
-/* MODE_OPEN: when the next message is due, never where there is none within the run's time. */
+/* MODE_OPEN: when the next message is due; UINT64_MAX if no more are due within the run. */
 static uint64_t next_due(const struct worker *w)
 {
     uint64_t due;
@@ -169,7 +171,7 @@ static void finish(struct worker *w)
     w->done = true;
 }
 
-/* Connects more clients, as many as the ramp and the window let. */
+/* Connects more clients, as far as the ramp and the window allow. */
 static void connect_more(struct worker *w)
 {
     struct crowd *crowd = &w->crowd;
@@ -197,14 +199,14 @@ static void connect_more(struct worker *w)
         client_connect(crowd, c);
         w->cursor++;
     }
-    /* Those that failed try again meanwhile and later; with MODE_HOLD nobody does, and each is to
-     * have had its answer. */
+    /* Failed clients try again later. But with MODE_HOLD they do not, and each must have had its
+     * answer. */
     if (!settled(w) && (hold ? crowd->connecting + crowd->in_flight + crowd->owed == 0
                              : crowd->untried == 0 || crowd->options->churn))
         settle(w);
 }
 
-/* MODE_CLOSED: lets clients send their first messages. Later ones follow from replies. */
+/* MODE_CLOSED: clients send their first messages. Replies release later ones. */
 static void start_more(struct worker *w)
 {
     struct crowd *crowd = &w->crowd;
@@ -216,7 +218,7 @@ static void start_more(struct worker *w)
     w->next_ns = w->cursor < crowd->n_clients ? 0 : UINT64_MAX;
 }
 
-/* MODE_OPEN: sends what is due. */
+/* MODE_OPEN: sends messages that are due. */
 static void send_due(struct worker *w)
 {
     struct crowd *crowd = &w->crowd;
@@ -240,7 +242,7 @@ static void send_due(struct worker *w)
     }
 }
 
-/* MODE_HOLD: one round of questions over the connections that are there. */
+/* MODE_HOLD: one round of questions over the open connections. */
 static void ask_more(struct worker *w)
 {
     struct crowd *crowd = &w->crowd;
@@ -286,15 +288,16 @@ static void begin_more(struct worker *w)
     }
 }
 
-/* No new messages: what is in flight, and with MODE_OPEN what was due, may still be answered. */
+/* Sends no new messages. Those in flight may still be answered, and with MODE_OPEN those that were
+ * due. */
 static void begin_ending(struct worker *w, uint64_t grace_ns)
 {
     struct crowd *crowd = &w->crowd;
 
     if (crowd->ending)
         return;
-    /* What was due until now, but not begun, counts: leaving it out would hide a generator that
-     * cannot keep up. */
+    /* Messages that are due but not begun count. Otherwise a generator that cannot keep up would go
+     * unnoticed. */
     while (w->n_planned > 0 && w->next_ns < MIN(w->end_ns, crowd->now_ns))
         send_due(w);
     crowd->ending = true;
@@ -307,7 +310,7 @@ static void begin_ending(struct worker *w, uint64_t grace_ns)
         client_end(crowd, &crowd->clients[i]);
 }
 
-/* A server that is gone, or silent, must not keep a closed loop going that ends by messages. */
+/* Ends a closed loop with a fixed number of messages if the server is gone or silent. */
 static void give_up(struct worker *w)
 {
     STAT_ADD(w->task->stats->counters.errors[ERROR_UNANSWERED], w->crowd.budget);
@@ -331,19 +334,19 @@ static void follow_control(struct worker *w)
         w->end_ns = w->crowd.now_ns;
 }
 
-/* When the server was last heard of. */
+/* The time of the last sign of life from the server. */
 static uint64_t last_sign(const struct worker *w)
 {
     return MAX(w->task->stats->last_reply_ns, w->task->control->start_ns);
 }
 
-/* Whether a run that ends by messages has none left to begin. */
+/* Whether a run with a fixed number of messages has begun them all. */
 static bool all_sent(const struct worker *w)
 {
     return w->crowd.options->messages > 0 && w->crowd.budget == 0 && w->planned == w->n_planned;
 }
 
-/* Whether the work is at its end, or has to be brought to it. */
+/* Ends the run once nothing is left to do, or its time is over. */
 static void check_end(struct worker *w)
 {
     struct crowd *crowd = &w->crowd;
@@ -370,8 +373,8 @@ static void check_end(struct worker *w)
         finish(w);
 }
 
-/* Sets the timer to when something must begin. Setting it takes back an expiry that was not read
- * (timerfd_create(2)), so that it need never be read. */
+/* Sets the timer to the next start of something. Setting it discards an expiry that was not read
+ * (timerfd_create(2)), so it need not be read. */
 static void arm(struct worker *w)
 {
     struct itimerspec when = { 0 };
@@ -384,7 +387,7 @@ static void arm(struct worker *w)
     (void)timerfd_settime(w->timer.fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
-/* For how long the loop may wait, in ms. */
+/* How long the loop may wait, in µs. */
 static uint64_t timeout_us(struct worker *w)
 {
     struct crowd *crowd = &w->crowd;
@@ -429,7 +432,7 @@ static int turn(struct worker *w)
             client_event(crowd, CONTAINER_OF(s, struct client, source));
         else if (s->kind == KIND_SUSPECT)
             suspects_event(&crowd->suspects, CONTAINER_OF(s, struct suspect_connection, source));
-        /* Many replies at once must not make a planned message late. */
+        /* Many replies at once must not delay a planned message. */
         if (open && crowd->now_ns >= w->next_ns)
             send_due(w);
     }
