@@ -5,15 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A reply, and what it answers. All pointers are borrowed. */
+/* A reply and the message it answers. All pointers are borrowed. */
 struct answer {
-    uint64_t number;     /* of the reply, from 1 */
-    bool asked;          /* else the server said this without being asked */
-    bool refusal;        /* the connection ended with it */
+    uint64_t number;     /* the number of the reply, from 1 */
+    bool asked;          /* false: the server sent this unasked */
+    bool refusal;        /* the connection ended after it */
     bool cut_off;        /* the connection ended within it */
-    const void *message; /* NULL where not asked, or where messages are not kept */
+    const void *message; /* NULL if not asked, or if messages are not kept */
     size_t message_size;
-    uint64_t rtt_us; /* where asked */
+    uint64_t rtt_us; /* if asked */
     const uint8_t *reply;
     size_t size;
 };

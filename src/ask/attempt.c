@@ -14,7 +14,7 @@
 
 struct attempt {
     atomic_uint holders; /* the caller and the thread; the last one frees it */
-    atomic_bool done;    /* what is below `timeout_us` is the caller's from now on */
+    atomic_bool done;    /* the thread is done with the fields below `timeout_us` */
     int done_fd;         /* an eventfd */
     struct address address;
     int family;

@@ -23,15 +23,15 @@ struct editor {
     const char *prompt;
     editor_wait_fn wait;
     void *userdata;
-    struct termios settings; /* of the terminal, as it was found */
-    char *line;              /* the last one read */
+    struct termios settings; /* the terminal's own settings */
+    char *line;              /* the last line read */
     int error;               /* what the wait function returned */
-    bool reading;            /* within el_gets(): a line is on the screen */
-    bool dumb;               /* a terminal that cannot move its cursor up */
+    bool reading;            /* inside el_gets(): a line is on the screen */
+    bool dumb;               /* the terminal cannot move its cursor up */
 };
 
-/* Keys beyond what libedit binds by itself: what people know from shells, and a tab, which would
- * vanish from text that is pasted. */
+/* Keys that libedit does not bind by itself: those known from shells, and the tab, which would
+ * vanish from pasted text. */
 static const char *const bindings[][2] = {
     { "^I", "ed-insert" },           { "^R", "em-inc-search-prev" },
     { "^W", "ed-delete-prev-word" }, { "\\e[3~", "ed-delete-next-char" },
@@ -53,13 +53,13 @@ static char *prompt_of(EditLine *el)
     return (char *)editor_of(el)->prompt;
 }
 
-/* Where on the screen a character is, in rows and columns from the prompt's first. */
+/* The position of a character on the screen, in rows and columns from the start of the prompt. */
 struct place {
     size_t row, column;
 };
 
-/* The columns that a character takes where libedit shows it (el_wgets draws controls as ^X, and
- * what cannot be printed as \U+XXXX). */
+/* The columns that libedit uses for a character: el_wgets shows controls as ^X and unprintable
+ * characters as \U+XXXX. */
 static size_t width_of(wchar_t c)
 {
     int width = wcwidth(c);
@@ -71,8 +71,8 @@ static size_t width_of(wchar_t c)
     return iswprint((wint_t)c) ? 1 : c > 0xffff ? 8 : 7;
 }
 
-/* Follows libedit's own way of filling rows: a wide character does not go across the margin, and
- * the row ends with its last column. */
+/* Fills rows as libedit does: a wide character does not cross the margin, and the row ends with its
+ * last column. */
 static void place_add(struct place *p, wchar_t c, size_t columns)
 {
     size_t width = c == '\t' ? 8 - p->column % 8 : width_of(c);
@@ -88,7 +88,7 @@ static void place_add(struct place *p, wchar_t c, size_t columns)
     }
 }
 
-/* libedit does not say where its cursor is, so it is computed from the text before it. */
+/* libedit does not tell the cursor's position. It follows from the text before the cursor. */
 static struct place place_of(struct editor *e, const wchar_t *until)
 {
     const LineInfoW *line = el_wline(e->el);
@@ -110,7 +110,7 @@ static struct place place_of(struct editor *e, const wchar_t *until)
     return p;
 }
 
-/* To below the line that is being typed; `mark` is put at its end. */
+/* Moves below the line being typed and puts `mark` at its end. */
 static void leave_line(struct editor *e, const char *mark)
 {
     const LineInfoW *line = el_wline(e->el);
@@ -127,7 +127,7 @@ static void leave_line(struct editor *e, const char *mark)
     (void)fflush(stdout);
 }
 
-/* 1, 0 at the end of the input, -1. */
+/* 1; 0 at the end of input; -1 on failure. */
 static int read_byte(struct editor *e, char *ret)
 {
     ssize_t n;
@@ -145,8 +145,8 @@ static int read_byte(struct editor *e, char *ret)
     return (int)n;
 }
 
-/* libedit calls this for every character it wants, and is idle meanwhile: so all else that ask does
- * at the prompt is done in here. Bytes that are no character are dropped. */
+/* libedit calls this for every character and is idle meanwhile. So everything else at the prompt
+ * happens in here. Drops bytes that are not a character. */
 static int read_key(EditLine *el, wchar_t *ret)
 {
     struct editor *e = editor_of(el);
@@ -160,7 +160,7 @@ static int read_key(EditLine *el, wchar_t *ret)
             return r;
         switch (mbrtowc(ret, &byte, 1, &state)) {
         case (size_t)-1:
-            /* It may be the start of a character after one that was cut short. */
+            /* This byte may start a character after one that was cut short. */
             state = (mbstate_t){ 0 };
             if (mbrtowc(ret, &byte, 1, &state) == 1)
                 return 1;
@@ -175,7 +175,7 @@ static int read_key(EditLine *el, wchar_t *ret)
     }
 }
 
-/* In the C locale there would be no characters beyond ASCII, while terminals speak UTF-8. */
+/* The C locale has no characters beyond ASCII, but terminals speak UTF-8. */
 static void choose_locale(void)
 {
     if (MB_CUR_MAX == 1)
@@ -183,9 +183,10 @@ static void choose_locale(void)
 }
 
 /*
- * libedit gives the terminal its usual settings back whenever a line is complete. What is typed
- * just then would be echoed, and a Ctrl-D lost, so these "execute" settings (editrc(5): setty -x)
- * are made as quiet as those for editing: after EL_PREP_TERM, which takes them from the terminal.
+ * libedit restores the terminal's usual settings whenever a line is complete. A key typed just then
+ * would be echoed, and a Ctrl-D lost. So these "execute" settings (editrc(5): setty -x) are made as
+ * quiet as those for editing. It must happen after EL_PREP_TERM, which reads them from the
+ * terminal.
  */
 static void prepare_terminal(struct editor *e)
 {
@@ -219,7 +220,7 @@ int editor_new(const char *prompt, editor_wait_fn wait, void *userdata, struct e
     (void)el_set(e->el, EL_EDITOR, "emacs");
     for (size_t i = 0; i < ARRAY_SIZE(bindings); i++)
         (void)el_set(e->el, EL_BIND, bindings[i][0], bindings[i][1], NULL);
-    /* The user's own ~/.editrc comes last; there need not be one. */
+    /* The user's ~/.editrc comes last. It need not exist. */
     (void)el_source(e->el, NULL);
     (void)el_wset(e->el, EL_GETCFN, read_key);
     prepare_terminal(e);
@@ -268,7 +269,7 @@ int editor_read(struct editor *e, const char **ret_line, size_t *ret_size)
     return 1;
 }
 
-/* To the first column of the first row of what is being typed, nothing being left of it. */
+/* Moves to the start of the line being typed and clears it. */
 static void clear_line(struct editor *e)
 {
     size_t up = place_of(e, el_wline(e->el)->cursor).row;
@@ -294,7 +295,7 @@ int editor_show(struct editor *e, const void *text, size_t n)
         size_t size = lf ? (size_t)(lf - s) : n;
 
         (void)fwrite(s, 1, size, stdout);
-        /* While a line is edited, the terminal does not add the carriage return by itself. */
+        /* While a line is edited, the terminal does not add carriage returns. */
         if (lf)
             (void)fputs(e->reading ? "\r\n" : "\n", stdout);
         s += size + (lf ? 1 : 0);
@@ -302,7 +303,7 @@ int editor_show(struct editor *e, const void *text, size_t n)
     }
     if (fflush(stdout) != 0)
         return -errno;
-    /* EL_REFRESH takes it that the cursor is where the prompt should begin. */
+    /* EL_REFRESH assumes that the cursor is at the start of the prompt. */
     if (e->reading)
         (void)el_set(e->el, EL_REFRESH);
     return 0;
@@ -317,7 +318,7 @@ bool editor_is_empty(struct editor *e)
 
 void editor_resize(struct editor *e)
 {
-    /* el_resize() forgets what is on the screen, and leaves it there. */
+    /* el_resize() forgets the screen's contents but does not clear them. */
     clear_line(e);
     el_resize(e->el);
     (void)el_set(e->el, EL_REFRESH);
@@ -346,7 +347,7 @@ int editor_load_history(struct editor *e, const char *path)
     return history(e->history, &event, H_LOAD, path) < 0 ? -EIO : 0;
 }
 
-/* By another file and rename(2), so that there is always a whole one. */
+/* Writes another file and renames it, so that the history is always whole. */
 int editor_save_history(struct editor *e, const char *path)
 {
     _cleanup_free_ char *temporary = NULL;

@@ -13,8 +13,8 @@ struct editor {
     const char *prompt;
     editor_wait_fn wait;
     void *userdata;
-    struct buffer *input; /* the line before, and what was read behind it */
-    size_t taken;         /* bytes of the line before */
+    struct buffer *input; /* the last line, and input after it */
+    size_t taken;         /* bytes of the last line */
     bool prompted;
 };
 
@@ -45,7 +45,7 @@ static void show_prompt(struct editor *e)
     e->prompted = true;
 }
 
-/* The terminal gives whole lines, each by a read of its own where there is room (termios(3)). */
+/* The terminal delivers whole lines, one per read if there is room (termios(3)). */
 static int read_more(struct editor *e)
 {
     ssize_t n;
@@ -93,7 +93,7 @@ int editor_read(struct editor *e, const char **ret_line, size_t *ret_size)
     }
 }
 
-/* What is typed is on the screen and in the terminal's hands. It cannot be moved, only left. */
+/* The terminal owns the line being typed. It cannot be redrawn, only left behind. */
 int editor_show(struct editor *e, const void *text, size_t n)
 {
     if (e->prompted && fputs("\n", stdout) < 0)

@@ -5,43 +5,43 @@
 #include <stddef.h>
 
 /*
- * A line typed at a terminal, while other things go on: the editor calls back whenever it waits for
- * a key, and lets text be shown above the line meanwhile.
+ * Reads a line from a terminal. The editor calls back whenever it waits for a key. The callback can
+ * show text above the line.
  *
- * There are two of it: editor-libedit.c, with editing and history, and editor-plain.c, where the
- * terminal itself edits what is typed, and there is no history.
+ * There are two implementations. editor-libedit.c has editing and history. In editor-plain.c the
+ * terminal itself edits the line, and there is no history.
  */
 
 struct editor;
 
-/* Returns 0 once standard input is readable, or a negative errno, which ends the line. */
+/* Waits until standard input is readable. 0, or a negative errno, which ends the line. */
 typedef int (*editor_wait_fn)(void *userdata);
 
-/* There can be one at a time. prompt must outlive it. 0 or a negative errno. */
+/* Only one editor can exist at a time. prompt must outlive it. 0 or a negative errno. */
 int editor_new(const char *prompt, editor_wait_fn wait, void *userdata, struct editor **ret);
 
-/* Gives the terminal back as it was. */
+/* Restores the terminal. */
 void editor_free(struct editor **e);
 
-/* Prompts for a line. 1 and the line, without its newline, borrowed until the next call; 0 at the
- * end of input; or what the wait function returned: then the line was dropped. */
+/* Prompts for a line. 1 and the line without its newline, borrowed until the next call; 0 at the
+ * end of input; or the error of the wait function, and the line is dropped. */
 int editor_read(struct editor *e, const char **ret_line, size_t *ret_size);
 
-/* The functions below are called from the wait function, or between lines. */
+/* Call the functions below from the wait function, or between lines. */
 
-/* Shows whole lines of text above the line that is being typed. 0 or a negative errno. */
+/* Shows whole lines of text above the line being typed. 0 or a negative errno. */
 int editor_show(struct editor *e, const void *text, size_t n);
 
-/* Whether nothing has been typed, as far as can be told. */
+/* Whether the line is empty, as far as the editor can tell. */
 bool editor_is_empty(struct editor *e);
 
 /* The terminal's size has changed. */
 void editor_resize(struct editor *e);
 
-/* Before and after the process is stopped. */
+/* Call before and after the process is stopped. */
 void editor_suspend(struct editor *e);
 void editor_resume(struct editor *e);
 
-/* Reads the history's file, which need not be there; replaces it. 0 or a negative errno. */
+/* Reads the history from a file, which need not exist; writes it. 0 or a negative errno. */
 int editor_load_history(struct editor *e, const char *path);
 int editor_save_history(struct editor *e, const char *path);

@@ -11,11 +11,11 @@
 #include "base/macros.h"
 #include "base/parse.h"
 
-/* Between attempts to connect: the first, and the longest that doubling leads to. */
+/* The first pause between attempts to connect, and the longest. Each pause doubles the last. */
 #define RETRY_FIRST_US UINT64_C(100000)
 #define RETRY_MOST_US  UINT64_C(10000000)
 
-/* Taken from the socket in one read, which is what FRAMING_CHUNK calls a reply. */
+/* The size of one read. With FRAMING_CHUNK a read is a reply. */
 #define READ_SIZE (64 * 1024)
 
 uint64_t exchange_now(void)
@@ -75,7 +75,7 @@ static int fail_errno(struct exchange *e, int r)
     return exchange_fail(e, STATUS_SYSTEM, "%s", strerror(-r));
 }
 
-/* The pause before the next attempt, which is used up. */
+/* Uses up one retry. Returns the pause before it. */
 static uint64_t take_retry(struct exchange *e)
 {
     uint64_t pause = e->pause_us;
@@ -135,7 +135,7 @@ int exchange_send(struct exchange *e, const void *text, size_t size)
     uint64_t now = exchange_now();
     int r;
 
-    /* While there is no connection, it is among those that go once there is. */
+    /* Between connections, send_again() will send it. */
     r = e->retry_us > 0 ? 0 : frame_append(e->options->framing, &e->stream.out, text, size, false);
     if (r == 0)
         r = pending_push(&e->pending, text, size, now);
@@ -154,9 +154,9 @@ int exchange_show(struct exchange *e)
     return r < 0 ? exchange_fail(e, STATUS_SYSTEM, "standard output: %s", strerror(-r)) : 0;
 }
 
-/* REG_STARTEND (regcomp(3)) gives the length, so that a NUL in the reply ends nothing. There is one
- * behind it nevertheless: AddressSanitizer's regexec() measures the string first. 0, with whether
- * it matches, or -ENOMEM. */
+/* REG_STARTEND gives the length (regcomp(3)), so a NUL in the reply ends nothing. A NUL follows all
+ * the same, because AddressSanitizer's regexec() measures the string first. 0 and *ret, or -ENOMEM.
+ */
 static int match(struct exchange *e, const struct frame *reply, bool *ret)
 {
     regmatch_t range = { 0, (regoff_t)reply->size };
@@ -200,7 +200,7 @@ bool exchange_suspects(const struct exchange *e)
     return e->refusal.suspected;
 }
 
-/* The connection went on: the suspected reply was one like any other. */
+/* The connection goes on: the suspected reply was an ordinary one. */
 static void acquit(struct exchange *e)
 {
     if (!e->refusal.suspected)
@@ -211,7 +211,7 @@ static void acquit(struct exchange *e)
     output_acquit(&e->output);
 }
 
-/* Unless --quiet, the reply becomes output. */
+/* Adds the reply to the output, unless --quiet. */
 static int add_output(struct exchange *e, struct answer *answer)
 {
     int r = 0;
@@ -221,7 +221,7 @@ static int add_output(struct exchange *e, struct answer *answer)
     return r < 0 ? fail_errno(e, r) : 0;
 }
 
-/* The message that a reply is for, where there is one. */
+/* Takes the message that a reply answers, if there is one. */
 static void take_message(struct exchange *e, struct answer *answer, uint64_t now_us)
 {
     struct pending_message message;
@@ -281,7 +281,7 @@ static int take_replies(struct exchange *e, uint64_t now_us)
     }
 }
 
-/* Fails, and says how many messages are without a reply, where there are any. */
+/* Fails and tells how many messages have no reply, if any. */
 static int fail_unanswered(struct exchange *e, enum status status, const char *why)
 {
     if (e->pending.count == 0)
@@ -300,7 +300,7 @@ static int refused(struct exchange *e)
     return r < 0 ? fail_errno(e, r) : fail_unanswered(e, STATUS_REPLY, why);
 }
 
-/* What has come of a line is shown; of the other framings there may be no more than a length. */
+/* The start of a line is shown. In other framings it may be no more than a length. */
 static int cut_off(struct exchange *e, const uint8_t *rest, size_t n, const char *how)
 {
     struct answer answer = { .number = ++e->received, .cut_off = true, .reply = rest, .size = n };
@@ -315,7 +315,7 @@ static int cut_off(struct exchange *e, const uint8_t *rest, size_t n, const char
     return r < 0 ? r : fail_unanswered(e, STATUS_REPLY, why);
 }
 
-/* Puts all messages without a reply on their way again. 0 or -ENOMEM. */
+/* Sends all messages without a reply again. 0 or -ENOMEM. */
 static int send_again(struct exchange *e)
 {
     size_t offset = 0, size;
@@ -349,7 +349,7 @@ static int take_attempt(struct exchange *e)
     return r < 0 ? fail_errno(e, r) : 0;
 }
 
-/* error: what the kernel said, 0 for an orderly end. */
+/* error: a negative errno; 0: an orderly end. */
 static int ended(struct exchange *e, int error)
 {
     const char *how = error ? strerror(-error) : "the server closed the connection";
@@ -384,7 +384,7 @@ static int receive(struct exchange *e)
     return r < 0 ? fail_errno(e, r) : take_replies(e, now);
 }
 
-/* ppoll(2) takes a relative time; the clock's µs are rounded by nobody. */
+/* ppoll(2) takes a relative time, and does not round µs. */
 static struct timespec *remaining(uint64_t until_us, uint64_t now_us, struct timespec *ret)
 {
     uint64_t us = until_us > now_us ? until_us - now_us : 0;
@@ -395,7 +395,7 @@ static struct timespec *remaining(uint64_t until_us, uint64_t now_us, struct tim
     return ret;
 }
 
-/* When a reply is late. */
+/* The time from which a reply is late. */
 static uint64_t deadline(const struct exchange *e)
 {
     uint64_t at;
@@ -406,7 +406,7 @@ static uint64_t deadline(const struct exchange *e)
     return at;
 }
 
-/* Whatever comes first of what exchange_wait() is waiting for. */
+/* The earliest deadline that exchange_wait() must meet. */
 static uint64_t wait_until(const struct exchange *e, uint64_t until_us)
 {
     uint64_t until = MIN(until_us, deadline(e));
@@ -435,7 +435,7 @@ static int expire(struct exchange *e)
     return 0;
 }
 
-/* 1 when the server or the attempt to connect has news, 0 when not. */
+/* 1 if there is news from the server or the attempt to connect, else 0. */
 static int wait_for_events(struct exchange *e, struct pollfd *extra, size_t n_extra,
                            uint64_t until_us)
 {

@@ -17,13 +17,13 @@
 #include "base/macros.h"
 
 /*
- * Messages out, replies in, and what became of them: what all of ask's modes have in common. A mode
- * decides what is sent and when, and waits in exchange_wait(), where everything else happens.
+ * Sends messages and takes replies: the part that all modes of ask share. A mode decides what to
+ * send and when. It waits in exchange_wait(), where everything else happens.
  */
 
 enum status {
     STATUS_OK = 0,
-    STATUS_REPLY = 1, /* did not match, was a refusal, or was cut off */
+    STATUS_REPLY = 1, /* a reply did not match, was a refusal, or was cut off */
     STATUS_USAGE = 2,
     STATUS_CONNECT = 3,
     STATUS_TIMEOUT = 4,
@@ -37,70 +37,70 @@ enum status {
 struct exchange {
     const struct options *options;
     struct stream stream;
-    struct attempt *attempt; /* to connect again; NULL: none is under way */
+    struct attempt *attempt; /* to connect again; NULL: none */
     struct replies replies;
     struct pending pending;
     struct refusal refusal;
     struct output output;
-    struct buffer *subject; /* the reply that is compared with --expect */
+    struct buffer *subject; /* the reply to compare with --expect */
 
     struct rtt rtt;
     uint64_t sent, answered, received;
-    uint64_t timeout_us;  /* for a reply */
-    uint64_t progress_us; /* when bytes last left, or a reply last came */
-    uint64_t retries;     /* left, to connect again */
-    uint64_t pause_us;    /* before the next of them */
-    uint64_t retry_us;    /* when it is due; 0: none is */
+    uint64_t timeout_us;  /* the longest wait for a reply */
+    uint64_t progress_us; /* when bytes were last sent, or a reply last came */
+    uint64_t retries;     /* attempts left to connect again */
+    uint64_t pause_us;    /* the pause before the next attempt */
+    uint64_t retry_us;    /* when the next attempt is due; 0: none */
 
     enum status status;
-    char failure[1024];  /* for people, where status is not STATUS_OK */
-    char mismatch[1024]; /* the first reply that did not match --expect; counts unless it failed */
+    char failure[1024];  /* the reason, unless status is STATUS_OK */
+    char mismatch[1024]; /* the first reply that did not match --expect; a failure takes
+                            precedence */
 };
 
 /* Not connected yet. options must outlive it. */
 void exchange_init(struct exchange *e, const struct options *options, bool terminal);
 void exchange_deinit(struct exchange *e);
 
-/* The functions below return 0, or -1 once the exchange has failed: then status and failure say
- * why. */
+/* The functions below return 0, or -1 if the exchange has failed: see status and failure. */
 
-/* Connects, with the retries that there are. */
+/* Connects, and retries as often as allowed. */
 int exchange_connect(struct exchange *e);
 
-/* Gives the connection up, and all that was on its way, and what failed: exchange_connect() may
- * follow. */
+/* Drops the connection, messages in flight and any failure. exchange_connect() or
+ * exchange_reconnect() may follow. */
 void exchange_disconnect(struct exchange *e);
 
-/* Begins to connect again, unless that is under way. Messages can be sent at once, and
- * exchange_wait() does the rest. */
+/* Begins to connect again, unless an attempt is under way. Messages can be sent at once.
+ * exchange_wait() completes the connection and sends them. */
 int exchange_reconnect(struct exchange *e);
 
-/* Puts a message on its way; its reply will be the first after those of all before it. */
+/* Sends a message. Its reply follows those to all earlier messages. */
 int exchange_send(struct exchange *e, const void *text, size_t size);
 
 /*
- * Sends and receives until something happened: something was received or sent, one of `extra` (at
- * most EXCHANGE_EXTRA_MAX) is ready, which its revents then say, or the clock shows until_us
- * (exchange_now(), or EXCHANGE_FOREVER). Replies are shown before it waits.
+ * Sends and receives until something happens: bytes were sent or received; one of `extra` is ready,
+ * and its revents tell (EXCHANGE_EXTRA_MAX at most); or until_us has come (exchange_now(), or
+ * EXCHANGE_FOREVER). Shows replies before it waits.
  *
- * Where retries are left, the end of the connection does not fail: it connects again, and sends all
- * messages that have no reply, in their order.
+ * If the connection ends and retries are left, it connects again and sends all messages without a
+ * reply, in order.
  *
- * Fails when a reply is late, or cannot be read, and when the connection ends while messages are
- * without a reply, within a reply, or as a refusal. Else stream.ended says that it ended.
+ * Fails if a reply is late or malformed. Fails if the connection ends with a refusal, inside a
+ * reply, or with messages unanswered. Otherwise stream.ended tells that it ended.
  */
 int exchange_wait(struct exchange *e, struct pollfd *extra, size_t n_extra, uint64_t until_us);
 
 /* Shows the replies that have arrived. */
 int exchange_show(struct exchange *e);
 
-/* Whether the last reply may yet turn out to be a refusal: exchange_wait() will tell. */
+/* Whether the last reply may still turn out to be a refusal. exchange_wait() finds out. */
 bool exchange_suspects(const struct exchange *e);
 
-/* Notes a failure. The first one counts. Always returns -1. */
+/* Records a failure, unless there is one already. Always returns -1. */
 _printf_(3, 4) int exchange_fail(struct exchange *e, enum status status, const char *format, ...);
 
-/* What the exchange comes to, a failure or a reply that did not match, and why. */
+/* The outcome and its reason: a failure, or else a reply that did not match. */
 enum status exchange_verdict(const struct exchange *e, const char **ret_why);
 
 /* CLOCK_MONOTONIC, in µs. */

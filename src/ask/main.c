@@ -23,8 +23,8 @@
 #define BUILT_WITH_JANSSON "no jansson"
 #endif
 
-/* A closed standard descriptor would be the number that the socket gets. Another takes its place
- * instead, which can only be used the other way: reading and writing give EBADF, as they should. */
+/* The socket would get the number of a closed standard descriptor. Opens /dev/null in its place, in
+ * the wrong direction: reading and writing still give EBADF. */
 static bool keep_numbers(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
@@ -60,7 +60,7 @@ static int ask(const struct options *o)
     if (status != STATUS_OK)
         (void)fprintf(stderr, "ask: %s: %s\n", o->address_text, why);
     exchange_deinit(&e);
-    /* As the shell says it of a process that a signal ended. */
+    /* The convention of shells for a process killed by a signal. */
     return signal > 0 ? 128 + signal : (int)status;
 }
 
@@ -72,7 +72,7 @@ int main(int argc, char **argv)
 
     if (!keep_numbers())
         return STATUS_SYSTEM;
-    /* What a character is, to regular expressions and to the prompt. */
+    /* Defines characters for regular expressions and the prompt. */
     (void)setlocale(LC_CTYPE, "");
 
     if (ask_options_parse(argc, argv, &options, error) < 0) {

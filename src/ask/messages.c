@@ -13,11 +13,11 @@
 struct run {
     struct exchange *exchange;
     int signal_fd;    /* -1: Ctrl-C just ends the process */
-    bool interrupted; /* by Ctrl-C, which ends an endless run */
-    uint64_t due_us;  /* when the next message may be sent */
+    bool interrupted; /* Ctrl-C ended the run */
+    uint64_t due_us;  /* when the next message is due */
 };
 
-/* Repeating takes Ctrl-C as the end of the run, so that the summary is still shown. */
+/* With repetition, Ctrl-C ends the run and the summary is still shown. */
 static int catch_interrupt(struct run *run)
 {
     sigset_t set;
@@ -31,7 +31,7 @@ static int catch_interrupt(struct run *run)
     return 0;
 }
 
-/* 0, or -1 when the run is over. */
+/* 0, or -1 if the run is over. */
 static int wait_until(struct run *run, uint64_t until_us)
 {
     struct pollfd signal = { .fd = run->signal_fd, .events = POLLIN };
@@ -82,7 +82,7 @@ static double percentile(const struct rtt *rtt, double percent)
     return (double)histogram_percentile(&rtt->times, percent) / 1000;
 }
 
-/* On stderr, since stdout is for what the server said. */
+/* On stderr: stdout is for replies. */
 static void summarize(const struct exchange *e, uint64_t us)
 {
     uint64_t lost = e->sent - e->answered;

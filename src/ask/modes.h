@@ -4,16 +4,14 @@
 #include "ask/exchange.h"
 
 /*
- * The three ways of asking, each over a connected exchange until it is through. What went wrong is
- * in the exchange.
+ * The three modes. Each runs to its end over a connected exchange, which holds any failure.
  */
 
-/* Sends the MESSAGE arguments, each after the reply to the one before; repeats them where the
- * options say so. */
+/* Sends the MESSAGE arguments, each after the reply to the last one. Repeats them if asked. */
 void ask_messages(struct exchange *e);
 
 /* Sends the lines of standard input, many in flight. */
 void ask_pipe(struct exchange *e);
 
-/* Talks with a person at a terminal. Returns the number of the signal that ended it, or 0. */
+/* Runs the prompt at a terminal. Returns the signal that ended it, or 0. */
 int ask_prompt(struct exchange *e);

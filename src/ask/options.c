@@ -14,7 +14,7 @@
 #define TIMEOUT_DEFAULT_US (UINT64_C(30) * 1000000)
 #define REPLY_MAX_DEFAULT  (UINT64_C(16) << 20)
 
-/* A reply is held whole in memory, and regexec() counts in int. */
+/* A reply is held in memory as a whole, and regexec() uses int. */
 #define REPLY_MAX_MAX (UINT64_C(1) << 30)
 
 const char ask_options_help[] =
@@ -174,11 +174,11 @@ static int parse_option(int option, struct options *o, char *error)
         o->action = ACTION_VERSION;
         return 0;
     default:
-        return -EINVAL; /* command_line_next() has said what is wrong */
+        return -EINVAL; /* command_line_next() has reported the error */
     }
 }
 
-/* What can be sent depends on the framing, and is known before anything is. */
+/* The framing limits what can be sent. Check before sending anything. */
 static int check_messages(const struct options *o, char *error)
 {
     for (size_t i = 0; i < o->n_messages; i++) {
@@ -192,7 +192,7 @@ static int check_messages(const struct options *o, char *error)
     return 0;
 }
 
-/* A literal address is of one family, and names one host. */
+/* A literal address has one family and names one host. */
 static int check_host(const struct options *o, char *error)
 {
     bool v4 = inet_pton(AF_INET, o->address.host, &(struct in_addr){ 0 }) == 1;
@@ -238,7 +238,7 @@ int ask_options_parse(int argc, char **argv, struct options *ret,
     };
     int option, r;
 
-    optind = 0; /* glibc: start anew, for a caller that parses more than once (getopt(3)) */
+    optind = 0; /* glibc: start over, for callers that parse more than once (getopt(3)) */
     for (;;) {
         option = command_line_next(argc, argv, ":f:t:n:i:q46hV", long_options, error);
         if (option < 0)

@@ -50,7 +50,7 @@ static int write_all(int fd, const uint8_t *bytes, size_t n)
 
         if (written < 0 && errno == EINTR)
             continue;
-        /* Another process shares it, and made it non-blocking. */
+        /* A process that shares the descriptor made it non-blocking. */
         if (written < 0 && errno == EAGAIN) {
             (void)poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, -1);
             continue;

@@ -10,8 +10,10 @@
 #include "base/buffer.h"
 
 /*
- * The replies as the user sees them. JSON says whether a reply was a refusal, and that is not known
- * until the connection ends or goes on. So the last reply may be held back.
+ * Replies as the user sees them.
+ *
+ * JSON tells whether a reply was a refusal. This is unknown until the connection ends or goes on,
+ * so the last reply may be held back.
  */
 
 /* Shows lines of output. 0 or a negative errno. */
@@ -29,8 +31,8 @@ struct output {
 void output_init(struct output *o, const struct render *how);
 void output_deinit(struct output *o);
 
-/* Adds a reply. suspected: it may turn out to be a refusal; output_acquit() or output_refuse() must
- * follow. 0 or -ENOMEM. */
+/* Adds a reply. suspected: it may be a refusal; output_acquit() or output_refuse() must follow. 0
+ * or -ENOMEM. */
 int output_add(struct output *o, struct answer *answer, bool suspected);
 
 /* The suspected reply was an ordinary one. */

@@ -8,8 +8,8 @@
 #include "base/buffer.h"
 
 /*
- * Messages that were sent and are not answered yet, oldest first: replies come in the order of the
- * messages, so each reply belongs to the first of these.
+ * Messages without a reply, oldest first. Replies come in the order of messages, so each reply
+ * answers the first of these.
  */
 
 struct pending_message {
@@ -21,24 +21,24 @@ struct pending_message {
 struct pending {
     struct pending_message *ring; /* capacity is a power of two, or 0 */
     size_t capacity, first, count;
-    size_t bytes; /* of all messages in it */
+    size_t bytes; /* the size of all messages in it */
     bool keep_text;
     struct buffer *texts;
 };
 
-/* keep_text: what was asked will be shown along with the reply. */
+/* keep_text: texts are needed later. */
 void pending_init(struct pending *p, bool keep_text);
 void pending_deinit(struct pending *p);
 
 /* 0 or -ENOMEM. */
 int pending_push(struct pending *p, const void *text, size_t size, uint64_t now_us);
 
-/* Message i from the oldest on; *offset is 0 for the first, and goes along. Texts must be kept, and
- * are borrowed until the next push. */
+/* Message i, counted from the oldest. *offset is 0 for the first message and advances with each.
+ * Texts must be kept. The text is borrowed until the next push. */
 const void *pending_text(const struct pending *p, size_t i, size_t *offset, size_t *ret_size);
 
 /* Forgets all messages. */
 void pending_clear(struct pending *p);
 
-/* Takes out the oldest; its text is borrowed until the next push. False when there is none. */
+/* Takes the oldest message. Its text is borrowed until the next push. False if there is none. */
 bool pending_pop(struct pending *p, struct pending_message *ret);

@@ -6,17 +6,16 @@
 #include "ask/modes.h"
 
 /*
- * Lines go out while there is room in the window, the messages without a reply, and replies are
- * read all the while: neither side can come to wait for the other, since ask never stops reading,
- * and the memory in use is that of the window. A message that is larger than the window goes out
- * alone.
+ * Sends lines while the window has room. The window is the messages without a reply. ask reads
+ * replies at all times, so the two sides cannot deadlock, and the window bounds the memory. A
+ * message larger than the window is sent alone.
  */
 #define WINDOW_BYTES    ((size_t)1 << 20)
 #define WINDOW_MESSAGES ((size_t)1 << 16)
 #define READ_SIZE       ((size_t)256 * 1024)
 
 struct input {
-    struct buffer *lines; /* read, not yet sent */
+    struct buffer *lines; /* read but not sent */
     bool ended;
 };
 
@@ -24,13 +23,13 @@ static bool window_open(const struct exchange *e)
 {
     const struct pending *p = &e->pending;
 
-    /* What one read returns is one reply only where one message is on its way. */
+    /* A read is a reply only if one message is in flight. */
     if (e->options->framing == FRAMING_CHUNK)
         return p->count == 0;
     return p->bytes < WINDOW_BYTES && p->count < WINDOW_MESSAGES;
 }
 
-/* Reads once. 0, or -1 when the exchange has failed. */
+/* Reads once. 0, or -1 if the exchange has failed. */
 static int read_input(struct exchange *e, struct input *input)
 {
     ssize_t n;
@@ -51,9 +50,9 @@ static int read_input(struct exchange *e, struct input *input)
 }
 
 /*
- * Sends the lines that are there, as far as the window goes. 1 when more input is needed, 0 when
- * the window is full, -1 when the exchange has failed. A line is every byte up to LF: a CR before
- * it belongs to the message, and makes the line end in CR LF for the server too.
+ * Sends lines as far as the window allows. 1 if more input is needed, 0 if the window is full, -1
+ * if the exchange has failed. A line is every byte up to LF. A CR before the LF belongs to the
+ * message, so the line ends in CR LF for the server, too.
  */
 static int send_lines(struct exchange *e, struct input *input)
 {

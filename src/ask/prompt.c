@@ -12,7 +12,7 @@
 #include "base/macros.h"
 #include "base/parse.h"
 
-/* What the wait function returns to end a line, beside the errors that it passes on. */
+/* Values of the wait function that end a line, besides errors. */
 #define LINE_DROPPED (-EINTR)
 #define TALK_ENDED   (-ECANCELED)
 
@@ -20,7 +20,7 @@ struct prompt {
     struct exchange *exchange;
     struct editor *editor;
     int signal_fd;
-    int signal; /* that ended the talk, or 0 */
+    int signal; /* the signal that ended the prompt, or 0 */
 };
 
 static int show(void *userdata, const void *text, size_t n)
@@ -30,8 +30,8 @@ static int show(void *userdata, const void *text, size_t n)
     return editor_show(p->editor, text, n);
 }
 
-/* SIGTSTP's default action rather than SIGSTOP: the kernel leaves it out where no shell is there to
- * continue what was stopped (setpgid(2): orphaned process groups). */
+/* SIGTSTP's default action, not SIGSTOP: the kernel ignores it if no shell could continue the
+ * process (setpgid(2): orphaned process groups). */
 static void stop_process(struct prompt *p)
 {
     sigset_t set;
@@ -40,12 +40,12 @@ static void stop_process(struct prompt *p)
     (void)sigaddset(&set, SIGTSTP);
     editor_suspend(p->editor);
     (void)raise(SIGTSTP);
-    (void)sigprocmask(SIG_UNBLOCK, &set, NULL); /* here it stops */
+    (void)sigprocmask(SIG_UNBLOCK, &set, NULL); /* the process stops here */
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
     editor_resume(p->editor);
 }
 
-/* A signal's default action would leave the terminal as libedit has set it up. */
+/* The default action of a signal would not restore the terminal. */
 static int take_signal(struct prompt *p)
 {
     struct signalfd_siginfo info;
@@ -67,7 +67,8 @@ static int take_signal(struct prompt *p)
     }
 }
 
-/* The connection is no more: says why, above the line being typed, which stays. 0, or TALK_ENDED. */
+/* The connection has ended. Shows the reason above the line being typed, which stays. 0 or
+ * TALK_ENDED. */
 static int part(struct prompt *p)
 {
     struct exchange *e = p->exchange;
@@ -131,7 +132,7 @@ static bool is(const char *line, size_t size, const char *word)
     return size == strlen(word) && memcmp(line, word, size) == 0;
 }
 
-/* 0, or -1 when the talk is over. */
+/* 0, or -1 if the prompt is over. */
 static int send_line(struct prompt *p, const char *line, size_t size)
 {
     struct exchange *e = p->exchange;
@@ -145,7 +146,7 @@ static int send_line(struct prompt *p, const char *line, size_t size)
     return exchange_send(e, line, size);
 }
 
-/* A line typed before the connection was there is still sent. Ctrl-C gives up. */
+/* Sends lines that were typed before the connection was made. Ctrl-C gives up. */
 static void send_rest(struct prompt *p)
 {
     struct exchange *e = p->exchange;
@@ -200,18 +201,17 @@ int ask_prompt(struct exchange *e)
         return 0;
     }
     p.editor = editor;
-    /* The history is a convenience: without it there is still all the rest. What could not be read
-     * is not overwritten. */
+    /* The prompt works without the history. A file that could not be read is not overwritten. */
     can_save = state_history_path(&history) == 0 && editor_load_history(editor, history) == 0;
 
     (void)printf("Connected to %s. quit or Ctrl-D ends.\n"
                  "Every other line is sent; \"man ask\" has the keys.\n",
                  e->stream.peer);
     e->retries = 0;
-    /* A person sees for themselves that no reply comes. */
+    /* A person sees that no reply comes. */
     e->timeout_us = SPAN_INFINITY;
     e->output.show = show;
-    /* cppcheck-suppress autoVariables ; it is taken back below */
+    /* cppcheck-suppress autoVariables ; reset below */
     e->output.userdata = &p;
     talk(&p);
     (void)exchange_show(e);

@@ -14,7 +14,7 @@ void refusal_look(struct refusal *r, const struct answer *answer, uint64_t now_u
     *r = (struct refusal){ 0 };
     if (size < n || memcmp(answer->reply, prefix, n) != 0)
         return;
-    /* With --framing=chunk, the newline of a server that sends lines. */
+    /* In --framing=chunk the reply includes the newline of a server that sends lines. */
     while (size > n && (answer->reply[size - 1] == '\n' || answer->reply[size - 1] == '\r'))
         size--;
     r->suspected = true;

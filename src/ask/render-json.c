@@ -39,7 +39,7 @@ static char *base64(const uint8_t *bytes, size_t n)
     return text;
 }
 
-/* A JSON string is UTF-8, which jansson checks: other bytes go into the second key, in base64. */
+/* A JSON string is UTF-8, and jansson checks it. Other bytes go into the second key, in base64. */
 static int set_bytes(json_t *object, const char *key, const char *key_base64, const void *bytes,
                      size_t n)
 {

@@ -6,6 +6,6 @@
 #include "ask/answer.h"
 #include "base/buffer.h"
 
-/* One JSON object and a newline. 0 or -ENOMEM. ascii: nothing but ASCII. */
+/* One JSON object and a newline. 0 or -ENOMEM. ascii: ASCII only. */
 int render_json(const struct answer *answer, bool ascii, struct buffer **out);
 bool render_has_json(void);

@@ -10,7 +10,7 @@
 
 #define HEX_COLUMNS 16
 
-/* The longest that escape_text() makes of one byte. */
+/* The most bytes that escape_text() makes of one byte. */
 #define ESCAPED_MAX 4
 
 static int append_escaped(const uint8_t *text, size_t n, struct buffer **out)
@@ -27,7 +27,7 @@ static int append_escaped(const uint8_t *text, size_t n, struct buffer **out)
     return buffer_append(out, "\n", 1);
 }
 
-/* What one read returned may be several lines, which are best read as such. */
+/* One read may return several lines. They are shown as lines. */
 static int append_escaped_lines(const uint8_t *text, size_t n, struct buffer **out)
 {
     do {
@@ -56,7 +56,7 @@ static int append_text(const struct render *how, const struct answer *a, struct 
     r = buffer_append(out, a->reply, a->size);
     if (r < 0)
         return r;
-    /* A chunk holds the newline that its server may have ended it with. */
+    /* A chunk may include the newline that ended it. */
     if (how->framing == FRAMING_CHUNK && a->size > 0 && a->reply[a->size - 1] == '\n')
         return 0;
     return buffer_append(out, "\n", 1);
@@ -84,7 +84,7 @@ static int append_hex_line(const uint8_t *bytes, size_t n, size_t offset, struct
     return buffer_append(out, line, at);
 }
 
-/* As hexdump -C: the last line holds the size alone, so that an empty reply is seen too. */
+/* Like hexdump -C: the last line has only the size, so an empty reply is visible, too. */
 static int append_hex(const struct answer *a, struct buffer **out)
 {
     char line[32];
@@ -99,7 +99,7 @@ static int append_hex(const struct answer *a, struct buffer **out)
     return buffer_append(out, line, (size_t)n);
 }
 
-/* A terminal gets such an object in ASCII, where JSON escapes all else. */
+/* On a terminal the object is ASCII, and JSON escapes the rest. */
 static bool needs_ascii(const struct render *how, const struct answer *a)
 {
     return how->terminal && (escape_has_wide_controls(a->reply, a->size) ||

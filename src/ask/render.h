@@ -10,7 +10,7 @@
 #include "protocol/frame.h"
 
 /*
- * A reply as it is printed. No system calls.
+ * Renders a reply for printing. No system calls.
  */
 
 enum form { FORM_TEXT, FORM_JSON, FORM_HEX };
@@ -18,9 +18,8 @@ enum form { FORM_TEXT, FORM_JSON, FORM_HEX };
 struct render {
     enum form form;
     enum framing framing;
-    bool terminal; /* escape what a terminal would act upon */
+    bool terminal; /* escape bytes that a terminal would interpret */
 };
 
-/* Appends the reply, as one or more whole lines. 0 or -ENOMEM; *out is as it was after a failure.
- */
+/* Appends the reply as one or more whole lines. 0, or -ENOMEM with *out unchanged. */
 int render_reply(const struct render *how, const struct answer *answer, struct buffer **out);

@@ -42,7 +42,7 @@ int replies_next(struct replies *r, struct frame *ret)
                       &r->in->scanned, &frame);
     if (used <= 0)
         return (int)used;
-    /* Only the position moves: the bytes stay where they are until something is fed. */
+    /* Only the position moves. The bytes stay in place until more are fed. */
     buffer_consume(r->in, (size_t)used);
     *ret = frame;
     return 1;

@@ -8,29 +8,29 @@
 #include "protocol/frame.h"
 
 /*
- * The server's bytes, put together to replies. No system calls: bytes are fed, cut anywhere.
+ * Assembles replies from the server's bytes, cut anywhere. No system calls.
  *
- * Memory follows what has arrived of one reply, never a length that the server only claims.
+ * Memory use follows the bytes received, not a length that the server claims.
  */
 struct replies {
     enum framing framing;
-    size_t max; /* bytes that a reply may have */
+    size_t max; /* the longest reply, in bytes */
     struct buffer *in;
 };
 
 void replies_init(struct replies *r, enum framing framing, size_t max);
 void replies_deinit(struct replies *r);
 
-/* Adds what one read returned. With FRAMING_CHUNK that is one reply, to be taken before the next
- * is fed. 0 or -ENOMEM. */
+/* Adds the bytes of one read. With FRAMING_CHUNK they are one reply; take it before feeding more. 0
+ * or -ENOMEM. */
 int replies_feed(struct replies *r, const void *bytes, size_t n);
 
-/* What has come of a reply that is not complete, borrowed; 0 where there is nothing. */
+/* The bytes so far of an incomplete reply, borrowed; 0 if there are none. */
 size_t replies_rest(const struct replies *r, const uint8_t **ret);
 
-/* Forgets what has come. */
+/* Drops all bytes. */
 void replies_clear(struct replies *r);
 
-/* 1 and the next reply, its bytes borrowed until the next call; 0 when more bytes are needed;
- * -enum frame_error, now and ever after, when the bytes are no reply. */
+/* 1 and the next reply, borrowed until the next call; 0 if more bytes are needed; -enum
+ * frame_error, from then on always, if the bytes are not a reply. */
 int replies_next(struct replies *r, struct frame *ret);

@@ -11,7 +11,7 @@ void rtt_add(struct rtt *r, uint64_t us)
     r->min = r->count > 0 ? MIN(r->min, us) : us;
     r->count++;
     histogram_record(&r->times, us);
-    /* Welford's method: summing squares and subtracting would lose what they differ by. */
+    /* Welford's method. Subtracting sums of squares would lose precision. */
     r->mean += distance / (double)r->count;
     r->squares += distance * ((double)us - r->mean);
 }

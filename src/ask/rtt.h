@@ -6,16 +6,16 @@
 #include "base/histogram.h"
 
 /*
- * Round-trip times: their extremes, mean and deviation exactly, percentiles to three digits, in
- * constant memory however many there are.
+ * Statistics of round-trip times in constant memory: exact extremes, mean and deviation, and
+ * percentiles to three digits.
  */
 struct rtt {
     uint64_t count, min;    /* µs */
-    double mean, squares;   /* squares: the sum of squared distances from the mean */
-    struct histogram times; /* µs; the longest is its max */
+    double mean, squares;   /* squares: sum of squared distances from the mean */
+    struct histogram times; /* µs; its max is the longest time */
 };
 
 void rtt_add(struct rtt *r, uint64_t us);
 
-/* The mean distance from the mean, as ping(8)'s mdev: the standard deviation. 0 where none. */
+/* The standard deviation, as mdev in ping(8). 0 without times. */
 double rtt_deviation(const struct rtt *r);

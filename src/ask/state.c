@@ -8,7 +8,7 @@
 #include "ask/state.h"
 #include "base/macros.h"
 
-/* Makes every folder above the file. */
+/* Makes all parent folders of the file. */
 static int make_folders(char *path)
 {
     for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
@@ -25,7 +25,7 @@ static int make_folders(char *path)
 
 int state_history_path(char **ret)
 {
-    /* The specification says that relative paths in it are to be ignored. */
+    /* The specification tells us to ignore relative paths. */
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
     _cleanup_free_ char *path = NULL;
     int r;

@@ -2,9 +2,8 @@
 #pragma once
 
 /*
- * The file in which the prompt's history is kept: $XDG_STATE_HOME/ask/history, by default
- * ~/.local/state/ask/history (XDG Base Directory Specification). Its folders are made, for the user
- * alone, where they are missing. 0 and a string to be freed, or a negative errno; -ENOENT without a
- * home.
+ * The file for the history of the prompt: $XDG_STATE_HOME/ask/history, by default
+ * ~/.local/state/ask/history (XDG Base Directory Specification). Makes missing folders, for the
+ * user only. 0 and a string to free, or a negative errno; -ENOENT without a home.
  */
 int state_history_path(char **ret);

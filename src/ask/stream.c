@@ -21,9 +21,9 @@ static int set_nonblocking(int fd)
 }
 
 /*
- * Connecting blocks, bounded by SO_SNDTIMEO, rather than waiting in poll(): a non-blocking
- * connect() to a UNIX socket whose backlog is full fails at once with EAGAIN, and there is nothing
- * that could be polled for (unix(7), connect(2)).
+ * Blocks in connect(), limited by SO_SNDTIMEO, instead of using poll(). A non-blocking connect() to
+ * a UNIX socket with a full backlog fails with EAGAIN, and there is nothing to poll for (unix(7),
+ * connect(2)).
  */
 static int connect_one(const struct sockaddr_any *address, uint64_t timeout_us)
 {
@@ -41,7 +41,7 @@ static int connect_one(const struct sockaddr_any *address, uint64_t timeout_us)
     if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) < 0)
         return -errno;
     if (connect(fd, &address->sa, address->size) < 0)
-        /* How the timeout shows, for TCP and for UNIX sockets (socket(7)). */
+        /* The errors of a timeout, for TCP and UNIX sockets (socket(7)). */
         return errno == EINPROGRESS || errno == EAGAIN ? -ETIMEDOUT : -errno;
     socket_set_nodelay(fd);
     r = set_nonblocking(fd);
@@ -50,8 +50,8 @@ static int connect_one(const struct sockaddr_any *address, uint64_t timeout_us)
     return STEAL_FD(fd);
 }
 
-/* "cannot connect: REASON"; with several addresses, or one that the user did not write,
- * "cannot connect to ADDRESS: REASON, ADDRESS: REASON". */
+/* "cannot connect: REASON"; or, with several addresses or one that the user did not write, "cannot
+ * connect to ADDRESS: REASON, ADDRESS: REASON". */
 static char *describe(const struct address *address, const struct sockaddr_any *all,
                       const int *errors, int n)
 {

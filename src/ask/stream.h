@@ -10,32 +10,31 @@
 #include "net/address.h"
 
 /*
- * The stream to the server: a non-blocking socket and the bytes that it has not taken yet.
+ * The stream to the server: a non-blocking socket and its unsent bytes.
  */
 struct stream {
     int fd;
     struct buffer *out;
-    char peer[ADDRESS_TEXT_MAX]; /* the address that was connected to */
-    int send_error;              /* a negative errno: nothing more can be sent */
-    bool ended;                  /* nothing more will come */
+    char peer[ADDRESS_TEXT_MAX]; /* the address of the server */
+    int send_error;              /* a negative errno: no more can be sent; 0 */
+    bool ended;                  /* no more will be received */
 };
 
 /*
- * Connects to the first address that answers, trying all that the name has in their order, each for
- * timeout_us at the most (SPAN_INFINITY: as long as the kernel does). Looking up the name may take
- * longer.
+ * Connects to the first address that accepts. Tries all addresses of a name in order, each for at
+ * most timeout_us (SPAN_INFINITY: the kernel's limit). Looking up the name may take longer.
  *
- * 0, or a negative errno with *ret_error a string to be freed, which names what was tried; it is
- * NULL where there is no memory for it.
+ * 0; or a negative errno and *ret_error, a string to free, which names the addresses tried. It is
+ * NULL if memory is short.
  */
 int stream_open(struct stream *c, const struct address *address, int family, uint64_t timeout_us,
                 char **ret_error);
 void stream_close(struct stream *c);
 
-/* Sends what there is, until the socket takes no more. Returns whether it took any. An error is
- * kept in send_error and is not final: replies that have arrived can still be read. */
+/* Sends until the socket is full or nothing is left. Returns whether it sent anything. Keeps an
+ * error in send_error. It is not final: replies that have arrived can still be read. */
 bool stream_flush(struct stream *c);
 
-/* One read. The number of bytes; 0 at the end of the stream; -EAGAIN; or a negative errno which
+/* Reads once. The number of bytes; 0 at the end of the stream; -EAGAIN; or a negative errno that
  * ended the connection. */
 ssize_t stream_receive(struct stream *c, void *bytes, size_t room);
