@@ -26,8 +26,8 @@ _printf_(3, 4) static void tell(report_fn report, void *userdata, const char *fo
     report(userdata, line);
 }
 
-/* As ListenStream= takes it (systemd.socket(5)), which resolves no names; text has passed
- * address_parse(). */
+/* The address in the form of ListenStream=, which resolves no names (systemd.socket(5)). text has
+ * passed address_parse(). */
 static const char *as_stream(const char *text)
 {
     const char *port = strrchr(text, ':') + 1;
@@ -73,7 +73,7 @@ void advise_on_listen(const struct config *c, char *const *passed, report_fn rep
     }
 }
 
-/* A file's own tables take a sixteenth of it at most. */
+/* The tables of a journal file take at most a sixteenth of it. */
 void advise_on_size(const struct config *c, report_fn report, void *userdata)
 {
     const struct config_key *key = config_key_find(config_listener_keys, "MaxMessageSize");

@@ -5,13 +5,13 @@
 #include "answerd/report.h"
 
 /*
- * What a configuration says in vain: it is not wrong, and yet not what its author wanted. One report
- * for each.
+ * Settings that have no effect: valid, but surely not meant so. Each gets one report.
  */
 
-/* Listen= of sections for which systemd passes the sockets. passed: their names, ending with NULL. */
+/* Listen= in sections whose sockets systemd passes. passed: the names of these sections, then NULL.
+ */
 void advise_on_listen(const struct config *c, char *const *passed, report_fn report,
                       void *userdata);
 
-/* MaxMessageSize= above what the machine's journal can hold. */
+/* MaxMessageSize= larger than an entry in this machine's journal can be. */
 void advise_on_size(const struct config *c, report_fn report, void *userdata);

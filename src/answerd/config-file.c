@@ -14,21 +14,21 @@
 #include "base/timer.h"
 #include "net/address.h"
 
-/* These two own memory, and are read by functions of their own. */
+/* These two own memory, so special functions parse them. */
 #define KEY_LISTEN "Listen"
 #define KEY_REPLY  "Reply"
 
-#define SHOWN_MAX 200 /* bytes of a value in a message */
+#define SHOWN_MAX 200 /* the most bytes of a value in an error message */
 
 enum section { SECTION_NONE, SECTION_SERVER, SECTION_LISTENER, SECTION_REFUSED };
 
 struct reader {
     struct config *config;
-    const char *file; /* NULL: what is wrong is on the command line */
+    const char *file; /* NULL: the command line */
     unsigned line;
     int result;
-    enum section section;             /* what the line belongs to */
-    struct config_listener *listener; /* of SECTION_LISTENER */
+    enum section section;             /* the section of the line */
+    struct config_listener *listener; /* for SECTION_LISTENER */
     const struct config_defaults *defaults;
     report_fn report;
     void *userdata;
@@ -51,8 +51,7 @@ _printf_(2, 3) static void complain(struct reader *r, const char *format, ...)
         r->result = -EINVAL;
 }
 
-/* systemd.socket(5)'s rule for FileDescriptorName=, since that is what these names are matched
- * with. */
+/* The rule for FileDescriptorName= in systemd.socket(5): these names are matched with it. */
 static bool name_valid(const char *name)
 {
     size_t n = strlen(name);
@@ -92,7 +91,7 @@ static void enter_section(struct reader *r, const char *section)
         r->result = -ENOMEM;
 }
 
-/* Notes the value and where it stands. name: of the key, or of the option. 0 or -ENOMEM. */
+/* Records the value and its place. name: the name of the key or option. 0 or -ENOMEM. */
 static int note(const struct reader *r, const char *name, const char *value,
                 struct config_value *ret)
 {
@@ -156,7 +155,7 @@ static void unknown_key(struct reader *r, const char *name, const struct config_
              near ?: "", near ? "=?" : "");
 }
 
-/* So much of a value as a message has room for. */
+/* The start of a value, as much as fits into an error message. */
 static const char *shorten(const char *value, char shown[static SHOWN_MAX + 1])
 {
     if (strlen(value) <= SHOWN_MAX)
@@ -186,7 +185,7 @@ static void set_listener_text(struct reader *r, const char *name, const char *va
         complain(r, "%s=%s: %s", name, shorten(value, shown), error);
 }
 
-/* name: of the option or the key, for people. key: the key, which exists. */
+/* name: the option or key, for messages. key: the key; it exists. */
 static void set_value(struct reader *r, const char *name, const struct config_key *keys,
                       const char *key, const char *value, void *base, struct config_value *values)
 {
@@ -259,7 +258,7 @@ static void read_file(struct reader *r, const char *file)
     config_lines_close(&lines);
 }
 
-/* All of them, whatever is wrong in one. */
+/* Reads all files, even after an error. */
 static int read_files(struct reader *r, const char *file)
 {
     int error = config_parts_find(file, &r->config->parts);
@@ -277,7 +276,7 @@ static int read_files(struct reader *r, const char *file)
     return r->result;
 }
 
-/* The command line wins over every section. */
+/* The command line overrides every section. */
 static void apply_overrides(struct reader *r, const struct config_overrides *o)
 {
     r->file = NULL;

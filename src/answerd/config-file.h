@@ -4,17 +4,16 @@
 #include "answerd/config.h"
 #include "answerd/report.h"
 
-/* What the command line says, NULL where it says nothing. It wins over every section of the
- * file. */
+/* Settings from the command line; NULL if not given. They override every section of the file. */
 struct config_overrides {
     const char *framing, *reply, *workers, *record;
 };
 
 /*
- * Reads the file (NULL: none), then those of FILE.d, and applies the overrides.
+ * Reads the file (NULL: none) and the files in FILE.d, then applies the overrides.
  *
- * 0; -EINVAL after at least one report, "FILE:LINE: what" where it stands in the file; -ENOMEM, or
- * what opening or reading the file said, also reported.
+ * 0; -EINVAL after one or more reports, "FILE:LINE: REASON" for errors in a file; -ENOMEM; or the
+ * errno of opening or reading a file, also reported.
  */
 int config_load(const char *file, const struct config_overrides *overrides,
                 const struct config_defaults *defaults, struct config **ret, report_fn report,

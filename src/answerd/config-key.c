@@ -7,7 +7,7 @@
 #include "base/parse.h"
 #include "base/timer.h"
 
-#define SIZE_LIMIT    (UINT64_C(256) * 1024 * 1024) /* of a message, and of unsent replies */
+#define SIZE_LIMIT    (UINT64_C(256) * 1024 * 1024) /* of a message; of unsent replies */
 #define WORKERS_LIMIT 1024
 
 static int refuse(const char **ret_expected, const char *expected)
@@ -60,7 +60,7 @@ static int read_memory(const char *value, void *at, const char **ret_expected)
     return 0;
 }
 
-/* Rounded up to the wheel's milliseconds. zero: what to write where 0 was meant. */
+/* Rounds up to milliseconds, the unit of timers. zero: the advice for a value of 0. */
 static int take_span(const char *value, void *at, const char **ret_expected, const char *zero)
 {
     uint64_t us;
@@ -117,8 +117,7 @@ static int read_rate(const char *value, void *at, const char **ret_expected)
 
     if (r < 0 || rate > 1000000 || (rate == 0 && strcmp(value, "infinity") != 0))
         return refuse(ret_expected, "messages a second, from 1 to 1000000, or infinity");
-    /* Rounded down, so that a second holds no fewer than asked for, and at most one in 1000
-     * more. */
+    /* Rounded down: a second allows at least the rate asked for, and at most 1 in 1000 more. */
     *(uint64_t *)at = rate ? UINT64_C(1000000000) / rate : 0;
     return 0;
 }

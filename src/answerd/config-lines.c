@@ -10,14 +10,14 @@
 #define QUOTE_(n) #n
 #define QUOTE(n)  QUOTE_(n)
 
-static const char bom[] = "\xef\xbb\xbf"; /* some editors begin a file with it */
+static const char bom[] = "\xef\xbb\xbf"; /* some editors put it at the start of a file */
 
 int config_lines_open(struct config_lines *l, const char *path)
 {
     *l = (struct config_lines){ .stream = fopen(path, "re") };
     if (!l->stream)
         return -errno;
-    /* With the line's end and a NUL, and a byte more that shows that it is too long. */
+    /* Room for the line, its end and a NUL, and one more byte to notice a longer line. */
     l->text = malloc(CONFIG_LINE_MAX + 4);
     if (l->text)
         return 0;
@@ -33,7 +33,7 @@ void config_lines_close(struct config_lines *l)
     *l = (struct config_lines){ 0 };
 }
 
-/* Reads a line without its end, CR LF too. False at the end. */
+/* Reads a line and removes LF or CR LF. False at the end. */
 static bool read_line(struct config_lines *l)
 {
     size_t n = 0;
@@ -57,7 +57,7 @@ static bool read_line(struct config_lines *l)
     return true;
 }
 
-/* Ends the text where only white space follows, and returns it from where that is over. */
+/* Strips white space from both ends. */
 static char *trim(char *text)
 {
     size_t n;

@@ -5,27 +5,28 @@
 #include <stdio.h>
 
 /*
- * The lines of a configuration file: sections, keys and comments. What they mean is not known here.
+ * Reads a configuration file line by line: sections, keys and comments. Does not know their
+ * meaning.
  */
 
-#define CONFIG_LINE_MAX 65536 /* bytes, without the line's end */
+#define CONFIG_LINE_MAX 65536 /* bytes, without the end of the line */
 
 enum config_line { LINE_END, LINE_SECTION, LINE_KEY, LINE_WRONG };
 
 struct config_lines {
     FILE *stream;
-    char *text; /* the line as it is read */
+    char *text; /* the present line */
     unsigned number;
-    int error;         /* 0, or the negative errno with which reading ended */
-    const char *name;  /* of LINE_SECTION, between the brackets; of LINE_KEY */
-    const char *value; /* of LINE_KEY, without white space around it */
-    const char *wrong; /* of LINE_WRONG: what is wrong with the line's form, a static text */
+    int error;         /* 0, or the negative errno that ended reading */
+    const char *name;  /* LINE_SECTION: the text between the brackets; LINE_KEY: the key */
+    const char *value; /* LINE_KEY: the value, without white space around it */
+    const char *wrong; /* LINE_WRONG: the error in the form of the line, a static text */
 };
 
 /* 0 or a negative errno. */
 int config_lines_open(struct config_lines *l, const char *path);
 void config_lines_close(struct config_lines *l);
 
-/* The next line that is not empty and no comment; LINE_END also where reading failed, see l->error.
- * What l points to is there until the next call. */
+/* The next line that is neither empty nor a comment. LINE_END also after an error, see l->error.
+ * Pointers in l are valid until the next call. */
 enum config_line config_lines_next(struct config_lines *l);

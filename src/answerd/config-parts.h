@@ -3,15 +3,14 @@
 
 #include <stddef.h>
 
-/* The files of which a configuration consists: FILE, and then FILE.d/NAME.conf in the order of
- * names. */
+/* The files of a configuration: FILE, then FILE.d/NAME.conf in the order of their names. */
 struct config_parts {
     char **files;
     size_t n;
 };
 
-/* 0 or a negative errno, both to be followed by config_parts_free(): -ENOMEM, or the reason for which
- * FILE.d cannot be read, which then is the only part. FILE is a part where it does not exist either,
- * unless there is FILE.d. */
+/* 0 or a negative errno; call config_parts_free() in both cases. The errno is -ENOMEM, or the
+ * reason why FILE.d cannot be read, which then is the only part. FILE is a part even if it does not
+ * exist, unless FILE.d does. */
 int config_parts_find(const char *file, struct config_parts *p);
 void config_parts_free(struct config_parts *p);

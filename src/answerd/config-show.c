@@ -33,7 +33,7 @@ static void show_keys(FILE *f, const struct config_key *keys, const struct confi
         show(f, keys[i].name, &values[i], keys[i].standard);
 }
 
-/* --listen is for the default section, and then no Listen= counts. */
+/* --listen sets the addresses of the default section, and every Listen= is ignored. */
 static void show_listen(FILE *f, const struct config *c, const struct config_listener *l,
                         const char *const *listen, size_t n_listen)
 {

@@ -5,6 +5,6 @@
 
 #include "answerd/config.h"
 
-/* Prints every value in force, and where it comes from, to standard output. listen: the addresses of
- * --listen. 0; or a negative errno, which has been said on standard error. */
+/* Prints every value in force and its origin to standard output. listen: the addresses of --listen.
+ * 0, or a negative errno after a report on standard error. */
 int config_show(const struct config *c, const char *const *listen, size_t n_listen);

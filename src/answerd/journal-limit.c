@@ -13,7 +13,7 @@
 #include "base/macros.h"
 #include "base/parse.h"
 
-/* journald's own bounds, of all its files and of one. */
+/* journald's bounds, for all files and for one. */
 #define USE_MIN  (UINT64_C(1) << 20)
 #define USE_MAX  (UINT64_C(4) << 30)
 #define FILE_MIN (UINT64_C(512) << 10)
@@ -28,7 +28,7 @@ struct journald {
     struct space system, runtime;
 };
 
-/* What journald does not understand, it leaves as it was. */
+/* journald ignores values that it cannot parse. */
 static void take(struct journald *j, const char *name, const char *value)
 {
     if (strcmp(name, "Storage") == 0)
@@ -64,7 +64,7 @@ static const char *base_name(const char *path)
     return strrchr(path, '/') + 1;
 }
 
-/* /etc, /run and /usr are in the order of the alphabet too. */
+/* /etc, /run and /usr are also in alphabetical order. */
 static int by_name(const void *a, const void *b)
 {
     const char *one = *(char *const *)a, *other = *(char *const *)b;
@@ -72,7 +72,8 @@ static int by_name(const void *a, const void *b)
     return strcmp(base_name(one), base_name(other)) ?: strcmp(one, other);
 }
 
-/* In the order of their names, whatever their folder; of two with one name the first folder's counts. */
+/* In the order of file names, across folders. If a name occurs twice, the first folder's file
+ * counts. */
 static void read_drop_ins(struct journald *j, const char *root)
 {
     char pattern[PATH_MAX];

@@ -4,8 +4,8 @@
 #include <stdint.h>
 
 /*
- * The largest file that the machine's journal keeps, in bytes, as far as it can be known: by
- * journald.conf(5) and its drop-ins, else by the size of the file system. An entry must fit into a
- * file. root: "" but in tests.
+ * The largest size of a journal file on this machine, in bytes, from journald.conf(5) and its
+ * drop-ins, or else from the size of the file system. An entry must fit into a file. root: ""
+ * except in tests.
  */
 uint64_t journal_file_limit(const char *root);

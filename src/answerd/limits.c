@@ -13,16 +13,15 @@
 #include "base/parse.h"
 #include "record/event-log.h"
 
-/* Descriptors that are not connections: standard streams; the main thread's; a reload's, with the
- * configuration file or the questions that it asks DNS; a notification being sent. And for each worker
- * its epoll and eventfd, two sinks, what is shown on standard error, and one entry too large for a
- * datagram. */
+/* Descriptors besides connections: standard streams; those of the main thread; a configuration file
+ * or DNS queries during a reload; a notification being sent. And for each worker: epoll and
+ * eventfd, two sinks, the display on standard error, and one entry too large for a datagram. */
 #define RESERVE            16
 #define RESERVE_PER_WORKER 6
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 
-/* The first line of a file that begins with `prefix`, without its LF; false where there is none. */
+/* The first line that begins with `prefix`, without its LF. False if there is none. */
 static bool read_line(const char *path, const char *prefix, char *line, int size)
 {
     FILE *f = fopen(path, "re");
@@ -38,8 +37,8 @@ static bool read_line(const char *path, const char *prefix, char *line, int size
     return found;
 }
 
-/* The least memory.max from this process's group up to the root, which in a namespace of its own,
- * a container's, has one too (cgroup_namespaces(7)). */
+/* The least memory.max from this process's group up to the root. In a cgroup namespace, as in a
+ * container, the root has one, too (cgroup_namespaces(7)). */
 static uint64_t cgroup_memory(void)
 {
     static const char unified[] = "0::";

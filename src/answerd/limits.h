@@ -7,11 +7,11 @@
 #include "answerd/config.h"
 #include "serve/shared.h"
 
-/* The memory that this process may have, bytes: the machine's, or less where a memory.max of its
- * control groups says so (cgroup v2). */
+/* The memory available to this process, in bytes: the machine's, or less if a memory.max of its
+ * cgroups says so (cgroup v2). */
 uint64_t limits_memory(void);
 
-/* Sets what workers may use up, from the configuration and what the system allows. 0; -EMFILE where
- * not one connection could be held. */
+/* Sets the limits of the workers, from the configuration and the system. 0; -EMFILE if there is no
+ * room for even one connection. */
 int limits_set(struct shared *shared, const struct config *config, unsigned n_workers,
                size_t n_listeners);

@@ -10,8 +10,8 @@
 #include "base/macros.h"
 #include "net/socket.h"
 
-/* The kernel takes the lesser of this and net.core.somaxconn, which is what an administrator would
- * set (listen(2)). */
+/* The kernel uses the lesser of this and net.core.somaxconn, which an administrator can set
+ * (listen(2)). */
 #define BACKLOG INT32_MAX
 
 static int listener_new(int fd, const char *name, struct listener **ret)

@@ -6,33 +6,30 @@
 #include "net/address.h"
 
 /*
- * A listening socket: opened here, or handed over by systemd.
+ * A listening socket, opened here or passed by systemd.
  */
 struct listener {
-    struct listener *next; /* among those that are retired */
+    struct listener *next; /* in the list of retired listeners */
     int fd;
-    char *name;                     /* which section of the configuration it obeys */
-    bool inherited;                 /* from systemd, which keeps it */
-    bool shared;                    /* another listener has the same socket, and its file */
-    struct sockaddr_any asked;      /* what it was opened for */
-    char address[ADDRESS_TEXT_MAX]; /* where it listens in fact */
+    char *name;                     /* the section of the configuration */
+    bool inherited;                 /* from systemd, which keeps the socket */
+    bool shared;                    /* another listener has the same socket and its file */
+    struct sockaddr_any asked;      /* the address asked for */
+    char address[ADDRESS_TEXT_MAX]; /* the actual address */
 };
 
-/* Takes over a socket that was inherited, and makes it non-blocking. 0 and the listener; or a
- * negative errno, -ENOTSUP where it is no listening stream socket, and the socket is left as it
- * is. */
+/* Takes over an inherited socket and makes it non-blocking. 0 and the listener; or a negative
+ * errno, and the socket stays as it is: -ENOTSUP if it is not a listening stream socket. */
 int listener_adopt(int fd, const char *name, struct listener **ret);
 
-/* Opens a socket. beside: beside others that are in its way, as socket_listen_beside() does. 0 or a
- * negative errno. */
+/* Opens a socket. beside: next to sockets in its way, see socket_listen_beside(). 0 or a negative
+ * errno. */
 int listener_open(const struct sockaddr_any *address, const char *name, bool beside,
                   struct listener **ret);
 
-/* Another listener of the same socket, for another section: after a reload it takes the place of
- * `other`. One of the two is to be marked as `shared` while both are there. 0 or a negative
- * errno. */
+/* Another listener with the same socket, for another section. After a reload it replaces `other`.
+ * While both exist, one of them must be marked `shared`. 0 or a negative errno. */
 int listener_share(const struct listener *other, const char *name, struct listener **ret);
 
-/* Closes the socket, and removes its file where it is a UNIX socket that was opened here. NULL is
- * fine. */
+/* Closes the socket. Removes the file of a UNIX socket that was opened here. NULL is fine. */
 void listener_free(struct listener *l);

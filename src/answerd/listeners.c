@@ -98,8 +98,8 @@ int listeners_adopt(struct listeners *ls, report_fn report, void *userdata)
     return r;
 }
 
-/* The listener in `ls` that was opened for this address, other than those in `except`, which may be
- * NULL. name: NULL for that of any section. */
+/* The listener in `ls` that was opened for this address and is not in `except`, which may be NULL.
+ * name: NULL for any section. */
 static struct listener *find_open(const struct listeners *ls, const struct listeners *except,
                                   const char *name, const struct sockaddr_any *address)
 {
@@ -113,15 +113,15 @@ static struct listener *find_open(const struct listeners *ls, const struct liste
     return NULL;
 }
 
-/* Of an address that is named twice, which a host's names may do as well, one socket is enough; of
- * port 0, which is another one each time, it is not. */
+/* If an address is named twice, one socket is enough; a host's names may repeat an address, too.
+ * Port 0 is a different port each time. */
 static bool same_socket(const struct sockaddr_any *address)
 {
     return address->sa.sa_family == AF_UNIX || sockaddr_port(&address->sa) != 0;
 }
 
-/* Lets a new socket be bound beside those that are in its way only until they are closed, or takes
- * that back. True where there is one. */
+/* Lets a new socket share its port with open sockets that will be closed, or takes that back. True
+ * if there are such sockets. */
 static bool share_port(const struct wanting *w, const struct sockaddr_any *address, bool share)
 {
     uint16_t port = sockaddr_port(&address->sa);
@@ -161,7 +161,7 @@ static int want_address(struct wanting *w, const char *name, const struct sockad
         return add(&w->want, l);
     if (same_socket(address) && find_open(&w->want, NULL, NULL, address))
         return -EADDRINUSE;
-    /* Where a section gives an address to another, both cannot be bound to it for a while. */
+    /* If an address moves to another section, both sections need it for a while. */
     l = same_socket(address) ? find_open(w->have, &w->want, NULL, address) : NULL;
     r = l ? listener_share(l, name, &l) : open_new(w, name, address, &l);
     if (r < 0)
@@ -179,7 +179,7 @@ static const char *refusal(int error)
                               : strerror(-error);
 }
 
-/* A host's name may have addresses that this machine has not: one must do. */
+/* A host's name may have addresses that this machine lacks. One that works is enough. */
 static int want_all(struct wanting *w, const struct wanted_address *a)
 {
     int r = a->n, done = 0;
@@ -202,7 +202,7 @@ static int want_all(struct wanting *w, const struct wanted_address *a)
     return 0;
 }
 
-/* A passed socket counts with its name's section. */
+/* A passed socket belongs to the section of its name. */
 static int want_inherited(struct wanting *w, const struct config *config)
 {
     for (size_t i = 0; i < w->have->n; i++) {
@@ -269,7 +269,7 @@ void listeners_revert(const struct listeners *have, struct listeners *want)
     *want = (struct listeners){ 0 };
 }
 
-/* From now on a shared socket is that of `l` alone; who had it before only closes it. */
+/* Makes `l` the sole owner of a shared socket. The other listener will only close it. */
 static void take_over(struct listener *l, const struct listeners *have)
 {
     struct listener *other = find_open(have, NULL, NULL, &l->asked);

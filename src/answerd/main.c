@@ -6,7 +6,7 @@
 #include "answerd/server.h"
 #include "answerd/startup.h"
 
-/* Nothing but another command line would help, and that takes another start. */
+/* Only another command line would help, and that needs another start. */
 static int wrong_usage(void)
 {
     enum refusal refusal;

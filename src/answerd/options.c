@@ -99,7 +99,7 @@ static int add_listen(struct options *o, const char *text)
     return 0;
 }
 
-/* 1, 0 or negative as options_parse(). */
+/* 1, 0 or a negative errno, as from options_parse(). */
 static int take_option(struct options *o, int option)
 {
     int r;
@@ -134,12 +134,12 @@ static int take_option(struct options *o, int option)
     case 'V':
         return version_print("answerd", features, BUILT_WITH_SYSTEMD);
     default:
-        return -EINVAL; /* command_line_next() has said what is wrong */
+        return -EINVAL; /* command_line_next() has reported the error */
     }
 }
 
-/* A wrong value is an error of usage here, as it is one of configuration in the file: tried without
- * one. */
+/* A wrong value is a usage error here and a configuration error in a file. Check it without a file.
+ */
 static int check_overrides(const struct config_overrides *o)
 {
     const struct config_defaults defaults = { .record = RECORD_NONE };

@@ -8,7 +8,7 @@
 
 /* The command line. All strings are borrowed from argv. */
 struct options {
-    const char *config; /* as given; NULL: none was */
+    const char *config; /* as given; NULL: not given */
     const char **listen;
     size_t n_listen;
     struct config_overrides overrides;
@@ -16,12 +16,12 @@ struct options {
 };
 
 /*
- * 1: go on, with *ret, to be freed with options_free(). 0: --help or --version was all. -EINVAL for
- * an error of usage, or what the system refused; both have been written to standard error in one
- * line.
+ * 1: continue with *ret; free it with options_free(). 0: --help or --version was printed. -EINVAL
+ * for a usage error; another negative errno if the output could not be written. Errors are one line
+ * on standard error.
  */
 int options_parse(int argc, char *argv[], struct options *ret);
 
-/* Where --config says, else the usual place, where there is a file or its folder; or NULL. */
+/* The file of --config, else the usual file if it or its folder exists; or NULL. */
 const char *options_config_file(const struct options *o);
 void options_free(struct options *o);

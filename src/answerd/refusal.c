@@ -13,11 +13,11 @@
 #include "answerd/service.h"
 #include "base/clock.h"
 
-#define HOLD_US  (UINT64_C(60) * 1000000) /* below TimeoutStartSec= of the unit */
+#define HOLD_US  (UINT64_C(60) * 1000000) /* less than TimeoutStartSec= of the unit */
 #define LOOK_NS  (250 * 1000000)
 #define TEXT_MAX 4096
 
-/* systemd.exec(5); of several folders, the first. False: there is none. */
+/* See systemd.exec(5). Takes the first of several folders. False if there is none. */
 static bool file_name(char path[static PATH_MAX])
 {
     const char *folder = getenv("RUNTIME_DIRECTORY");
@@ -28,7 +28,7 @@ static bool file_name(char path[static PATH_MAX])
     return true;
 }
 
-/* The clock that goes on while the machine sleeps; the folder is gone when it boots. */
+/* A clock that runs while the machine sleeps. The folder vanishes when it boots. */
 static bool repeated(const char *path, const char *why)
 {
     char text[TEXT_MAX] = "";
@@ -56,7 +56,7 @@ static void remember(const char *path, const char *why)
     (void)fclose(f);
 }
 
-/* They stay blocked, as they are while the daemon runs: none may end the process by itself now. */
+/* They stay blocked, as while the daemon runs: no signal may kill the process now. */
 static void block_signals(sigset_t *set)
 {
     (void)sigemptyset(set);

@@ -2,23 +2,23 @@
 #pragma once
 
 /*
- * A start that fails for the reason for which the last one failed.
+ * A start that fails for the same reason as the last one.
  *
- * systemd starts the service for a client that waits at its socket, again and again while the client
- * waits. So a start that would fail once more for the same reason, within a minute, does not end:
- * it says nothing, and looks again until the reason is gone. A start that fails for another reason
- * says so and ends at once.
+ * systemd starts the service for a client that waits at its socket, again and again while the
+ * client waits. So if a start fails again for the same reason within a minute, it does not end. It
+ * stays silent and tries again until the reason is gone. A start that fails for another reason
+ * reports it and ends at once.
  *
- * The last reason is kept in $RUNTIME_DIRECTORY. Without it nothing waits.
+ * The last reason is kept in $RUNTIME_DIRECTORY. Without that folder no start waits.
  */
 enum refusal {
-    REFUSAL_SAY,   /* say why, and end; the reason is remembered */
-    REFUSAL_AGAIN, /* a moment has passed: look again */
-    REFUSAL_ENDED, /* told to end meanwhile; the reason is forgotten */
+    REFUSAL_SAY,   /* report the reason and end; the reason is remembered */
+    REFUSAL_AGAIN, /* a moment has passed: try again */
+    REFUSAL_ENDED, /* a signal ended the wait; the reason is forgotten */
 };
 
-/* This start has come to fail, and why. */
+/* This start fails for this reason. */
 enum refusal refusal_wait(const char *why);
 
-/* It has not failed. */
+/* This start has succeeded. */
 void refusal_forget(void);

@@ -12,7 +12,7 @@
 #include "answerd/reload.h"
 #include "base/macros.h"
 
-/* Nothing in here is the main thread's, which may have come to its end while DNS is waited for. */
+/* Nothing here points to data of the main thread, which may end while DNS is slow. */
 struct reload {
     atomic_uint holders; /* the main thread and its own; the last one frees it */
     atomic_bool done;
@@ -24,7 +24,7 @@ struct reload {
     struct config *config;
     struct wanted wanted;
     char wrong[PATH_MAX];
-    const char *listen[]; /* of what.beside */
+    const char *listen[]; /* for what.beside */
 };
 
 void reload_free(struct reload *r)
@@ -63,7 +63,7 @@ static void *reload_main(void *userdata)
     return NULL;
 }
 
-/* Signals are for the main thread, which reads them from a descriptor. */
+/* The main thread takes all signals, from a descriptor. */
 static int start_thread(struct reload *r)
 {
     sigset_t all, before;

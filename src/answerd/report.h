@@ -4,19 +4,19 @@
 #include <limits.h>
 #include <stddef.h>
 
-/* Is told each thing that is wrong with what a person wrote, as one line. */
+/* Receives each error in user input, as one line. */
 typedef void (*report_fn)(void *userdata, const char *line);
 
-/* Says it on standard error, which needs no userdata. */
+/* Prints to standard error. Needs no userdata. */
 void report_stderr(void *userdata, const char *line);
 
-/* Keeps as many as there is room for, to be said later. */
+/* Keeps as many lines as fit, for later. */
 struct gathered {
-    char text[2 * PATH_MAX]; /* each ends in LF */
+    char text[2 * PATH_MAX]; /* lines that end in LF */
     size_t n;
 };
 void report_gather(void *userdata, const char *line);
 void report_gathered(const struct gathered *g);
 
-/* Keeps the first: userdata is a char[PATH_MAX], empty as long as there is none. */
+/* Keeps the first line. userdata is a char[PATH_MAX], empty at first. */
 void report_first(void *userdata, const char *line);

@@ -23,13 +23,13 @@
 #include "serve/crew.h"
 
 /*
- * The main thread: signals, reload, what systemd is told, the order of start and stop. It never
- * waits for a worker: it sends commands, and is woken when they have been carried out.
+ * The main thread: signals, reload, notifications to systemd, the order of start and stop. It never
+ * waits for a worker. It sends commands and is woken once they have been carried out.
  *
  *   STARTING ──► RUNNING ──► CLOSING ──► DRAINING ──► ended
  *
- * CLOSING: the workers give up the listeners. Only when all have, no connection can be on its way
- * from one worker to another, and DRAINING may let each of them end.
+ * CLOSING: the workers give up the listeners. Once all have, no connection can be in flight between
+ * workers. Then DRAINING may end each of them.
  */
 enum phase { STARTING, RUNNING, CLOSING, DRAINING };
 
@@ -41,18 +41,18 @@ struct server {
     struct config_defaults defaults;
     struct config *config;
     struct listeners listeners;
-    struct listener *retired; /* to be freed when all workers have forgotten them */
+    struct listener *retired; /* freed once all workers have let go of them */
     struct shared shared;
     struct crew crew;
     enum phase phase;
-    unsigned n_plans; /* sent to each worker */
-    bool reloading;   /* until the workers have carried out what it changes */
+    unsigned n_plans; /* plans sent to each worker */
+    bool reloading;   /* until the workers have applied the changes */
     bool reload_asked;
-    struct reload *looking; /* its first part, on a thread of its own; NULL: done */
+    struct reload *looking; /* the first part of a reload, on its own thread; NULL: done */
 
     struct loop loop;
     struct source signals, notify;
-    bool stop_now; /* without draining any longer */
+    bool stop_now; /* stop without draining */
     uint64_t drain_until_ms;
 
     uint64_t watchdog_ms, watchdog_next_ms;
@@ -66,8 +66,9 @@ static uint64_t now_ms(void)
     return clock_us(CLOCK_MONOTONIC) / 1000;
 }
 
-/* A service waits for a journal that is away; only a person's own try-out goes without one. And a
- * web page in that person's browser may send to the port: it must not write into the journal. */
+/* A service waits for a journal that is away. Only a trial run in a terminal works without a
+ * journal. And a web page in that user's browser may send to the port: it must not write to the
+ * journal. */
 static struct config_defaults defaults(bool by_hand)
 {
     bool journal = !by_hand || sink_journal_exists(getenv("ANSWERD_JOURNAL_SOCKET"));
@@ -90,7 +91,7 @@ static unsigned n_cpus(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }
 
-/* Tells every worker what to accept from; all or, out of memory, none. */
+/* Gives every worker its listeners: all of them or, without memory, none. */
 static int send_plans(struct server *s, const struct listeners *ls)
 {
     unsigned n = s->crew.n, done = 0;
@@ -131,7 +132,7 @@ static void reload_refused(struct server *s, const char *wrong)
     reload_ends(s);
 }
 
-/* All of it or nothing. `config` and `wanted` are taken over. */
+/* All or nothing. Takes over `config` and `wanted`. */
 static int commit(struct server *s, struct config *config, struct wanted *wanted,
                   char wrong[static PATH_MAX])
 {
@@ -163,8 +164,7 @@ static int commit(struct server *s, struct config *config, struct wanted *wanted
     return 0;
 }
 
-/* What is asked for while one is under way is done after it: the file may have been changed since it
- * was read. */
+/* A request during a reload is served after it: the file may have changed since it was read. */
 static void reload(struct server *s)
 {
     struct reload_what what = {
@@ -187,7 +187,7 @@ static void reload(struct server *s)
         reload_refused(s, strerror(-r));
 }
 
-/* The configuration is read and its addresses are looked up. */
+/* The thread has read the configuration and looked up the addresses. */
 static void looked_up(struct server *s)
 {
     struct reload *looking = STEAL_PTR(s->looking);
@@ -204,14 +204,14 @@ static void looked_up(struct server *s)
         reload_refused(s, wrong);
 }
 
-/* The last plan has been carried out by all workers. */
+/* All workers have applied the last plan. */
 static void reloaded(struct server *s)
 {
     event_log(EVENT_RELOADED, "reloaded%s%s", s->config_file ? ": " : "", s->config_file ?: "");
     reload_ends(s);
 }
 
-/* The watchdog hears of us only when every worker has answered the last ping. */
+/* Notifies the watchdog only if every worker has answered the last ping. */
 static void feed_watchdog(struct server *s)
 {
     if (!crew_pings_answered(&s->crew, s->n_pings))
@@ -234,8 +234,8 @@ static void stop(struct server *s)
     event_log(EVENT_STOPPING, "stopping: answering what has arrived, %" PRIu64 " connections",
               atomic_load(&s->shared.n_connections));
     service_notify("STOPPING=1\nSTATUS=Answering what has arrived");
-    reload_free(STEAL_PTR(s->looking)); /* which may take its time to end, but holds nothing up */
-    /* Out of memory for a plan of nothing: then there is no orderly way. */
+    reload_free(STEAL_PTR(s->looking)); /* its thread may take long, but nobody waits for it */
+    /* No memory for an empty plan: an orderly stop is impossible. */
     s->stop_now = send_plans(s, &none) < 0;
     if (!s->stop_now)
         listeners_commit(&s->listeners, &none, &s->retired);
@@ -263,8 +263,8 @@ static void on_signals(struct server *s)
     s->signals.ready = 0;
 }
 
-/* In the log before workers accept, so that no message comes earlier: clients wait in the backlog. A
- * person is told when all is up. */
+/* Logged before workers accept, so that no message comes first; clients wait in the backlog. A user
+ * at a terminal is told once all is up. */
 static void log_listening(const struct server *s)
 {
     for (size_t i = 0; i < s->listeners.n && !s->by_hand; i++)
@@ -280,7 +280,7 @@ static void ready(struct server *s)
     status_tell_ready(&s->status, &s->shared, now_ms());
 }
 
-/* Workers have carried out a command, or ended; or a reload has looked up what it wants. */
+/* Workers have carried out a command or ended, or a reload has looked up its addresses. */
 static void on_notify(struct server *s)
 {
     uint64_t value;
@@ -328,7 +328,7 @@ static void run_timers(struct server *s)
         s->stop_now = true;
 }
 
-/* The workers may have something to say of what they cut off: this comes last. */
+/* Comes last: the workers may still report connections that they cut off. */
 static void stopped(struct server *s)
 {
     uint64_t cut_off = atomic_load(&s->shared.n_connections);
@@ -359,7 +359,7 @@ static int run(struct server *s)
                 on_notify(s);
         reload(s);
         if (s->phase < DRAINING && crew_any_ended(&s->crew))
-            return EXIT_SYSTEM; /* the worker has said why */
+            return EXIT_SYSTEM; /* the worker has reported the reason */
     }
     stopped(s);
     return EXIT_OK;
@@ -389,7 +389,7 @@ static int open_loop(struct server *s)
     return r < 0 ? r : loop_add(&s->loop, &s->notify, EPOLLIN);
 }
 
-/* Everything but configuration and listeners. */
+/* Sets up everything but configuration and listeners. */
 static int start(struct server *s)
 {
     int r;

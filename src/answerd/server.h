@@ -3,6 +3,5 @@
 
 #include "answerd/options.h"
 
-/* Runs the daemon until it is told to end. Returns an exit status; what went wrong has been
- * said. */
+/* Runs the daemon until it is told to end. Returns an exit status. Errors have been reported. */
 int server_run(const struct options *options);

@@ -12,8 +12,8 @@
 
 #include "answerd/service.h"
 
-/* JOURNAL_STREAM names the device and inode of the stream that systemd connected to the journal; a
- * shell's child inherits the variable and has another standard error (systemd.exec(5)). */
+/* JOURNAL_STREAM names the device and inode of the stream that systemd connected to the journal. A
+ * shell's child inherits the variable but has another standard error (systemd.exec(5)). */
 static bool stderr_is_journal(void)
 {
     const char *text = getenv("JOURNAL_STREAM");
@@ -53,7 +53,7 @@ bool service_socket_unit_in_use(void)
            unit_is(bus, path, "UnitFileState", "enabled");
 }
 
-/* sd_listen_fds_with_names(3) says "unknown" where no names were passed; a socket unit without
+/* sd_listen_fds_with_names(3) gives "unknown" if no names were passed. A socket unit without
  * FileDescriptorName= passes its own name, which ends in .socket. */
 static bool unnamed(const char *name)
 {
@@ -109,7 +109,7 @@ void service_notify(const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    /* That nobody could be told is nothing that anybody could be told. */
+    /* If the notification fails, there is nobody to tell. */
     (void)sd_notify(0, text);
 }
 

@@ -8,32 +8,32 @@
 #include "base/macros.h"
 
 /*
- * What answerd and systemd say to each other: passed sockets, readiness, the watchdog.
+ * The interface to systemd: passed sockets, readiness, the watchdog.
  */
 
-/* Whether a person started this process: systemd neither waits for its notifications nor reads its
- * standard error. */
+/* Whether a user started this process by hand: systemd neither waits for its notifications nor
+ * reads its standard error. */
 bool service_by_hand(void);
 
 #define SERVICE_SOCKET_UNIT "answerd.socket"
 
-/* Whether systemd holds the sockets of that unit, or will from the next boot on. False where it cannot
- * be asked. May take a second. */
+/* Whether systemd holds the sockets of that unit, or will after the next boot. False if systemd
+ * cannot be asked. May take a second. */
 bool service_socket_unit_in_use(void);
 
 struct service_socket {
     int fd;
-    char *name; /* FileDescriptorName=; `default` for sockets that were given none */
+    char *name; /* FileDescriptorName=; `default` for sockets without one */
 };
 
-/* The sockets that were passed: their number, with *ret to be freed with service_sockets_free(), 0
- * without; or a negative errno. They are close-on-exec, and children will not take them for
- * theirs. */
+/* The passed sockets: their number, 0 if there are none, and *ret, to free with
+ * service_sockets_free(); or a negative errno. They are close-on-exec, and child processes will not
+ * mistake them for their own. */
 int service_sockets(struct service_socket **ret);
 void service_sockets_free(struct service_socket *sockets, int n);
 
-/* sd_notify(3); does nothing where nobody listens. */
+/* sd_notify(3). Does nothing if nobody listens. */
 _printf_(1, 2) void service_notify(const char *format, ...);
 
-/* How often the watchdog wants to hear something, ms; 0: never. */
+/* The interval of the watchdog in ms; 0: none. */
 uint64_t service_watchdog_ms(void);

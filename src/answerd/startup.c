@@ -22,7 +22,7 @@ static bool own_journal(void)
     return !getenv("ANSWERD_JOURNAL_SOCKET") && sink_journal_exists(NULL);
 }
 
-/* The unit's own file, looked at by a person: the service says the same of it when it reloads. */
+/* If a user checks the unit's own file: gives the advice that the service gives when it reloads. */
 static void advise_beforehand(const struct options *o, const struct config *config)
 {
     char *const passed[] = { (char *)"default", NULL };
@@ -62,13 +62,14 @@ void startup_advise(const struct config *config, const struct listeners *listene
         advise_on_size(config, report, userdata);
 }
 
-/* What the configuration and the command line name, besides what systemd passed. */
+/* Opens the sockets that the configuration and the command line name, besides those passed by
+ * systemd. */
 static int open_listeners(const struct options *o, const struct config *config,
                           struct listeners *listeners, report_fn report, void *userdata)
 {
     struct wanted_beside beside = { .listen = o->listen, .n_listen = o->n_listen };
     char **passed = listeners_passed(listeners);
-    struct listener *retired = NULL; /* stays empty, since all that was passed is kept */
+    struct listener *retired = NULL; /* stays empty: all passed sockets are kept */
     struct listeners want;
     struct wanted wanted;
     int r;

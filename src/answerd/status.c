@@ -41,7 +41,7 @@ void status_log_counters(const struct shared *s)
               SUM(s, shed), SUM(s, discarded));
 }
 
-/* True where the line is another one now. */
+/* True if the line has changed. */
 static bool update(struct status *status, const struct shared *s, uint64_t now_ms)
 {
     uint64_t messages = SUM(s, messages), ms = MAX(now_ms - status->told_ms, UINT64_C(1));

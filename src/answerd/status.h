@@ -5,19 +5,19 @@
 
 #include "serve/shared.h"
 
-/* What is told about the workers' counters. */
+/* Reports the workers' counters. */
 struct status {
-    uint64_t told_ms, messages; /* when last, and how many there were then */
+    uint64_t told_ms, messages; /* the time of the last report and its number of messages */
     char text[160];
 };
 
-/* Tells systemd the line that `systemctl status` shows, if it has changed. */
+/* Updates the line in `systemctl status`, if it has changed. */
 void status_tell(struct status *status, const struct shared *s, uint64_t now_ms);
 
-/* Tells it that the daemon is ready, and the line. */
+/* Tells systemd that the daemon is ready, with the line. */
 void status_tell_ready(struct status *status, const struct shared *s, uint64_t now_ms);
 
-/* For SIGUSR1. */
+/* Logs the counters, for SIGUSR1. */
 void status_log_counters(const struct shared *s);
 
 /* Messages answered or waiting for their record. */

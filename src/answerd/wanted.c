@@ -61,7 +61,7 @@ static bool has_all_ipv4(const struct wanted *w, uint16_t port)
     return wanted_contains(w, &all);
 }
 
-/* [::] by name, and not every address of the machine, :PORT, which is the same for the kernel. */
+/* Only for [::] as written. :PORT means every address and looks the same to the kernel. */
 static void settle_families(struct wanted *w)
 {
     for (size_t i = 0; i < w->n; i++)
@@ -112,7 +112,7 @@ static bool takes_ipv4(const struct sockaddr_any *address)
     return address->sa.sa_family == AF_INET || (is_wildcard(address) && !address->ipv6_alone);
 }
 
-/* Two of one port: each takes connections that the other takes. */
+/* Two addresses with the same port, one of which includes the other. */
 static bool overlap(const struct sockaddr_any *a, const struct sockaddr_any *b)
 {
     if (a->sa.sa_family == b->sa.sa_family)

@@ -10,17 +10,16 @@
 #define WANTED_DEFAULT "127.0.0.1:8080"
 
 /*
- * The addresses that are to be listened on, as they are written and looked up: those of --listen,
- * else those of Listen=, else 127.0.0.1:8080. Looking up a host's name may take as long as DNS
- * does, so that this is apart from opening sockets. [::] named beside 0.0.0.0 with the same port is
- * IPv6 alone.
+ * The addresses to listen on, as written and resolved: those of --listen, else those of Listen=,
+ * else 127.0.0.1:8080. Looking up a name can be as slow as DNS, so this is separate from opening
+ * sockets. If [::] and 0.0.0.0 are named with the same port, [::] is IPv6 only.
  */
 struct wanted_address {
     const char *section; /* borrowed from the configuration */
     const char *text;    /* likewise, or from the command line */
     struct sockaddr_any *all;
-    int n;           /* addresses; or a negative errno, and `error` says what is wrong */
-    char error[128]; /* a copy, since strerror(3) may keep its text with the thread */
+    int n;           /* the number of addresses; or a negative errno, and `error` explains */
+    char error[128]; /* a copy: the text of strerror(3) may belong to the thread */
 };
 
 struct wanted {
@@ -28,24 +27,24 @@ struct wanted {
     size_t n;
 };
 
-/* What stands beside the configuration. */
+/* Sockets named outside the configuration. */
 struct wanted_beside {
-    const char *const *listen; /* of --listen */
+    const char *const *listen; /* the addresses of --listen */
     size_t n_listen;
-    char *const *passed; /* sections with sockets from systemd, ending with NULL: their Listen=, and
-                            --listen, do not count */
+    char *const *passed; /* sections with sockets from systemd, then NULL: their Listen= and
+                            --listen have no effect */
 };
 
-/* 0 or -ENOMEM. An address that cannot be found is among them, with its error. */
+/* 0 or -ENOMEM. An address that cannot be resolved is included, with its error. */
 int wanted_look_up(const struct config *config, const struct wanted_beside *beside,
                    struct wanted *ret);
 void wanted_free(struct wanted *w);
 
-/* Whether another of them cannot be listened on beside this address. The kernel's own answer counts
- * for nothing where a port was shared once: it remembers that (SO_REUSEPORT). */
+/* Whether another of the addresses is in the way of this one. The kernel's answer is no help if the
+ * port was shared once: it remembers that (SO_REUSEPORT). */
 bool wanted_conflicts(const struct wanted *w, const struct sockaddr_any *address);
 
-/* Whether the address is among them. */
+/* Whether the address is in `wanted`. */
 bool wanted_contains(const struct wanted *w, const struct sockaddr_any *address);
 
 /* Frees wanted_beside.passed; NULL is fine. */
