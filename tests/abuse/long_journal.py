@@ -31,13 +31,11 @@ class Paused(unittest.TestCase):
         with Steady(daemon.address(), CLIENTS) as steady, \
                 Flood(daemon.address(), FLOODERS, padding=1000) as flood:
             steady.wait_for_more(CLIENTS * 5)
-            before = net.rss_bytes(daemon.pid)
-            journal.pause()
-            paused, peak, used = time.monotonic(), 0, net.cpu_seconds(daemon.pid)
-            while time.monotonic() - paused < PAUSE:
-                time.sleep(0.1)
-                peak = max(peak, net.rss_bytes(daemon.pid))
-            used = net.cpu_seconds(daemon.pid) - used
+            before = net.forget_peak(daemon.pid)
+            journal.pause_until_full()
+            used = net.cpu_seconds(daemon.pid)
+            steady.expect_stalled(PAUSE)
+            peak, used = net.status_kib(daemon.pid, "VmHWM") * 1024, net.cpu_seconds(daemon.pid) - used
             resumed = time.monotonic()
             journal.resume()
             steady.wait_for_more(1, 1 + net.LATE)

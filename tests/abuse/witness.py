@@ -70,6 +70,15 @@ class Steady:
         net.wait_until(lambda: self.failure or len(self.replies) >= wanted, timeout,
                        f"{replies} more replies", interval=0.001)
 
+    def expect_stalled(self, seconds):
+        """Fails if in this time more replies come than were in flight: one for each client."""
+        most = len(self.replies) + self._count
+        deadline = time.monotonic() + seconds
+        net.wait_until(lambda: self.failure or len(self.replies) > most or time.monotonic() >= deadline,
+                       seconds + net.TIMEOUT, "the time to pass", interval=0.1)
+        if len(self.replies) > most:
+            raise AssertionError(f"{len(self.replies) - most} replies too many")
+
     def gap_after(self, moment):
         """The longest time without any reply, from `moment` on."""
         times = [moment] + [t for t in self.replies if t > moment]

@@ -12,6 +12,22 @@ from daemon import ACTIVATE, Daemon
 from journal_socket import JournalSocket
 
 SBIN = ":/usr/sbin:/sbin"
+# A program that sends its standard input to a port and closes.
+ASYNCIO = """
+import asyncio, sys
+async def main():
+    _, writer = await asyncio.open_connection("127.0.0.1", int(sys.argv[1]))
+    writer.write(sys.stdin.buffer.read())
+    writer.close()
+    await writer.wait_closed()
+asyncio.run(main())
+"""
+
+
+def numbered(count):
+    """So many messages, and the stream of lines that they make."""
+    messages = [b"%d" % n for n in range(count)]
+    return messages, b"".join(m + b"\n" for m in messages)
 
 
 def require(test, *programs):

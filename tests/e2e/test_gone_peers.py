@@ -16,13 +16,13 @@ import termios
 import unittest
 
 import net
+import senders
 import tap
 from daemon import Daemon, sanitized
 from journal_socket import JournalSocket
 
 LINES = 3000
-MESSAGES = [b"%d" % n for n in range(LINES)]
-STREAM = b"".join(m + b"\n" for m in MESSAGES)
+MESSAGES, STREAM = senders.numbered(LINES)
 RESET = struct.pack("ii", 1, 0)
 
 BASH = 'while read -r line; do echo "$line"; done >"/dev/tcp/127.0.0.1/$1"'
@@ -31,15 +31,6 @@ import socket, sys
 s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
 s.sendall(sys.stdin.buffer.read())
 s.close()
-"""
-ASYNCIO = """
-import asyncio, sys
-async def main():
-    _, writer = await asyncio.open_connection("127.0.0.1", int(sys.argv[1]))
-    writer.write(sys.stdin.buffer.read())
-    writer.close()
-    await writer.wait_closed()
-asyncio.run(main())
 """
 CONFIG = """
 [Server]
@@ -151,7 +142,7 @@ class Senders(Gone):
         self.send(sys.executable, "-c", SOCKET, "PORT")
 
     def test_python_asyncio(self):
-        self.send(sys.executable, "-c", ASYNCIO, "PORT")
+        self.send(sys.executable, "-c", senders.ASYNCIO, "PORT")
 
 
 class Ends(Gone):
@@ -236,10 +227,12 @@ class Ends(Gone):
         client.connect(daemon.address())
         client.settimeout(net.TIMEOUT)
         messages = []
-        # One at a time, until the daemon, whose kernel holds some MiB of replies by then, reads no more.
-        while len(self.journal.wait_for(len(messages), 1.0)) == len(messages):
+        # One at a time, until the daemon stops reading. By then its kernel holds some MiB of replies.
+        while len(self.journal.records()) == len(messages):
             messages.append(b"%d%s" % (len(messages), b"." * 60000))
             client.sendall(messages[-1] + b"\n")
+            net.wait_until(lambda: len(self.journal.records()) == len(messages) or daemon.stopped_reading(client),
+                           what="the record, or the end of reading")
         messages.append(b"last")
         client.sendall(b"last\n")
         net.wait_until(lambda: on_its_way(client) == 0, what="it to arrive")
@@ -302,6 +295,13 @@ class Places(Gone):
         for number in range(5):
             streams.append([b"%d-%d" % (number, n) for n in range(200)])
             self.send_and_reset(daemon, b"".join(m + b"\n" for m in streams[-1]) + b"unfinished")
+
+        def all_have_gone():
+            found = counters(daemon)
+            return (found["accepted"], found["connections"]) == (6, 1)
+
+        # A connection that is still in the backlog will take a place.
+        net.wait_until(all_have_gone, what="the five to come and go")
         clients = self.expect_places(daemon, 5)
         self.assertEqual(net.fd_count(daemon.pid), held + 5)
         for client in clients:

@@ -15,18 +15,8 @@ import senders
 import tap
 
 LINES = 500
-MESSAGES = [b"%d" % n for n in range(LINES)]
-STREAM = b"".join(m + b"\n" for m in MESSAGES)
+MESSAGES, STREAM = senders.numbered(LINES)
 PROXYD = "/lib/systemd/systemd-socket-proxyd"
-ASYNCIO = """
-import asyncio, sys
-async def main():
-    _, writer = await asyncio.open_connection("127.0.0.1", int(sys.argv[1]))
-    writer.write(sys.stdin.buffer.read())
-    writer.close()
-    await writer.wait_closed()
-asyncio.run(main())
-"""
 NGINX = """
 daemon off;
 master_process off;
@@ -95,7 +85,7 @@ class Tools(unittest.TestCase):
         self.send("busybox", "nc", "127.0.0.1", "PORT")
 
     def test_asyncio(self):
-        self.send(sys.executable, "-c", ASYNCIO, "PORT")
+        self.send(sys.executable, "-c", senders.ASYNCIO, "PORT")
 
     def test_telnet(self):
         """It sends its lines with CR LF, and shows the replies."""

@@ -235,6 +235,13 @@ def rss_bytes(pid):
     return status_kib(pid, "VmRSS") * 1024
 
 
+def forget_peak(pid):
+    """Makes VmHWM count from now on (proc(5), /proc/PID/clear_refs). Returns resident memory, in bytes."""
+    with open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as file:
+        file.write("5")
+    return rss_bytes(pid)
+
+
 def cpu_seconds(pid):
     """User and system time that a process has used (proc(5), /proc/PID/stat fields 14 and 15)."""
     with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
