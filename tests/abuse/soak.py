@@ -43,6 +43,8 @@ IdleTimeout=10s
 MessageTimeout=3s
 WriteTimeout=10s
 """
+NEAR = 20
+BETWEEN = NEAR * 50  # replies from one restart to the next: with RateLimit=20 about 3 s
 GARBAGE = 512
 TCP_REPAIR = 19
 
@@ -151,20 +153,30 @@ class Soak(unittest.TestCase):
         process = multiprocessing.Process(target=far_side, args=((HERE, port), ready, orders, result), daemon=True)
         process.start()
         self.addCleanup(process.kill)
-        netem = self.lay_line(receiver.recv())
+        self.far_pid = receiver.recv()
+        netem = self.lay_line(self.far_pid)
         order.send("begin")
         return order, results, netem
 
-    def abuse(self, journal, netem, until, watch):
-        """journald restarts, and the line goes down, in turn."""
+    def retransmits(self):
+        """Whether TCP sends something again at either end of the line (proc(5), /proc/net/tcp: retrnsmt)."""
+        ends = ["%08X" % struct.unpack("=I", socket.inet_aton(address))[0] for address in (HERE, THERE)]
+        rows = []
+        for folder in "thread-self", str(self.far_pid):
+            with open(f"/proc/{folder}/net/tcp", encoding="ascii") as table:
+                rows += [row.split() for row in table.read().splitlines()[1:]]
+        return any(row[2][:8] in ends and int(row[6], 16) > 0 for row in rows)
+
+    def abuse(self, journal, netem, until, watch, steady):
+        """journald restarts, and the line goes down, in turn. The good clients work in between."""
         restarts = 0
         while time.monotonic() < until:
             watch()
             if not netem:
                 ip("link", "set", "soak", "down")
-                time.sleep(0.5)
+                net.wait_until(self.retransmits, what="the line's end to be felt")
                 ip("link", "set", "soak", "up")
-            time.sleep(3)
+            steady.wait_for_more(BETWEEN)
             journal.restart()
             restarts += 1
         return restarts
@@ -186,9 +198,9 @@ class Soak(unittest.TestCase):
                 memory.append(net.rss_bytes(daemon.pid))
 
         begun = time.monotonic()
-        with Steady(near, 20, "near") as steady:
+        with Steady(near, NEAR, "near") as steady:
             rough = Rough(near)
-            restarts = self.abuse(journal, netem, begun + SECONDS, watch)
+            restarts = self.abuse(journal, netem, begun + SECONDS, watch, steady)
             rough.end()
             order.send("end")
             far, lost, wrong = results.recv()
