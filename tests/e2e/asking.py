@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs ask, and the servers that it talks to: plain ones, which share no code with answerd."""
+"""Runs ask, and the servers that it talks to: plain ones that share no code with answerd."""
 
 import contextlib
 import os
@@ -17,9 +17,9 @@ DEADLINE = 60.0
 
 
 class Server:
-    """Accepts connections one after the other, and gives each to a function in a thread of its own.
+    """Accepts connections and passes each to a function in a thread of its own.
 
-    What goes wrong in there fails the test, unless it is that ask has gone.
+    An error there fails the test, except when ask has gone.
     """
 
     def __init__(self, test, handler, address=("127.0.0.1", 0)):
@@ -53,11 +53,11 @@ class Server:
                 self._handler(sock)
             except (BrokenPipeError, ConnectionResetError):
                 pass
-            except Exception as error:  # of any kind: it is raised again in the test's own thread
+            except Exception as error:  # any error: the test's own thread raises it again
                 self._errors.append(error)
 
     def _end(self, test, accepting):
-        # Closing alone would not wake accept().
+        # close() alone would not wake accept().
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         accepting.join(DEADLINE)
@@ -77,7 +77,7 @@ def lines_of(sock):
 
 
 def echo_lines(sock):
-    """A server for --framing=line that says each line again."""
+    """A server for --framing=line that echoes each line."""
     for line in lines_of(sock):
         sock.sendall(line + b"\n")
 
@@ -99,7 +99,7 @@ def start(arguments, env=None, **rest):
 
 
 def reset(sock):
-    """Closes with RST in the place of an orderly end (socket(7): SO_LINGER of no time)."""
+    """Closes with RST (socket(7): SO_LINGER with a time of 0)."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
 
@@ -110,14 +110,14 @@ def peer_pid(sock):
 
 
 def directory(test):
-    """A folder for the test, short enough for a UNIX socket's path."""
+    """A folder for the test, with a path short enough for a UNIX socket."""
     folder = tempfile.TemporaryDirectory(prefix="ask", dir="/tmp")
     test.addCleanup(folder.cleanup)
     return folder.name
 
 
 def memory_peak(pid):
-    """The most memory that a running process has had, in bytes."""
+    """The peak memory of a running process, in bytes."""
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
         for line in status:
             if line.startswith("VmHWM:"):

@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A server that is not ours, for tests of ask-bench: echoes, or misbehaves in a way that is asked for.
+"""An independent server for tests of ask-bench. It echoes, or misbehaves in a chosen way.
 
 usage: bench_server.py MODE ADDRESS
 
-Says `listening on ADDRESS`. At SIGTERM it says in a line of JSON what it saw: connections, messages
-(lines), bytes, and the addresses they came from.
+Prints `listening on ADDRESS`. On SIGTERM it prints a line of JSON with its counts of connections, messages
+(lines) and bytes, and the addresses of its peers.
 
     echo      every byte goes back
-    lie       the same, but every 10th line of all is spelled backwards
-    swap      of two lines that come together, the second is answered first
+    lie       the same, but every 10th line comes back reversed
+    swap      if two lines come together, the second is answered first
     double    every line is answered twice
     split     replies come in two pieces
     garbage   each piece of input is answered with `x:?`
     silent    no answer at all
-    flood     once asked, it sends lines without end
-    slow      reads 64 KiB at a time, the first 11 MiB with a pause after each, and answers every line
+    flood     the first message gets lines without end
+    slow      reads 64 KiB at a time, pauses after each read of the first 11 MiB, and answers every line
     error     every line is answered with `error: no`
-    refuse    the same, and then the connection ends
-    cut       the connection ends within the first answer
-    close     the connection ends in place of every 10th answer
+    refuse    the same, then the connection ends
+    cut       the connection ends inside the first answer
+    close     the connection ends instead of every 10th answer
     reset     the same, by RST
 """
 
@@ -79,7 +79,7 @@ class Connection(asyncio.Protocol):
             self.pump()
 
     def slow(self, lines, first):
-        # What is left then can all be on its way, in the buffers of both ends.
+        # From then on, the buffers of both ends can hold all the rest.
         if seen["bytes"] < 11 << 20:
             self.transport.pause_reading()
             asyncio.get_running_loop().call_later(0.02, self.transport.resume_reading)

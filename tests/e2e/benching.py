@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs ask-bench, and servers that are not ours for it, as the tests of it do."""
+"""Runs ask-bench and independent servers for its tests."""
 
 import json
 import os
@@ -27,7 +27,7 @@ class Server:
         self._process.send_signal(number)
 
     def seen(self):
-        """Ends it; what it saw."""
+        """Ends the server. Returns its counts."""
         self.signal(signal.SIGTERM)
         self._process.wait(timeout=30)
         return json.loads(self.output.wait_end()[-1])
@@ -60,17 +60,17 @@ class Running:
         self._process.send_signal(number)
 
     def pending(self, number):
-        """Whether a signal waits to be taken by the process (proc(5), ShdPnd)."""
+        """Whether a signal is pending for the process (proc(5), ShdPnd)."""
         with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
             mask = next(line for line in status if line.startswith("ShdPnd:")).split()[1]
         return bool(int(mask, 16) & 1 << number - 1)
 
     def wait_running(self, count=1):
-        """Waits for lines of progress with replies in them."""
+        """Waits for progress lines that show replies."""
         return self.stderr.wait_for(r"connections  [1-9].*p50", count, timeout=60)
 
     def result(self, status=0):
-        """status: the one that it must end with, or a tuple of those that it may."""
+        """status: the expected exit status, or a tuple of allowed ones."""
         got = self._process.wait(timeout=120)
         said = "\n".join(self.stderr.wait_end())
         assert got in (status if isinstance(status, tuple) else (status,)), f"exit status {got}, not {status}:\n{said}"

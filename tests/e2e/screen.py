@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A program on a terminal of its own, and what its screen shows.
+"""A program on its own terminal, and the screen that it draws.
 
-The terminal understands what a program sends that takes it for a `linux` one (console_codes(4)) and
-edits lines; anything else fails the test, since it would have been drawn wrong.
+The terminal understands the output of line editors for a `linux` terminal (console_codes(4)). Any other output fails
+the test, since it would be drawn wrong.
 """
 
 import fcntl
@@ -32,11 +32,11 @@ class Screen:
         self.columns, self.rows = columns, rows
         self.cells = [[" "] * columns for _ in range(rows)]
         self.row = self.column = 0
-        self.wrap = False  # the last column is filled: the next character begins a row
+        self.wrap = False  # the last column is filled; the next character starts a row
         self._pending = ""
 
     def text(self):
-        """The rows, without spaces at their ends and empty rows at the bottom."""
+        """The rows, without trailing spaces and empty rows at the bottom."""
         return "\n".join("".join(row).rstrip() for row in self.cells).rstrip("\n")
 
     def feed(self, text):
@@ -120,7 +120,7 @@ class Screen:
 
 
 class Terminal:
-    """Runs a program whose controlling terminal is a new one of this size."""
+    """Runs a program on a new controlling terminal of this size."""
 
     def __init__(self, test, command, env, columns=40, rows=12):
         self.screen = Screen(columns, rows)
@@ -140,7 +140,7 @@ class Terminal:
         fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def resize(self, columns, rows):
-        """Gives an empty screen of another size, as terminals which do not reflow may."""
+        """Gives an empty screen of another size, like terminals that do not reflow."""
         self.screen = Screen(columns, rows)
         self._set_size(self._master, columns, rows)
 
@@ -161,7 +161,7 @@ class Terminal:
         if not data:
             return False
         self._decoder += data
-        # A character may be cut in two.
+        # A read may cut a character in two.
         text = self._decoder.decode(errors="ignore")
         self._decoder = self._decoder[len(text.encode()):]
         self.screen.feed(text)
@@ -175,7 +175,7 @@ class Terminal:
                 raise AssertionError(f"the screen shows\n{self.screen.text()}\n\nand not\n{text}")
 
     def expect_end(self, text):
-        """Waits until what the screen shows ends with this."""
+        """Waits until the screen ends with this text."""
         deadline = time.monotonic() + DEADLINE
         while not self.screen.text().endswith(text):
             if not self._read(deadline - time.monotonic()):
@@ -185,14 +185,14 @@ class Terminal:
         return self.screen.row, self.screen.column
 
     def expect_cursor(self, place):
-        """Reads until the cursor is there: it may come to its place after the text has."""
+        """Reads until the cursor is there. It may arrive after the text."""
         deadline = time.monotonic() + DEADLINE
         while self.cursor() != place:
             if time.monotonic() > deadline or not self._read(deadline - time.monotonic()):
                 raise AssertionError(f"the cursor is at {self.cursor()} and not at {place}")
 
     def wait(self):
-        """Reads to the end of the output; the exit status, negative for a signal."""
+        """Reads to the end of the output. Returns the exit status, negative for a signal."""
         deadline = time.monotonic() + DEADLINE
         while self._read(deadline - time.monotonic()):
             pass
@@ -208,7 +208,7 @@ class Terminal:
 
     @staticmethod
     def new_settings():
-        """What settings() is where no program has changed it."""
+        """The settings of a fresh terminal."""
         master, slave = pty.openpty()
         try:
             return termios.tcgetattr(master)

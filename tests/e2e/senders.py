@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Programs that nobody here wrote, as senders: in a folder of the test's own, and gone when it ends."""
+"""Other people's programs as senders, in a folder for the test. They end with it."""
 
 import os
 import shutil
@@ -25,13 +25,13 @@ asyncio.run(main())
 
 
 def numbered(count):
-    """So many messages, and the stream of lines that they make."""
+    """That many messages, and the lines that contain them."""
     messages = [b"%d" % n for n in range(count)]
     return messages, b"".join(m + b"\n" for m in messages)
 
 
 def require(test, *programs):
-    """Skips the test where one of them is not installed. Returns where the last one is."""
+    """Skips the test if a program is not installed. Returns the path of the last one."""
     found = None
     for program in programs:
         found = shutil.which(program, path=os.environ["PATH"] + SBIN)
@@ -53,7 +53,7 @@ def write(path, text):
 
 
 class Program:
-    """One that runs until the test's end, in a session of its own, so that its processes end with it."""
+    """A program that runs until the end of the test. It has its own session, so its children end, too."""
 
     def __init__(self, test, command, **rest):
         self.log = tempfile.TemporaryFile()
@@ -82,7 +82,7 @@ class Program:
 
 
 class Served:
-    """An answerd whose sockets the test holds, as systemd does, so that it can be started again."""
+    """An answerd that can be started again: the test holds its sockets, as systemd does."""
 
     def __init__(self, test, config="", listeners=1):
         self.test, self.config = test, config
@@ -117,5 +117,5 @@ class Served:
 
 
 def activated(sock, *command):
-    """The command that gives a program a socket as systemd does; the descriptor is to be passed to it."""
+    """A command that passes a socket to a program as systemd does. The caller must pass the descriptor on."""
     return ["python3", "-SE", ACTIVATE, str(sock.fileno()), *command]

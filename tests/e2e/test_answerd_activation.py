@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What answerd and systemd say to each other: passed sockets, their names, readiness, status, watchdog."""
+"""answerd and systemd: passed sockets, their names, readiness, status, watchdog."""
 
 import ctypes
 import os
@@ -76,7 +76,7 @@ class Passed(unittest.TestCase):
         self.assertEqual(os.listdir(folder), ["s"], "the file is systemd's")
 
     def test_the_socket_outlives_the_daemon(self):
-        """Clients that come while nobody runs are served by the next one; the backlog may even be full."""
+        """Clients that connect while no daemon runs are served by the next one, even if the backlog overflows."""
         sock = self.listener(("127.0.0.1", 0), 3)
         clients = []
         for _ in range(4):  # a backlog of 3 holds one more
@@ -152,7 +152,7 @@ class Refused(unittest.TestCase):
         self.assertEqual(daemon.stderr.lines, [f"answerd: descriptor 4 (meters), passed by systemd, {self.WHAT}"])
 
     def test_sockets_meant_for_another_process_are_not_taken(self):
-        """LISTEN_PID of someone else: as if none were passed (sd_listen_fds(3))."""
+        """LISTEN_PID names another process: as if no sockets were passed (sd_listen_fds(3))."""
         sock = net.listener()
         self.addCleanup(sock.close)
         daemon = Daemon(self, ["--listen=127.0.0.1:0"], env={"LISTEN_FDS": "1", "LISTEN_PID": "1"})
@@ -161,7 +161,7 @@ class Refused(unittest.TestCase):
 
 
 class InVain(unittest.TestCase):
-    """Listen= of a section that has sockets from systemd."""
+    """Listen= in a section that has sockets from systemd."""
 
     def test_each_is_warned_of_at_start_and_reload(self):
         journal = journald.Journal(self)
@@ -187,7 +187,7 @@ class InVain(unittest.TestCase):
 
 
 class Repeated(unittest.TestCase):
-    """A start that fails as the last one did waits, where it has a folder to know by."""
+    """A start that fails like the last one waits, if it has a folder to remember the reason."""
 
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="ad", dir="/tmp")
@@ -203,7 +203,7 @@ class Repeated(unittest.TestCase):
         said = self.start("[Sever]\n[Severe]\n").expect_exit(78)
         self.assertEqual(len(said.splitlines()), 2)
         daemon = self.start("[Sever]\n[Severe]\n")
-        # Of another file, which is another reason, in the text at least.
+        # Another file is another reason: the text differs.
         self.assertIn("[Sever]", daemon.expect_exit(78))
 
     def test_mended_changed_and_told_to_end(self):
@@ -230,7 +230,7 @@ class Repeated(unittest.TestCase):
         daemon = waits()
         daemon.signal(signal.SIGTERM)
         self.assertEqual(daemon.expect_exit(0), "")
-        # A person's next start is told again.
+        # The next start by hand reports the reason again.
         self.start("", ["--config=" + path]).expect_exit(78)
         daemon = waits()
         write("[Listener tills]\nReply=mended\nRecord=none\n")
@@ -266,7 +266,7 @@ class RealActivation(unittest.TestCase):
         self.addCleanup(process.kill)
         self.addCleanup(process.stderr.close)
         net.wait_until(lambda: len(os.listdir(folder)) == 3, what="the sockets to be bound")
-        # The first connection starts it, and is answered.
+        # The first connection starts the daemon and is answered.
         self.assertEqual(net.exchange(listens[0], b"x\n"), b"tills\n")
         self.assertEqual(net.exchange(listens[1], b"x\n"), b"meters\n")
         process.terminate()
@@ -295,7 +295,7 @@ class Notifications(unittest.TestCase):
         self.assertEqual(daemon.stderr.lines, [], "what a service says goes to the journal")
 
     def test_listening_is_said_before_any_message(self):
-        """Clients that wait already are served at once, and yet come second in the journal."""
+        """Waiting clients are served at once, but come second in the journal."""
         for _ in range(5):
             journal = journald.Journal(self)
             sock = net.listener()
@@ -315,7 +315,7 @@ class Notifications(unittest.TestCase):
 
     def test_a_reload_that_ends_in_a_stop_is_not_ready_again(self):
         daemon = Daemon(self, ["--listen=127.0.0.1:0"], notify=True, listeners=0)
-        # Both are there when it looks: SIGHUP is taken first, and its workers have done nothing by then.
+        # Both signals are pending. SIGHUP is taken first, and the workers have done nothing by then.
         for number in signal.SIGSTOP, signal.SIGHUP, signal.SIGTERM, signal.SIGCONT:
             daemon.signal(number)
         daemon.expect_exit(0)
@@ -358,7 +358,7 @@ class Notifications(unittest.TestCase):
             at = len(daemon.notify.messages)
 
     def test_watchdog(self):
-        """It is fed by the workers' progress: one worker that hangs is enough to leave it hungry."""
+        """The watchdog depends on every worker: one that hangs is enough."""
         daemon = Daemon(self, ["--listen=127.0.0.1:0", "--workers=2"], notify=True, listeners=0,
                         env={"WATCHDOG_USEC": "400000"})
         notify = daemon.notify
@@ -374,7 +374,7 @@ class Notifications(unittest.TestCase):
         self.assertEqual(libc.ptrace(PTRACE_INTERRUPT, worker, None, None), 0)
         os.waitpid(worker, 0x40000000)  # __WALL
         with self.assertRaises(AssertionError):
-            # What was on its way may come, one more ping; then nothing, for longer than systemd waits.
+            # One ping in flight may still come. Then none must, for longer than systemd waits.
             for _ in range(4):
                 notify.wait_for("WATCHDOG", "1", after=len(notify.messages), timeout=0.6)
         libc.ptrace(PTRACE_DETACH, worker, None, None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Broken configurations: the start is refused with file, line and reason; a reload leaves all as it was."""
+"""Broken configurations: a start fails with file, line and reason; a reload changes nothing."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ COUNT = "a number from 1, or infinity"
 LISTENER = "[Listener default]\n"
 FIELDS = "there are {message} {id} {peer} {listener} {seq} {time}, and {{ for a brace"
 
-# The file, the line of the first thing that is wrong, and what is said of it.
+# The file, the line of the first error, and the message.
 BROKEN = [
     ("Workers=1\n", 1, "Workers= stands before any section; begin with [Server] or [Listener NAME]"),
     ("[Sever]\n", 1, "unknown section [Sever]; did you mean [Server]?"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A journal that is busy or stands still: who waits, who is cut off all the same, and what goes out meanwhile."""
+"""A journal that is busy or blocked: which clients wait, which are still cut off, and what is sent meanwhile."""
 
 import socket
 import struct
@@ -21,7 +21,7 @@ def framed(message):
 
 
 class Flood:
-    """Sends one message again and again from a thread, and takes what comes back, until the end."""
+    """Sends one message over and over from a thread and reads the replies, until the end."""
 
     def __init__(self, sock, message):
         self._sock, self._stopping = sock, threading.Event()
@@ -64,7 +64,7 @@ class Busy(unittest.TestCase):
         return sock
 
     def test_messages_larger_than_any_datagram(self):
-        """Above 4 MiB the kernel has no memory in one piece for it, whatever the send buffer would let through."""
+        """Above 4 MiB the kernel has no contiguous memory for the datagram, whatever the send buffer allows."""
         daemon = self.daemon("MaxMessageSize=16M\n")
         large, other = self.connect(daemon), self.connect(daemon)
         for size in 3000000, 5000000, 9000000:
@@ -77,7 +77,7 @@ class Busy(unittest.TestCase):
         daemon.stop()
 
     def test_one_that_fills_every_batch(self):
-        """Four messages that are two reads and one batch: its sender has no more than its share."""
+        """Four messages make two reads and fill a batch: the sender gets no more than its share."""
         daemon = self.daemon("Framing=length\n")
         flood = Flood(self.connect(daemon), framed(b"x" * 65532) * 16)
         self.addCleanup(flood.stop)
@@ -87,7 +87,7 @@ class Busy(unittest.TestCase):
             self.assertEqual(net.recv_exactly(quiet, 6), framed(b"ok"))
 
     def test_an_unfinished_message_runs_out_under_load(self):
-        """Its sender is parked now and then, as all are, but the time in between counts."""
+        """The sender has to wait now and then, as all do, but that time counts."""
         daemon = self.daemon("MessageTimeout=1s\n")
         with Load(daemon.connect, clients=8, burst=64) as load:
             load.wait_answered(1000)
@@ -114,7 +114,7 @@ class Busy(unittest.TestCase):
         slow.sendall(message * n)
         self.journal.wait_for(n, "ANSWERD_LISTENER=default")
         self.journal.pause()
-        # The journal's queue fills, and then everyone waits who has something to be written down.
+        # The queue of the journal fills. Then every client with something to record waits.
         filler = self.connect(daemon)
         filler.sendall(framed(b"f") * 2000)
         slow.sendall(message)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Ten thousand clients at once, all answered, every message in the journal: no more, no fewer, each byte equal."""
+"""Ten thousand clients at once: all are answered, and the journal has every message, byte by byte, once."""
 
 import os
 import random
@@ -19,16 +19,16 @@ DESCRIPTORS = CLIENTS + 1000
 
 
 def message(client, turn):
-    """Different for each, of any bytes but LF, up to some hundred."""
+    """A different message for each, of any bytes but LF, up to a few hundred."""
     source = random.Random(client * 2 + turn)
     data = bytes(source.choice(b"\0\r\x1b\xff=\\ abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(source.randrange(60)))
     return b"%d/%d:" % (client, turn) + data.rstrip(b"\r") + b"."
 
 
 def crowd(address, numbers, ready, go):
-    """One process: connects all of its clients, says so, waits, then has each ask twice, in any order.
+    """One process. It connects all its clients, reports, waits, then each client asks twice, in any order.
 
-    The second time comes a second after the first, which is the only clock here.
+    The second round starts a second after the first. There is no other clock here.
     """
     clients = {}
     for number in numbers:
@@ -99,7 +99,7 @@ class Crowd(unittest.TestCase):
         self.addCleanup(os.close, go)
         try:
             self.assertEqual(self.read(said, PROCESSES), b"c" * PROCESSES)
-            # All at once: not one has been closed or refused.
+            # All are connected at once: none has been closed or refused.
             net.wait_until(lambda: net.socket_count(daemon.pid) == before + CLIENTS, what="all to be accepted")
             os.write(start, b"g" * PROCESSES)
             self.assertEqual(sorted(self.read(said, 2 * PROCESSES)), sorted(b"01" * PROCESSES))

@@ -32,7 +32,7 @@ def line(*messages):
 
 
 class Framing(unittest.TestCase):
-    """One daemon, one listener for each framing, all of which echo."""
+    """One daemon with an echoing listener for each framing."""
 
     @classmethod
     def setUpClass(cls):
@@ -43,21 +43,21 @@ class Framing(unittest.TestCase):
         cls.addresses = dict(zip(names, cls.daemon.addresses))
 
     @classmethod
-    def addCleanup(cls, function, *arguments):  # for Daemon, which outlives a single test here
+    def addCleanup(cls, function, *arguments):  # for Daemon, which outlives a single test
         cls.addClassCleanup(function, *arguments)
 
     def exchange(self, framing, data):
         return net.exchange(self.addresses[framing], data)
 
     def expect_error(self, framing, data, expected):
-        """The reply arrives, then the end of the stream: no reset over it, whatever is unread behind it."""
+        """The reply arrives, then the end of the stream: no reset, even with unread input behind it."""
         with net.connect(self.addresses[framing]) as client:
             client.sendall(data)
             self.assertEqual(net.recv_until_eof(client), expected, (framing, data[:40]))
 
 
 class Mute(unittest.TestCase):
-    """Reply=none, in a section or for all: not a byte is sent, and an error is seen as a reset."""
+    """Reply=none, in a section or for all: no byte is sent, and an error shows as a reset."""
 
     def expect_nothing(self, daemon, number, stream):
         self.assertEqual(net.exchange(daemon.address(number), stream), b"")
@@ -71,7 +71,7 @@ class Mute(unittest.TestCase):
     def test_every_framing(self):
         config = "".join(f"[Listener {n}]\nListen=127.0.0.1:0\nFraming={n}\nReply=none\nRecord=stderr\n"
                          for n in ("line", "length", "netstring", "chunk"))
-        # What one send() gives, one read returns, if it is short.
+        # A short send() arrives in one read.
         config += f"MaxMessageSize={SHORT}\n"
         daemon = Daemon(self, [], config=config, listeners=4)
         for number, stream in enumerate((line(b"m0", b"n0"), length(b"m1", b"n1"), netstring(b"m2", b"n2"), b"m3")):
@@ -222,7 +222,7 @@ class Errors(Framing):
         hello = bytes.fromhex("16030100f1010000ed0303") + os.urandom(238)
         for data in b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", hello, os.urandom(4096):
             for framing in "line", "length", "netstring", "chunk":
-                self.exchange(framing, data)  # ends, one way or another
+                self.exchange(framing, data)  # ends in some way
         self.assertEqual(self.exchange("line", b"alive\n"), b"alive\n")
 
     def test_unix_sockets_with_descriptors_and_urgent_data(self):
@@ -239,10 +239,10 @@ class Errors(Framing):
             os.close(read_end)
             client.shutdown(socket.SHUT_WR)
             replies = net.recv_until_eof(client)
-            # What urgent byte another one overtook stays in the stream.
+            # An urgent byte overtaken by another one stays in the stream.
             self.assertEqual(replies.replace(b"!", b""), b"a\nb\n" * 50)
             with self.assertRaises(BrokenPipeError):
-                os.write(write_end, b"x")  # nobody holds the reading end
+                os.write(write_end, b"x")  # the reading end is closed
             os.close(write_end)
         net.wait_until(lambda: net.fd_count(daemon.pid) == before, what="all descriptors to be closed")
         daemon.stop()
@@ -255,7 +255,7 @@ class Errors(Framing):
                 client.sendall(b"c\n")
             client.shutdown(socket.SHUT_WR)
             replies = net.recv_until_eof(client)
-            # The last urgent byte is out of the stream; one that another overtook may be in it (tcp(7)).
+            # The last urgent byte is out of the stream. An earlier one that it overtook may be in it (tcp(7)).
             self.assertEqual(replies.replace(b"!", b""), b"abc\n" * 50)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a message becomes in the journal: every field, every byte, read back from a real journald."""
+"""A message in the journal: every field and every byte, read back from a real journald."""
 
 import os
 import re
@@ -25,7 +25,7 @@ NASTY = [
 
 
 def shown(data):
-    """MESSAGE's text, by the words of the specification: escaped, at most 512 bytes of it, `…` where cut."""
+    """The text of MESSAGE as specified: escaped, at most 512 bytes, `…` if cut."""
     pieces = []
     at = 0
     names = {0x0a: "\\n", 0x0d: "\\r", 0x09: "\\t", 0x5c: "\\\\"}
@@ -67,7 +67,7 @@ class Entries(unittest.TestCase):
         self.journal = journald.Journal(self)
 
     def send(self, daemon, messages):
-        """Sends them on one connection, a reply after each; the replies, and the connection's own port."""
+        """Sends them on one connection, each after the last reply. Returns the replies and the client's port."""
         replies = []
         with daemon.connect() as client:
             for message in messages:
@@ -77,7 +77,7 @@ class Entries(unittest.TestCase):
             return replies, client.getsockname()[1]
 
     def test_a_line_that_the_end_cut_short(self):
-        """It is a message, and its entry says that more may have been meant."""
+        """It is a message, and its entry tells that more may have been meant."""
         daemon = Daemon(self, ["--listen=127.0.0.1:0", "--record=journal"], journal=self.journal)
         self.assertEqual(net.exchange(daemon.address(), b"whole\r\nhal"), b"ok\r\nok\n")
         entries = self.journal.wait_for(2, "MESSAGE_ID=" + MESSAGE_ID)
@@ -156,7 +156,7 @@ class Entries(unittest.TestCase):
         daemon.stop()
 
     def test_no_reply_at_all(self):
-        """Reply= and chunk framing: written down, and not a byte is sent."""
+        """Reply= and chunk framing: messages are recorded, and no byte is sent."""
         config = "[Listener default]\nListen=127.0.0.1:0\nFraming=chunk\nReply=\n"
         daemon = Daemon(self, [], config=config, journal=self.journal)
         self.assertEqual(net.exchange(daemon.address(), b"telemetry"), b"")

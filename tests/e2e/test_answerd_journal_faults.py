@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a reply promises: every answered message is in the journal, whatever becomes of journald or answerd."""
+"""The promise of a reply: the journal has every answered message, whatever happens to journald or answerd."""
 
 import signal
 import time
@@ -20,7 +20,7 @@ class Faults(unittest.TestCase):
         self.journal = journald.Journal(self)
 
     def entries(self, load, lost=0):
-        """All of them, once as many are there as must be."""
+        """All entries, once there are enough."""
         return self.journal.wait_for(len(load.answered) - lost, MESSAGES)
 
 
@@ -40,7 +40,8 @@ class JournalFaults(Faults):
         self.daemon.stop()
 
     def test_journald_stopped_and_continued(self):
-        """Nothing is answered meanwhile beyond what its queue held, memory stays, and work goes on at once."""
+        """While journald is stopped, only messages in its queue are answered. Memory stays, and work resumes at
+        once."""
         with Load(self.daemon.connect, clients=16, burst=64) as load:
             for _ in range(3):
                 load.wait_answered(200)
@@ -56,7 +57,7 @@ class JournalFaults(Faults):
         self.daemon.stop()
 
     def test_a_journal_that_works_is_not_watched(self):
-        """It would have to wake its watcher with every entry that it reads. One that stands still is watched."""
+        """A working journal would wake its watcher with every entry that it reads. A blocked one is watched."""
         daemon = Daemon(self, OPTIONS + ["--workers=1"], journal=self.journal)
         with daemon.connect() as sock:
             sock.sendall(b"one\n")
@@ -72,9 +73,9 @@ class JournalFaults(Faults):
             net.wait_until(lambda: net.watched_sockets(daemon.pid) == idle, what="it to be watched no more")
 
     def test_journald_killed_while_stopped(self):
-        """What its queue holds is kept by the socket, which systemd (here: the test) holds.
+        """The socket keeps the queue. systemd, here the test, holds the socket.
 
-        One entry for each kill may have been in its hands when it was stopped.
+        journald may have been reading one entry each time it was killed.
         """
         with Load(self.daemon.connect) as load:
             for _ in range(5):
@@ -87,7 +88,7 @@ class JournalFaults(Faults):
         self.daemon.stop()
 
     def test_journald_killed_under_load(self):
-        """SIGKILL may take the entry that journald had in its hands: one for each kill."""
+        """SIGKILL may lose the entry that journald was reading: one per kill."""
         kills = 10
         with Load(self.daemon.connect) as load:
             for _ in range(kills):
@@ -100,7 +101,7 @@ class JournalFaults(Faults):
         self.daemon.stop()
 
     def test_the_socket_vanishes_and_returns(self):
-        """A socket that is closed takes along what was queued in it; nothing is answered until it is back."""
+        """Closing the socket loses its queue. Nothing is answered until it is back."""
         rounds = 3
         with Load(self.daemon.connect) as load:
             for number in range(1, rounds + 1):
@@ -124,7 +125,7 @@ class Away(Faults):
     def test_missing_at_the_start(self):
         self.journal.remove_socket()
         daemon = Daemon(self, OPTIONS, journal=self.journal)
-        # Each worker finds it out, and the log may have admitted one of them and counted the other.
+        # Each worker notices. The log may show one event and count the other.
         daemon.stderr.wait_for(r"^answerd: the journal is away: no message is answered until it is back"
                                r"( \(and 1 more like this\))?$")
         with daemon.connect() as client, daemon.connect() as other:
@@ -159,7 +160,7 @@ class Away(Faults):
         daemon.stop()
 
     def test_a_reload_meanwhile_changes_nothing(self):
-        """Without Record=, what was found at the start counts: the journal is waited for."""
+        """Without Record=, the finding of the start still counts: the daemon waits for the journal."""
         daemon = Daemon(self, ["--listen=127.0.0.1:0"], journal=self.journal)
         self.assertEqual(net.exchange(daemon.address(), b"before\n"), b"ok\n")
         self.journal.wait_for(1, MESSAGES)
@@ -176,7 +177,7 @@ class Away(Faults):
         daemon.stop()
 
     def test_stopping_without_a_journal(self):
-        """What cannot be written is not answered, and the end comes in time all the same."""
+        """Messages that cannot be recorded are not answered, and the stop is still in time."""
         self.journal.remove_socket()
         daemon = Daemon(self, [], config="[Server]\nDrainTimeout=300ms\n[Listener default]\nRecord=journal\n"
                                          "Listen=127.0.0.1:0\n", journal=self.journal)
@@ -191,7 +192,7 @@ class Away(Faults):
 
 class Killed(Faults):
     def test_answerd_killed_under_load(self):
-        """The socket is systemd's (here: the test's), so that no client is refused meanwhile."""
+        """systemd, here the test, holds the socket, so no client is refused meanwhile."""
         listener = net.listener()
         self.addCleanup(listener.close)
         with Load(lambda: net.connect(listener.getsockname()), clients=8) as load:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every limit and timeout of the configuration, seen from the peer that meets it."""
+"""Every limit and timeout of the configuration, as the peer sees it."""
 
 import os
 import select
@@ -24,7 +24,7 @@ def ask(client, message=b"x", reply=b"ok\n"):
 
 
 def closed(client):
-    """Waits for the end of the stream, or a reset, and says which, with what came before."""
+    """Waits for the end of the stream or a reset. Returns which, and the data before it."""
     data = b""
     try:
         while True:
@@ -52,7 +52,7 @@ class Connections(Limits):
         clients = [self.connect(daemon) for _ in range(3)]
         for client in clients:
             ask(client)
-        waiting = self.connect(daemon)  # by the kernel, in the backlog
+        waiting = self.connect(daemon)  # in the backlog of the kernel
         waiting.sendall(b"x\n")
         daemon.stderr.wait_for(r"^answerd: 3 connections: no more are accepted until one ends")
         ask(clients[0])
@@ -67,7 +67,7 @@ class Connections(Limits):
         daemon.stop()
 
     def test_few_descriptors_and_many_clients(self):
-        """64 descriptors, 200 clients: those who wait are served as others go."""
+        """64 descriptors, 200 clients: waiting clients are served as others leave."""
         import resource
         daemon = Daemon(self, ["--listen=127.0.0.1:0", "--workers=1"],
                         preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
@@ -124,8 +124,8 @@ class Connections(Limits):
             with net.connect(daemon.address()) as client:
                 client.sendall(b"x\ny")
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        # Connections are accepted in the order in which they came, and this one's address is not theirs: once it is
-        # answered, none of them waits to be accepted any more.
+        # Connections are accepted in order, and this one has another address. Once it is answered, the backlog is
+        # empty.
         with net.connect(daemon.address(), source=("127.0.0.2", 0)) as last:
             ask(last)
         net.wait_until(lambda: net.fd_count(daemon.pid) == before, what="descriptors as before")
@@ -163,7 +163,7 @@ class Sizes(Limits):
         daemon.stop()
 
     def test_output_limit_stops_reading(self):
-        """A peer that does not read: what it is owed stays at the limit, and TCP holds it back."""
+        """A peer that does not read: unsent replies stay within the limit, and TCP slows the peer down."""
         daemon = self.daemon("OutputLimit=64K\nReply={message}", "Workers=1")
         before = net.rss_bytes(daemon.pid)
         client = self.connect(daemon)
@@ -175,7 +175,7 @@ class Sizes(Limits):
         daemon.stop()
 
     def test_memory_limit(self):
-        """Those who need more than there is are cut off, with an event; others are served."""
+        """Connections that need more memory than there is are cut off, with an event. Others are served."""
         daemon = self.daemon("MaxMessageSize=1M", "MemoryLimit=1M\nWorkers=1")
         clients = [self.connect(daemon) for _ in range(5)]
         for client in clients:
@@ -211,9 +211,9 @@ class Times(Limits):
         daemon.stop()
 
     def owed(self, daemon):
-        """A client whose messages are all answered, but whose replies are more than the kernel takes on its behalf.
+        """A client whose messages are all answered, with more replies than the kernel takes.
 
-        Returns it, and how many bytes it is owed.
+        Returns it and the number of reply bytes.
         """
         message, n = struct.pack("!I", 60000) + bytes(60000), 200
         client = socket.socket()
@@ -241,11 +241,11 @@ class Times(Limits):
         daemon.stop()
 
     def test_idle_does_not_wait_for_the_write_timeout(self):
-        """Which had been running until the last reply was gone."""
+        """The write timeout ran until the last reply was sent."""
         daemon = self.daemon("IdleTimeout=1s\nWriteTimeout=10min\nFraming=length\nReply={message}\nOutputLimit=64M",
                              "Workers=1")
         client, size = self.owed(daemon)
-        time.sleep(1.5)  # longer than IdleTimeout=, which does not count meanwhile
+        time.sleep(1.5)  # longer than IdleTimeout=, which must not count meanwhile
         begun = time.monotonic()
         net.recv_exactly(client, size)
         self.assertEqual(closed(client), ("end", b""))
@@ -253,7 +253,7 @@ class Times(Limits):
         daemon.stop()
 
     def test_message_timeout_is_for_the_whole_message(self):
-        """A byte now and then does not help."""
+        """A byte now and then does not extend it."""
         daemon = self.daemon("MessageTimeout=300ms")
         client = self.connect(daemon)
         ask(client)
@@ -297,10 +297,10 @@ class Times(Limits):
         daemon.stop()
 
     def test_write_timeout_spares_the_slow(self):
-        """Who takes a little now and then is not cut off, though the kernel has no room to report yet.
+        """A peer that reads a little now and then is not cut off, even if the kernel has no room to report yet.
 
-        A window that was shut opens again only when the receiver's buffer has room for a segment as large
-        as those that came, which on loopback may be all of it: some reads in a row can go unseen.
+        A closed window opens again only once the receive buffer has room for a segment as large as those before. On
+        loopback that may be the whole buffer, so several reads can go unnoticed.
         """
         daemon = self.daemon("WriteTimeout=4s\nOutputLimit=64K\nReply={message}\n"
                              "[Listener clock]\nListen=127.0.0.1:0\nRateLimit=2", "Workers=1", listeners=2)
@@ -322,7 +322,7 @@ class Times(Limits):
         daemon.stop()
 
     def test_a_machine_that_stood_still(self):
-        """What came in meanwhile came in time, though it is looked at late."""
+        """Data that arrived during the stop was in time, though it is read late."""
         daemon = self.daemon("IdleTimeout=3s\nMessageTimeout=3s")
         idle, half = self.connect(daemon), self.connect(daemon)
         ask(idle)
@@ -338,7 +338,7 @@ class Times(Limits):
         daemon.stop()
 
     def test_rate_limit(self):
-        """A second's share at once, then a steady pace; other connections have their own."""
+        """The share of one second at once, then a steady pace. Other connections have their own."""
         daemon = self.daemon("RateLimit=20\nReply={seq} {time}")
         client, other = self.connect(daemon), self.connect(daemon)
         begun = time.monotonic()
@@ -349,7 +349,7 @@ class Times(Limits):
             self.assertEqual(seq, b"%d" % number)
             times.append(when)
         took = time.monotonic() - begun
-        # Those that came in one piece and went at once were answered at one time, by the daemon's own clock.
+        # Messages read and answered together have one time, by the daemon's clock.
         self.assertEqual(times[:20], [times[0]] * 20, "the first second's share goes at once")
         self.assertNotEqual(times[20], times[19])
         self.assertTrue(0.7 <= took < 0.75 + net.LATE, took)  # 15 messages at 20 a second

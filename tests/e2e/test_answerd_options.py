@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""answerd's command line: every option, every exit status, and the exact line that goes with it."""
+"""The command line of answerd: every option and exit status, with the exact line."""
 
 import fcntl
 import os
@@ -21,7 +21,7 @@ FIELDS = "{message} {id} {peer} {listener} {seq} {time}, and {{ for a brace"
 
 
 def run(*arguments, env=None):
-    """Runs answerd where it ends by itself: its status, standard output and standard error."""
+    """Runs answerd to its end. Returns its status, standard output and standard error."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("LISTEN_", "NOTIFY_"))}
     environment.update(env or {})
     done = subprocess.run([program(), *arguments], env=environment, stdin=subprocess.DEVNULL,
@@ -30,7 +30,7 @@ def run(*arguments, env=None):
 
 
 class Refused(unittest.TestCase):
-    """Ends at once, with one line on standard error and nothing on standard output."""
+    """It ends at once with one line on standard error and none on standard output."""
 
     def expect(self, status, said, *arguments):
         with self.subTest(arguments=arguments):
@@ -131,7 +131,7 @@ class Shown(unittest.TestCase):
             self.assertTrue(out.startswith("Usage: answerd [OPTION…]\n"))
             for name in "config listen framing reply workers record check verbose help version".split():
                 self.assertIn("--" + name, out)
-            # Where it is installed is not for us to say.
+            # The place of installation is unknown here.
             out = re.sub(r"/\S*/answerd/answerd\.conf", "/etc/answerd/answerd.conf", out)
             self.assertLessEqual(max(map(len, out.splitlines())), 80)
 
@@ -214,7 +214,7 @@ class Serving(unittest.TestCase):
         with daemon.connect() as client:
             client.sendall(b"x\n")
             self.assertEqual(net.recv_line(client), b"ok\n")
-            daemon.stop()  # ends the connection first, so that TIME_WAIT is this side's
+            daemon.stop()  # closes the connection first, so this side gets TIME_WAIT
         again = Daemon(self, [f"--listen=127.0.0.1:{port}"])
         self.assertEqual(net.exchange(again.address(), b"x\n"), b"ok\n")
         again.stop()
@@ -238,7 +238,7 @@ class Serving(unittest.TestCase):
             daemon.stop()
 
     def test_both_families_by_name(self):
-        """[::] is IPv6 alone where 0.0.0.0 is named beside it, in any order."""
+        """[::] is IPv6 only if 0.0.0.0 is named as well, in any order."""
         for listens in ["0.0.0.0:{}", "[::]:{}"], ["[::]:{}", "0.0.0.0:{}"]:
             port = net.free_port()
             daemon = Daemon(self, ["--listen=" + a.format(port) for a in listens], listeners=2)
@@ -269,7 +269,7 @@ class Serving(unittest.TestCase):
         daemon.stop()
 
     def test_nothing_configured_at_all(self):
-        """In a network namespace of its own, since the port is fixed."""
+        """In its own network namespace: the port is fixed."""
         if os.geteuid() != 0 or not shutil.which("unshare"):
             self.skipTest("a network namespace needs root")
         script = ('ip link set lo up || exit 77\n'
@@ -293,7 +293,7 @@ class Serving(unittest.TestCase):
         daemon.stop()
 
     def test_a_full_pipe_holds_the_replies(self):
-        """Record=stderr promises as the journal does: nothing is answered that was not written."""
+        """Record=stderr keeps the promise, too: no reply before the message is written."""
         read_end, write_end = os.pipe()
         capacity = fcntl.fcntl(read_end, fcntl.F_GETPIPE_SZ)
         process = subprocess.Popen(
@@ -319,7 +319,7 @@ class Serving(unittest.TestCase):
                 last = lines[-1] + b"\n"
                 while not data.endswith(last):
                     data += pipe.read(1 << 16)
-                # The log's own lines come in between.
+                # Lines of the log come in between.
                 got = [line.split(b": ", 1)[1] for line in data.splitlines() if not line.startswith(b"answerd")]
                 self.assertEqual(got, lines)
                 net.recv_exactly(client, 3000 - answered)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Peers that are not ours: nc, socat, and Python programs as people write them."""
+"""Other peers: nc, socat, and Python programs as people write them."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ def need(program):
 
 
 def pipe(command, data):
-    """What a command prints when `data` is its standard input."""
+    """The output of a command with `data` as its standard input."""
     done = subprocess.run(command, input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           timeout=net.TIMEOUT, check=False)
     assert done.returncode == 0, (command, done)
@@ -56,7 +56,7 @@ class Tools(unittest.TestCase):
         socat = need("socat")
         for target in ("TCP:127.0.0.1:" + self.port, "TCP6:[::1]:" + self.port6, "UNIX-CONNECT:" + self.folder + "/s",
                        "ABSTRACT-CONNECT:" + self.abstract[1:]):
-            # -t: what it waits for replies after it has half-closed.
+            # -t: the wait for replies after the half-close.
             self.assertEqual(pipe([socat, "-t10", "-", target], b"a\nb\nc"), b"ok\nok\nok\n", target)
             self.assertEqual(pipe([socat, "-t10", "-", target + ",crnl"], b"a\nb\n"), b"ok\nok\n", target)
 
@@ -74,7 +74,7 @@ class Tools(unittest.TestCase):
 
 
 class Python(unittest.TestCase):
-    """As beginners write it, and in a process of its own."""
+    """Code as beginners write it, in its own process."""
 
     def run_client(self, script, *arguments):
         done = subprocess.run([sys.executable, "-c", script, *map(str, arguments)], stdin=subprocess.DEVNULL,
@@ -120,7 +120,7 @@ class Python(unittest.TestCase):
         daemon.stop()
 
     def test_header_and_body_apart(self):
-        """Two sends, as many clients do it: their own Nagle's algorithm makes the body wait."""
+        """Two sends, as in many clients: their own Nagle algorithm delays the body."""
         daemon = Daemon(self, ["--listen=127.0.0.1:0", "--framing=length"])
         with daemon.connect() as client:
             for _ in range(10):

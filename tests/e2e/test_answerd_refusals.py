@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Senders that speak another protocol are refused: PROXY headers, TLS, and HTTP where it is not wanted."""
+"""Senders of other protocols are refused: PROXY headers, TLS, and HTTP if configured."""
 
 import ssl
 import unittest
@@ -75,7 +75,7 @@ class Refusals(unittest.TestCase):
         daemon.stop()
 
     def test_http_of_a_service(self):
-        """There the default is to refuse nothing; both kinds of events have their MESSAGE_ID."""
+        """A service refuses nothing by default. Both kinds of events have a MESSAGE_ID."""
         with net.listener() as first, net.listener() as second:
             daemon = Daemon.activate(self, [(first, None), (second, "web")], ["--record=journal"], journal=self.journal,
                                      config="[Listener web]\nRefuse=http\n")

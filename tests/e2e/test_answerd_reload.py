@@ -34,7 +34,7 @@ class Settings(Base):
             self.ask(old, b"old")
             self.assertEqual(daemon.reload(config("new")), "reloaded: " + daemon.config_path)
             self.ask(old, b"old")
-            for _ in range(8):  # whichever worker takes them
+            for _ in range(8):  # for any worker
                 with daemon.connect() as new:
                     self.ask(new, b"new")
             daemon.reload(config("newer"))
@@ -107,7 +107,7 @@ class Listeners(Base):
             self.assertEqual(net.exchange(two, b"x\n"), b"b\n")
             self.assertEqual(net.exchange(one, b"x\n"), b"a\n")
             daemon.reload(f"[Listener b]\nListen={two}\nReply=b2\n")
-            # Closed once no worker knows it any more, which is when the reload is done.
+            # Closed once all workers have let go of it: then the reload is done.
             with self.assertRaises(FileNotFoundError):
                 net.connect(one)
             self.assertEqual(os.listdir(self.folder), ["two"])
@@ -168,7 +168,7 @@ class Listeners(Base):
                 for _ in range(4):
                     self.assertEqual(net.exchange(("127.0.0.1", port), b"x\n"), v4)
                     self.assertEqual(net.exchange(("::1", port), b"x\n"), v6)
-        # The kernel refuses another program that port still, and these two of one another.
+        # The kernel still refuses this port to another program, and the two listeners to each other.
         for wrong in [("e", "127.0.0.1"), ("g", "*")], [("g", "*"), ("h", "0.0.0.0")]:
             self.assertIn("Address already in use", daemon.reload(text(*wrong)))
             self.assertEqual(net.exchange(("127.0.0.1", port), b"x\n"), b"e\n")
@@ -244,7 +244,7 @@ class UnderLoad(Base):
                 if number % 500 == 0:
                     self.ask(client, b"%d" % (number // 500 + 1))
             self.ask(client, b"11")
-        # A reload that is told of may be one of the storm's.
+        # The reported reload may be one of the storm.
         self.assertTrue(daemon.reload(config("end")).startswith("reloaded"))
         net.wait_until(lambda: net.exchange(daemon.address(), b"x\n") == b"end\n", what="the last reload")
         net.wait_until(lambda: net.fd_count(daemon.pid) == before, what="descriptors as before")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Standard error that others write to as well: every line stays, and nobody's descriptor changes."""
+"""Standard error shared with other writers: no line is lost, and nobody's descriptor changes."""
 
 import os
 import shutil
@@ -11,8 +11,8 @@ import net
 import tap
 from daemon import program
 
-# $0 is the program, $1 a socket's path, $2 where to tell of a step and $3 where to wait for one. Descriptor 2 is
-# the shell's, and answerd inherits it.
+# $0 is the program, $1 the path of a socket. $2 is where to report a step, $3 where to wait for one. answerd inherits
+# descriptor 2 from the shell.
 SCRIPT = """
 echo 'shell: before' >&2
 "$0" --config=/dev/null --record=stderr --listen="$1" --workers=2 &
@@ -43,7 +43,7 @@ class Shared(unittest.TestCase):
             fifo.write("\n")
 
     def converse(self, stderr):
-        """The script's life, with messages before and after the shell's own line."""
+        """Runs the script, with messages before and after the shell's own line."""
         shell = subprocess.Popen(["bash", "-c", SCRIPT, program(), self.socket, self.path("told"), self.path("step")],
                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr)
         self.addCleanup(shell.wait)
@@ -51,7 +51,7 @@ class Shared(unittest.TestCase):
         net.wait_until(lambda: os.path.exists(self.socket), what="the socket")
         for half in "early", "late":
             for number in range(ROUNDS):
-                # A connection each, so that both workers write.
+                # One connection each, so that both workers write.
                 self.assertEqual(net.exchange(self.socket, f"{half} {number}\n".encode()), b"ok\n")
             self.step()
             if half == "early":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The end, by SIGTERM and SIGINT: what has arrived is answered, in time; and SIGUSR1's counters."""
+"""The stop by SIGTERM and SIGINT: messages that have arrived are answered, in time. And the counters of SIGUSR1."""
 
 import os
 import re
@@ -41,7 +41,8 @@ class Drain(unittest.TestCase):
             self.assertIn("answerd: stopped after 20 messages; 0 connections cut off", daemon.stderr.lines)
 
     def test_replies_that_are_on_their_way_arrive(self):
-        """The kernel has them, the peer has not, and what it sends after the end must not destroy them."""
+        """The kernel has the replies, the peer does not. Data that the peer sends after the end must not destroy
+        them."""
         daemon = Daemon(self, [], config="[Listener default]\nListen=127.0.0.1:0\nRecord=none\nFraming=length\n"
                                          "Reply={message}\nOutputLimit=16M\n")
         message, n = struct.pack(">I", 60000) + b"x" * 60000, 60
@@ -65,7 +66,7 @@ class Drain(unittest.TestCase):
         daemon.expect_exit(0)
 
     def test_what_has_arrived_is_answered(self):
-        """Messages in the socket's buffer when the signal comes, which a stopped process cannot have read."""
+        """Messages in the socket buffer at the time of the signal. A stopped process cannot have read them."""
         daemon = Daemon(self, ["--listen=127.0.0.1:0", "--reply={seq}"])
         clients = [self.connect(daemon) for _ in range(10)]
         for client in clients:
@@ -81,7 +82,7 @@ class Drain(unittest.TestCase):
         daemon.expect_exit(0)
 
     def test_thousands_of_messages_are_answered(self):
-        """More than one turn's share, and more than the reader takes at once."""
+        """More than the share of one turn, and more than the reader takes at once."""
         daemon = Daemon(self, ["--listen=127.0.0.1:0", "--reply={message}"])
         client = self.connect(daemon)
         self.ask(client, b"x")
@@ -107,7 +108,7 @@ class Drain(unittest.TestCase):
         daemon.expect_exit(0)
 
     def test_new_connections_are_refused_meanwhile(self):
-        """A message that waits for its rate keeps the drain going."""
+        """A rate-limited message keeps the drain going."""
         daemon = Daemon(self, [], config="[Listener default]\nListen=127.0.0.1:0\nRecord=none\nRateLimit=5\n")
         client = self.connect(daemon)
         client.sendall(b"x\n" * 10)
@@ -129,14 +130,14 @@ class Drain(unittest.TestCase):
         daemon.expect_exit(0)
 
     def test_replies_that_are_not_taken_yet(self):
-        """The reader has fallen behind, but it reads: whatever was answered arrives."""
+        """The reader is slow, but it reads: all replies arrive."""
         daemon = Daemon(self, ["--listen=127.0.0.1:0", "--reply={message}", "--workers=1"])
         client = self.connect(daemon)
         message = b"x" * 1023 + b"\n"
         net.send_until_full(client, message * 64, lambda: daemon.stopped_reading(client))
         daemon.signal(signal.SIGTERM)
         daemon.stderr.wait_for("^answerd: stopping")
-        # The rest may still be on its way, in the client's own buffer: then it comes behind the end, and has no reply.
+        # The rest may still be in the client's own buffer. Then it arrives after the end and gets no reply.
         replies = net.recv_until_eof(client)
         client.close()
         daemon.expect_exit(0)
@@ -161,7 +162,7 @@ class Drain(unittest.TestCase):
         daemon = Daemon(self, [], config="[Server]\nDrainTimeout=infinity\n[Listener default]\n"
                                          "Listen=127.0.0.1:0\nRecord=none\nRateLimit=1\n")
         client = self.connect(daemon)
-        client.sendall(b"x\n" * 1000)  # what would take a quarter of an hour
+        client.sendall(b"x\n" * 1000)  # enough for a quarter of an hour
         self.assertEqual(net.recv_line(client), b"ok\n")
         daemon.signal(signal.SIGTERM)
         daemon.stderr.wait_for("^answerd: stopping")
@@ -169,7 +170,7 @@ class Drain(unittest.TestCase):
         daemon.expect_exit(0)
 
     def test_while_connections_end(self):
-        """Connections whose peers end them in the very turn in which the drain begins."""
+        """Peers close their connections in the turn in which the drain begins."""
         for _ in range(5):
             daemon = Daemon(self)
             clients = [net.connect(daemon.address()) for _ in range(1500)]
@@ -202,7 +203,7 @@ class Drain(unittest.TestCase):
         daemon.stderr.wait_for("^answerd: stopping")
         self.assertTrue(daemon.running())
         journal.resume()
-        # Those that the journal's queue took were answered before.
+        # Messages in the queue of the journal were answered before.
         self.assertEqual(net.recv_until_eof(client), b"ok\n" * more)
         client.close()
         daemon.expect_exit(0)
@@ -214,7 +215,7 @@ class Counters(unittest.TestCase):
         before = len([line for line in daemon.stderr.lines if "connections=" in line])
 
         def asked():
-            # One report a second, so that a storm of signals cannot fill the log.
+            # One report a second: a storm of signals cannot fill the log.
             daemon.signal(signal.SIGUSR1)
             return len([line for line in daemon.stderr.lines if "connections=" in line]) > before
 
@@ -241,7 +242,7 @@ class Counters(unittest.TestCase):
         self.assertEqual(net.recv_until_eof(clients[1]), b"error: message not complete in time\n")
         for client in clients[:3]:
             client.close()
-        # Each end is seen by the worker in its own time.
+        # Each worker sees the end at another time.
         found = {}
 
         def settled():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""ask with messages as arguments: every option, exit status and error, with plain Python servers."""
+"""ask with messages as arguments: every option, exit status and error, against plain Python servers."""
 
 import base64
 import json
@@ -213,7 +213,7 @@ class Addresses(AskCase):
         self.ask(path, "x", status=3, error=f"{path}: cannot connect: No such file or directory")
 
     def ask_with_hosts(self, hosts, *arguments, status, error):
-        """Runs ask where /etc/hosts is another, seen by nobody else."""
+        """Runs ask with another /etc/hosts, which no other process sees."""
         path = os.path.join(asking.directory(self), "hosts")
         with open(path, "w", encoding="ascii") as file:
             file.write(hosts)
@@ -238,7 +238,7 @@ class Addresses(AskCase):
                             error=rf"ask: many\.test:{port}: cannot connect to {each}, {each}, {each}\n")
 
     def full_backlog(self, address):
-        """A listener that takes no more connections, without accepting any."""
+        """A listener with a full backlog that accepts nothing."""
         listener = net.listener(address, backlog=0)
         self.addCleanup(listener.close)
         waiting = []
@@ -371,7 +371,7 @@ class Forms(AskCase):
             {"message": "raw", "reply_base64": base64.b64encode(b"\xff\xfe").decode(), "bytes": 2}])
 
     def on_a_terminal(self, *arguments):
-        """What a terminal is sent by ask, whose stdin is none."""
+        """The output of ask on a terminal, with another standard input."""
         master, slave = pty.openpty()
         try:
             done = ask_raw(arguments, stdout=slave)
@@ -384,7 +384,7 @@ class Forms(AskCase):
                     if not piece:
                         return shown
                     shown += piece
-            except OSError:  # EIO: nobody holds the other end any more
+            except OSError:  # EIO: the other end is closed
                 return shown
         finally:
             os.close(master)
@@ -444,7 +444,7 @@ class Repeating(AskCase):
                 sock.sendall(line + b"\n")
         done = ask_raw(["-n4", "--interval=100ms", self.serve_port(note), "x"])
         self.assertEqual(done.returncode, 0)
-        # Each is sent so long after the one before was, give or take when this server noted it.
+        # Each is sent an interval after the last one, as this server measures it.
         self.assertGreaterEqual(arrived[-1] - arrived[0], 0.28)
         self.assertGreaterEqual(int(self.summary(done.stderr, 4, 4, "0")["time"]), 300)
 
@@ -456,7 +456,7 @@ class Repeating(AskCase):
         out, err = process.communicate(timeout=asking.DEADLINE)
         match = self.SUMMARY.match(err.decode())
         self.assertEqual(int(match["answered"]), 20 + out.count(b"x\n"))
-        # It may have been about to get one more.
+        # It may have been about to receive one more.
         self.assertEqual(process.returncode, 0 if match["sent"] == match["answered"] else 5)
 
     def test_interrupted_while_it_waits_for_a_reply(self):

@@ -44,7 +44,7 @@ class Together(unittest.TestCase):
     def test_a_message_that_is_too_long(self):
         _, address = self.daemon()
         self.assertEqual(self.ask(address, "x" * 100_000, status=1), b"error: message too long\n")
-        # The connection ends with it, and so does what follows.
+        # The connection ends with this error, so later messages get no reply.
         out = self.ask(address, stdin=b"a\n" + b"x" * 100_000 + b"\nb\n", status=1)
         self.assertEqual(out, b"ok\nerror: message too long\n")
 

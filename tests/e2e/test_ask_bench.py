@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""ask-bench: what it sends, counts and measures, against servers that are not ours."""
+"""ask-bench against independent servers: its messages, counts and measurements."""
 
 import os
 import resource
@@ -57,7 +57,7 @@ class Counting(unittest.TestCase):
 
     def test_open_loop_by_time(self):
         server = Server(self)
-        # Nothing is left to wait for when the time is over.
+        # Nothing is left to wait for at the end of the time.
         result = bench(self, "-c20", "-r500", "-d1s", "-t1h", server.address)
         self.check_counts(500, 17, server, result)
 
@@ -89,7 +89,7 @@ class Counting(unittest.TestCase):
 
         server = Server(self)
         result = bench(self, "-c300", "--hold", "-d100ms", server.address, preexec=limit)
-        # The hard limit less a reserve of 64.
+        # The hard limit minus a reserve of 64.
         self.assertEqual(result["generator"]["workers"], 3)
         self.assertEqual(result["achieved"]["connections"], 300)
         self.check_counts(300, 17, server, result)
@@ -149,7 +149,7 @@ class Addresses(unittest.TestCase):
 
     def test_unix_backlog_full(self):
         with tempfile.TemporaryDirectory(prefix="ad", dir="/tmp") as directory:
-            # Nobody accepts, and two fit in: connect() says EAGAIN to the others.
+            # No connection is accepted, and the queue holds two. Others get EAGAIN from connect().
             with net.listener(os.path.join(directory, "s"), backlog=1) as listener:
                 result = bench(self, "-c4", "-n4", "-t200ms", listener.getsockname(), status=3)
         self.assertEqual(result["achieved"]["connections"], 2)
@@ -157,7 +157,7 @@ class Addresses(unittest.TestCase):
 
 
     def test_unix_backlog_short(self):
-        """The run begins when all have got through a queue that holds two."""
+        """The run begins once all have passed a queue that holds two."""
 
         def serve(listener, count):
             for _ in range(count):
@@ -200,10 +200,10 @@ class Framings(unittest.TestCase):
 
 
 class Latency(unittest.TestCase):
-    """What a server that stands still for a while does to the figures."""
+    """How a server that stalls changes the figures."""
 
     def stall(self, *options):
-        """Runs with the server stopped for over a second in between; the result, and how long."""
+        """Stops the server for over a second during a run. Returns the result and the duration of the stop."""
         server = Server(self)
         running = Running(self, "--progress", "-c1", "-d5s", *options, server.address)
         running.wait_running()
@@ -219,7 +219,7 @@ class Latency(unittest.TestCase):
         self.assertGreater(stalled_us, 900e3)
         self.assertEqual(result["errors"], {})
         self.assertEqual(result["achieved"]["messages"], 2500)
-        # Every message that was due meanwhile had to wait, the first for nearly all of the time.
+        # All messages due meanwhile had to wait, the first for nearly all of the time.
         self.assertGreater(result["latency_us"]["p99.9"], 0.9 * stalled_us)
         self.assertGreater(result["latency_us"]["max"], 0.95 * stalled_us)
         self.assertGreater(result["latency_us"]["p90"], 0.2 * stalled_us)
@@ -230,7 +230,7 @@ class Latency(unittest.TestCase):
         self.assertGreater(result["latency_us"]["p99.9"], 0.9 * stalled_us)
 
     def test_a_generator_that_stood_still(self):
-        """What is late by its own doing is told, although connections then have no room for all of it."""
+        """Lateness of the generator itself is reported, even if connections have no room for all the messages."""
         server = Server(self)
         running = Running(self, "--progress", "-c2", "-d4s", "-r500", server.address, preexec=os.setsid)
         running.wait_running()
@@ -254,7 +254,7 @@ class Latency(unittest.TestCase):
         result = bench(self, "-c4", "-d1s", Server(self).address)
         in_flight = result["achieved"]["rate"] * result["latency_us"]["mean"] / 1e6
         self.assertLess(in_flight, 4.05)
-        # The rest is when a reply waits for this process to go on.
+        # The rest is the time in which a reply waits for this process.
         self.assertGreater(in_flight, 2)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""ask-bench: what it calls an error, how it ends, and what it says of its command line."""
+"""ask-bench: its errors, its end, and its command line."""
 
 import os
 import signal
@@ -40,7 +40,7 @@ class Errors(unittest.TestCase):
         self.assertEqual(result["achieved"]["messages"], 3)
 
     def test_silent_for_ever(self):
-        # Every connection times out and is made anew, but the run has an end.
+        # Every connection times out and is made again, but the run ends.
         server = Server(self, "silent")
         result = bench(self, "-c1", "-n1000", "-t100ms", server.address, status=1)
         self.assertEqual(result["errors"]["unanswered"], 1000)
@@ -90,23 +90,23 @@ class Errors(unittest.TestCase):
             self.assertEqual(result["errors"], {"protocol": 2, "unanswered": 2})
 
     def test_a_flood_of_replies(self):
-        """It must not keep the generator from the clock."""
+        """The flood must not keep the generator from looking at the clock."""
         result = bench(self, "-c1", "-d1s", "-t200ms", Server(self, "flood").address)
         self.assertEqual(set(result["errors"]), {"unexpected"})
         self.assertLess(result["achieved"]["seconds"], 1.2 + net.LATE)
 
     def test_a_message_that_takes_long_to_send(self):
-        """That bytes leave is something happening: the timeout is for where nothing does."""
+        """Sending bytes is progress. The timeout is for a connection without any."""
         result = bench(self, "-c1", "-d3s", "-s16M", "-t1s", Server(self, "slow").address,
-                       status=(0, 1))  # whether a reply came in the time
+                       status=(0, 1))  # 1 if no reply came in time
         self.assertNotIn("timeout", result["errors"])
         self.assertGreater(result["achieved"]["bytes_sent"], 4 << 20)
 
     def test_connections_that_are_never_made(self):
-        """Attempts that time out one after the other are not waited for for ever."""
+        """The run does not wait for all attempts that time out one after the other."""
         with net.listener(backlog=0) as listener:
             filler = []
-            for _ in range(4):  # the queue is full, and the kernel answers no more
+            for _ in range(4):  # fills the queue: the kernel answers no more
                 sock = socket.socket()
                 self.addCleanup(sock.close)
                 sock.setblocking(False)
@@ -123,14 +123,14 @@ class Errors(unittest.TestCase):
         self.assertEqual({(s["p50_us"], s["p99_us"], s["max_us"]) for s in result["over_time"]}, {(None,) * 3})
 
     def check_refused(self, result, total):
-        """Nothing was answered. What was sent before the end of a connection was seen is unanswered."""
+        """Nothing was answered. Messages sent before the end of a connection was seen are unanswered."""
         self.assertEqual((result["achieved"]["messages"], result["latency_us"]), (0, {}))
         self.assertGreater(result["errors"].get("refused", 0), 0)
         self.assertLessEqual(set(result["errors"]), {"refused", "unanswered"})
         self.assertEqual(sum(result["errors"].values()), total)
 
     def test_refusals(self):
-        """They are no replies, whatever the mode."""
+        """Refusals are not replies, in any mode."""
         server = Server(self, "refuse")
         for options in (["-c5", "-n20"], ["-c5", "-n20", "--churn"], ["-c5", "-n20", "-r1000"], ["-c20", "--hold", "-d0.1s"]):
             with self.subTest(options):
@@ -225,12 +225,12 @@ class Ending(unittest.TestCase):
         server.signal(signal.SIGCONT)
 
     def test_a_second_sigint(self):
-        """It waits for nothing, and is nobody's error."""
+        """It stops waiting, and counts no error."""
         server = Server(self, "silent")
         running = Running(self, "--progress", "-c5", "-d1h", "-t1h", server.address)
         running.stderr.wait_for(r"5 connections", timeout=60)
         running.signal(signal.SIGINT)
-        # Two that are pending at once would be one (signal(7)).
+        # Two pending signals would be one (signal(7)).
         net.wait_until(lambda: not running.pending(signal.SIGINT), what="the first to be taken")
         running.signal(signal.SIGINT)
         result = running.result(130)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""ask-bench: its reports, and --check-tcp."""
+"""The reports of ask-bench, and --check-tcp."""
 
 import json
 import os
@@ -102,7 +102,7 @@ class Reports(unittest.TestCase):
     def test_html(self):
         run("-c3", "-d1500ms", "-r200", "--report=" + self.path("r.html"), self.server.address)
         page = self.read("r.html")
-        # Nothing from elsewhere, and nothing that runs.
+        # No external resources and no scripts.
         for word in "http:", "https:", "src=", "href=", "url(", "@import", "<script", "javascript":
             self.assertNotIn(word, page)
         self.assertIn(self.server.address, page)

@@ -43,7 +43,7 @@ class PipeCase(unittest.TestCase):
 
 
     def feed(self, process, blocks):
-        """Writes to a process from a thread, until all is written or the process has gone."""
+        """Writes to a process from a thread, until all is written or the process has ended."""
         def write():
             try:
                 with process.stdin:
@@ -99,7 +99,7 @@ class Lines(PipeCase):
         self.assertEqual(self.pipe(self.serve_port(length), b"a\n\nb\r\n", "-flength"), b"ok\n" * 3)
 
     def test_a_dialogue(self):
-        """Nobody has to close anything for a reply to come through."""
+        """A reply comes through before anything is closed."""
         process = self.start([self.serve_port(echo_lines)])
         for i in range(50):
             line = b"%d\n" % i
@@ -157,7 +157,7 @@ class Flow(PipeCase):
         self.assertEqual(out, b"ok\n")
 
     def test_replies_larger_than_messages(self):
-        """The server blocks in sending again and again, and must not be left so."""
+        """The server blocks in send again and again, and ask must keep reading."""
         reply = b"r" * 3000 + b"\n"
 
         def amplify(sock):
@@ -166,7 +166,7 @@ class Flow(PipeCase):
         self.assertEqual(self.pipe(self.serve_port(amplify), b"x\n" * 20000), reply * 20000)
 
     def test_a_server_that_reads_only_after_it_has_written(self):
-        """It takes in what ask keeps in flight only while ask takes the replies to it."""
+        """The server reads only if ask takes its replies."""
         def stubborn(sock):
             sock.setsockopt(asking.socket.SOL_SOCKET, asking.socket.SO_SNDBUF, 4096)
             for line in lines_of(sock):
@@ -175,11 +175,11 @@ class Flow(PipeCase):
         self.assertEqual(self.pipe(self.serve_port(stubborn), text), text)
 
     def test_a_reader_that_takes_its_time(self):
-        """Replies wait in ask, and messages behind them, but none is lost."""
+        """Replies wait in ask, with messages behind them, and none is lost."""
         process = self.start([self.serve_port(echo_lines)])
         text = b"".join(b"%d\n" % i for i in range(400_000))
         feeding = self.feed(process, [text])
-        feeding.join(0.2)  # time in which the pipe to here fills up
+        feeding.join(0.2)  # time for the pipe to this process to fill
         got = bytearray()
         while piece := process.stdout.read(10000):
             got += piece
@@ -187,7 +187,7 @@ class Flow(PipeCase):
         self.assertEqual(bytes(got), text)
 
     def volume(self, size, line):
-        """Sends so many bytes in lines; returns ask's peak of memory when the last is unanswered."""
+        """Sends that many bytes in lines. Returns the peak memory of ask when the last line is unanswered."""
         peak = []
 
         def count(sock):
@@ -260,7 +260,7 @@ class Ends(PipeCase):
         self.assertEqual(process.stdout.read(3), b"ok\n")
         self.assertTrue(closed.wait(net.TIMEOUT))
         process.stdin.write(b"2\n")
-        # At once: a reply that can never come is not waited for.
+        # At once: ask does not wait for a reply that cannot come.
         self.assertEqual(process.wait(net.TIMEOUT), 5)
         self.assertRegex(process.stderr.read().decode(),
                          rf"\Aask: {address}: .*; without a reply: 1 of 2 messages\n\Z")
@@ -274,7 +274,7 @@ class Ends(PipeCase):
                   error=f"{address}: no reply within 300ms")
 
     def test_the_time_runs_anew_with_each_reply(self):
-        """All in all it takes much longer than the timeout."""
+        """The whole takes much longer than the timeout."""
         def slow(sock):
             for _ in lines_of(sock):
                 threading.Event().wait(0.15)  # the delay of an answer

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""ask at a terminal: what the screen shows while a line is typed and the server speaks."""
+"""ask at a terminal: the screen while a line is typed and the server speaks."""
 
 import os
 import queue
@@ -24,7 +24,7 @@ SENT = 'Every other line is sent; "man ask" has the keys.'
 
 
 class Talker:
-    """A server that notes the lines of its one client, and says what it is told to say."""
+    """A server that records the lines of its one client, and sends what the test says."""
 
     def __init__(self, test):
         self.lines = queue.Queue()
@@ -130,7 +130,7 @@ class Editing(PromptCase):
         self.assertEqual(self.server.next_line(), "你é好世")
 
     def test_wide_characters_at_the_margin(self):
-        """They do not go across it: a column is left empty."""
+        """They do not cross the margin: a column stays empty."""
         terminal = self.prompt(columns=51)
         terminal.type("世" * 30)
         self.shows(terminal, ">>> " + "世" * 23, "世" * 7)
@@ -211,7 +211,7 @@ class Editing(PromptCase):
         terminal.expect("news\n>>> some text")
 
     def test_ctrl_z_stops_where_somebody_can_continue(self):
-        """Here nobody can: the process group is orphaned, and the line is drawn again."""
+        """No shell can continue it here: the process group is orphaned, so the line is drawn again."""
         terminal = self.prompt()
         terminal.type("text")
         self.shows(terminal, ">>> text")
@@ -287,7 +287,7 @@ class Ends(PromptCase):
         self.assertEqual(terminal.wait(), 0)
 
     def notice(self, why):
-        """The plain editor begins a row for it, as the line stays where it is."""
+        """The plain editor starts a row for it, because the line stays in place."""
         return ([] if has_editing() else [">>>"]) + [f"ask: {why}. {self.AGAIN}"]
 
     def test_the_server_closes_before_it_answers(self):
@@ -337,7 +337,7 @@ class Ends(PromptCase):
 
 
 class Reconnecting(unittest.TestCase):
-    """The server's accept queue is full, so connecting takes as long as the server likes."""
+    """The accept queue of the server is full, so connecting takes until the test accepts."""
 
     def setUp(self):
         folder = asking.directory(self)
@@ -359,7 +359,7 @@ class Reconnecting(unittest.TestCase):
         return sock
 
     def fill(self):
-        """Connects until the queue takes no more."""
+        """Fills the accept queue."""
         while True:
             filler = asking.socket.socket(asking.socket.AF_UNIX)
             self.addCleanup(filler.close)
@@ -370,7 +370,7 @@ class Reconnecting(unittest.TestCase):
                 return
 
     def accept_all(self):
-        """Accepts until ask's connection is there, which it returns."""
+        """Accepts connections up to the one from ask, and returns it."""
         while True:
             sock = self.accept()
             self.addCleanup(sock.close)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""ask where the server refuses: an `error: ` reply and then the end of the connection."""
+"""ask and a server that refuses: an `error: ` reply, then the end of the connection."""
 
 import json
 import struct
@@ -42,7 +42,7 @@ class Refusals(unittest.TestCase):
         def refuse(sock):
             sock.recv(1)
             sock.sendall(b"error: no\n")
-            # Both arrive together where the rest of the message stays unread.
+            # The reply and the reset arrive together, because part of the message is unread.
             sock.close()
         self.assertEqual(self.ask(refuse, "x"), (1, b"error: no\n", "the server refused: no\n"))
 
@@ -97,7 +97,7 @@ class Refusals(unittest.TestCase):
                          (1, True, "error: message too long", "x"))
 
     def test_a_reply_like_any_other(self):
-        """While the connection goes on."""
+        """The connection goes on."""
         def template(sock):
             for _ in lines_of(sock):
                 sock.sendall(b"error: no such device\n")
@@ -108,7 +108,7 @@ class Refusals(unittest.TestCase):
         self.assertEqual((status, [json.loads(line).get("refusal") for line in out.splitlines()]), (0, [None] * 2))
 
     def test_a_dialogue_goes_on(self):
-        """The reply is shown, in JSON too, though no other follows it."""
+        """The reply is shown, also as JSON, though none follows."""
         def template(sock):
             for _ in lines_of(sock):
                 sock.sendall(b"error: no such device\n")

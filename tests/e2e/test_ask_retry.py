@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""ask --retry, where connecting fails or the connection ends too early, and ask --quiet."""
+"""ask --retry after a failed connection or an early end, and ask --quiet."""
 
 import subprocess
 import unittest
@@ -12,8 +12,8 @@ from asking import Server, ask_raw, echo_lines, lines_of
 
 class Retry(unittest.TestCase):
     def failing(self, rounds):
-        """A server whose nth connection takes rounds[n] lines, answers all but the last two, and ends; later ones
-        answer everything."""
+        """A server whose nth connection takes rounds[n] lines, answers all but the last two, and ends. Later
+        connections answer every line."""
         self.got = []
         left = list(rounds)
 

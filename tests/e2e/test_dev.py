@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""./dev, with a package manager of the test's own: what it says before it installs anything."""
+"""./dev with a fake package manager: what it prints before it installs anything."""
 
 import os
 import re
@@ -13,7 +13,7 @@ import daemon
 import tap
 
 DEV = os.path.join(daemon.TOP, "dev")
-# What apt-get says of an installation, and that it then asks, or takes no for an answer.
+# The output of apt-get, which then asks or takes no for an answer.
 PLAN = """Reading package lists...
 The following NEW packages will be installed:
   autoconf automake gcc
@@ -33,7 +33,7 @@ esac
 
 
 class Installs(unittest.TestCase):
-    """Nothing is installed: the false apt-get fails where it should, and that ends ./dev."""
+    """Nothing is installed: the fake apt-get fails on purpose, and that ends ./dev."""
 
     def setUp(self):
         with open("/etc/os-release", encoding="utf-8") as file:

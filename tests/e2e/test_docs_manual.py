@@ -15,7 +15,7 @@ import tap
 
 PROGRAMS = {"answerd": "answerd.8", "ask": "ask.1", "ask-bench": "ask-bench.1"}
 SCREEN = (24, 80)
-# These depend on which manual pages the machine has, and how old its index of them is.
+# These depend on the machine's manual pages and the age of their index.
 OF_THE_MACHINE = re.compile(r"referenced manual not found|outdated mandoc\.db")
 
 
@@ -29,7 +29,7 @@ def source(name):
 
 
 def manual(page):
-    """The text of a page's source; skips the test where there is none yet."""
+    """The source of a manual page. Skips the test if there is none yet."""
     if not os.path.exists(path("man/" + page)):
         raise unittest.SkipTest(f"man/{page} is not there")
     return source("man/" + page)
@@ -51,7 +51,7 @@ def help_options(text):
 
 
 def manual_options(text):
-    """All options that an item of a list describes (.It Fl ...)."""
+    """All options described in list items (.It Fl ...)."""
     found = set()
     for line in re.findall(r"^\.It (Fl .*)$", text, re.MULTILINE):
         for name in re.findall(r"Fl (\S+)", line):
@@ -60,7 +60,7 @@ def manual_options(text):
 
 
 def section(text, heading):
-    """What stands between a heading of a page and the next."""
+    """The text between a heading of a page and the next one."""
     found = re.search(rf"^\.Sh {re.escape(heading)}\n(.*?)(?=^\.Sh |\Z)", text, re.MULTILINE | re.DOTALL)
     if not found:
         raise AssertionError(f"no section {heading}")
@@ -86,7 +86,7 @@ class Options(unittest.TestCase):
     def test_help_fits_a_screen(self):
         for program in PROGRAMS:
             with self.subTest(program):
-                # Where it is installed is not for us to say.
+                # The place of installation is unknown here.
                 text = re.sub(r"/\S*/answerd/answerd\.conf", "/etc/answerd/answerd.conf", help_text(program))
                 lines = text.splitlines()
                 self.assertLessEqual(max(map(len, lines)), SCREEN[1], max(lines, key=len))
@@ -100,7 +100,7 @@ class Configuration(unittest.TestCase):
         code = source("src/answerd/config-key.c")
         tables = re.findall(r"config_(server|listener)_keys\[\] = \{(.*?)\n\};", code, re.DOTALL)
         self.keys = {name: set(re.findall(r'\{\s*"(\w+)"', body)) for name, body in tables}
-        # These own memory, and stand apart.
+        # These own memory and are not in the table.
         self.keys["listener"] |= set(re.findall(r'^#define KEY_\w+\s+"(\w+)"', source("src/answerd/config-file.c"),
                                                 re.MULTILINE))
 
@@ -134,7 +134,7 @@ class Configuration(unittest.TestCase):
         self.assertGreaterEqual(len(blocks), 5)
         for block in blocks:
             self.check(block)
-        # The example file, with each setting that has a value in force.
+        # The example file, with every setting enabled.
         self.check(re.sub(r"^#(\w+=.)", r"\1", source("systemd/answerd.conf"), flags=re.MULTILINE))
 
     def test_line_limit(self):
@@ -150,7 +150,7 @@ class Events(unittest.TestCase):
         self.assertGreater(len(numbers), 10)
         page = manual("answerd.8")
         listed = re.findall(r"^\.It Li ([0-9a-f]{32})$", page, re.MULTILINE)
-        # The first is that of messages, and stands with their fields.
+        # The first is the ID of messages, documented with their fields.
         self.assertEqual([numbers[0], *listed], numbers)
         self.assertIn(f".It Va MESSAGE_ID\n{numbers[0]}\n", page)
 
@@ -162,7 +162,7 @@ class Events(unittest.TestCase):
     def test_every_event_is_used(self):
         code = "".join(source(os.path.join("src", folder, name)) for folder in ("answerd", "record", "serve")
                        for name in os.listdir(path("src/" + folder)) if name.endswith(".c"))
-        # Not by the code that only tells kinds apart.
+        # Not counting code that only tells kinds apart.
         code = re.sub(r"case EVENT_\w+:", "", code)
         for name in re.findall(r"X\((\w+), \"", source("src/record/event.h")):
             self.assertIn("EVENT_" + name, code)

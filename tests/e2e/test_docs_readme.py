@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""README's conversations, held again: each line of a ```console block after `$`, and what it printed.
+"""Repeats the sessions in README: each line after `$` in a ```console block, and its output.
 
-What differs from one run to the next (ports, IDs, times, process numbers) is masked on both sides. The lines of
-systemctl and the package manager take a booted system, and are not run here.
+Details that differ between runs (ports, IDs, times, process numbers) are masked on both sides. Lines with systemctl and
+the package manager need a booted system and are not run here.
 """
 
 import os
@@ -25,7 +25,7 @@ import net
 import readme
 import tap
 
-ADDRESS = "127.0.0.1:8080"  # what README's lines speak to
+ADDRESS = "127.0.0.1:8080"  # the address in README
 MESSAGE_SIZE_MAX = 64 * 1024
 BACK = "MESSAGE_ID=a9f387909544466c8a9c892d12a14a36"  # the journal takes records again
 
@@ -38,7 +38,7 @@ def has_editor():
 
 
 class Terminal:
-    """A command on a terminal of its own, so that it behaves as before a person."""
+    """A command on its own terminal, so it behaves as for a user."""
 
     def __init__(self, test, command, env):
         self._pid, self._fd = pty.fork()
@@ -52,14 +52,14 @@ class Terminal:
             return False
         try:
             data = os.read(self._fd, 65536)
-        except OSError:  # EIO: the other side has closed it
+        except OSError:  # EIO: the other end is closed
             return None
         self._text += data.decode(errors="replace")
         return bool(data) or None
 
     @property
     def text(self):
-        """What was shown, without the editor's control sequences."""
+        """The output, without the control sequences of the editor."""
         plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._text).replace("\r\r\n", "\r\n")
         return re.sub(r"\r+\n", "\n", plain)
 
@@ -70,7 +70,7 @@ class Terminal:
                 raise AssertionError(f"no {pattern!r} ({count}) in {self.text!r}")
 
     def wait_for_editor(self):
-        """An editor shows its prompt first, and then turns off that the terminal shows what is typed."""
+        """An editor shows its prompt first, then turns off the terminal's echo."""
         net.wait_until(lambda: not termios.tcgetattr(self._fd)[3] & (termios.ECHO | termios.ICANON),
                        what="the editor to take over the terminal")
 
@@ -78,7 +78,7 @@ class Terminal:
         os.write(self._fd, text.encode() + b"\n")
 
     def end(self, number=None):
-        """Waits for the command's end, after a signal if one is given."""
+        """Waits for the end of the command, after a signal if one is given."""
         if number:
             os.kill(self._pid, number)
         while self._read(net.TIMEOUT):
@@ -112,7 +112,7 @@ class Conversation(unittest.TestCase):
         return shown
 
     def hold(self, command, expected):
-        """Runs a line against our daemon, and compares."""
+        """Runs a line against the test's daemon and compares the output."""
         command = command.replace(ADDRESS, f"127.0.0.1:{self.port}")
         command = re.sub(r"\b127\.0\.0\.1 8080\b", f"127.0.0.1 {self.port}", command)
         if " nc " in f" {command} " and not shutil.which("nc"):
@@ -162,7 +162,7 @@ class Conversation(unittest.TestCase):
 
 
 class Look(unittest.TestCase):
-    """The administrator's questions, of a journal in which the same has happened as in README's."""
+    """The questions of an administrator, about a journal with the same events as in README."""
 
     maxDiff = None
 
@@ -170,13 +170,13 @@ class Look(unittest.TestCase):
         self.journal = journald.Journal(self)
         listener = net.listener()
         self.addCleanup(listener.close)
-        # With a watchdog it says that it lives, each half a second: the test's clock.
+        # With a watchdog the daemon pings every half second. That is the clock of this test.
         self.daemon = daemon.Daemon.activate(
             self, [(listener, "default")], journal=self.journal, env={"WATCHDOG_USEC": "2000000"},
             config="[Listener default]\nReply=ok {id}\nMessageTimeout=500ms\n")
         folder = tempfile.mkdtemp(prefix="ar", dir="/tmp")
         self.addCleanup(shutil.rmtree, folder)
-        # Reads our journal, which has no unit's name in it since no systemd gave one.
+        # Reads the test's journal. It has no unit names, because no systemd started the daemon.
         with open(os.path.join(folder, "journalctl"), "w", encoding="utf-8") as file:
             file.write("#!/bin/bash\nexec " + shutil.which("journalctl") + f" --directory={self.journal.logs} "
                        '"${@/#-u/-t}"\n')
@@ -185,7 +185,7 @@ class Look(unittest.TestCase):
                         SYSTEMD_COLORS="0")
 
     def say(self, source, *messages, then=b""):
-        """One connection's messages, each when the one before is answered; then what gets it cut off."""
+        """Sends the messages of a connection, each after the last reply; then the bytes that get it cut off."""
         with net.connect(self.daemon.address(), source=(source, 0)) as sock:
             replies = []
             for message in messages:
@@ -201,7 +201,7 @@ class Look(unittest.TestCase):
         (reply,) = self.say("127.0.0.22", b"valve 3 open")
         self.say("127.0.0.22", b"flow=\x01\x80 1.25")
         self.say("127.0.0.23", then=b"x" * (MESSAGE_SIZE_MAX + 1))
-        # Of each kind of event, one is written a second.
+        # The log writes one event of each kind per second.
         self.wait_for_ticks(3)
         self.say("127.0.0.24", then=b"GET")
         ticks = 1500
@@ -212,7 +212,7 @@ class Look(unittest.TestCase):
             self.wait_for_a_pause()
             self.journal.resume()
             self.assertEqual(net.recv_until_eof(sock, 60).count(b"\n"), ticks)
-        # A journal that has just taken what waited may have no room for this entry, which is then tried again.
+        # A journal that has just taken the waiting entries may have no room for this one. It is tried again.
         self.journal.wait_for(1, BACK)
         for _ in range(3):
             self.say("127.0.0.1", b"tick")
@@ -220,14 +220,14 @@ class Look(unittest.TestCase):
         return reply.split()[1].decode()
 
     def wait_for_ticks(self, count):
-        """So many from now on."""
+        """Waits for that many pings from now on."""
         notify = self.daemon.notify
         notify.all()
         for _ in range(count):
             notify.wait_for("WATCHDOG", after=len(notify.messages))
 
     def wait_for_a_pause(self):
-        """Until the journal has kept the daemon waiting for more than the second that it takes for worth a word."""
+        """Waits until the journal has blocked the daemon for over a second, long enough for an event."""
         notify = self.daemon.notify
         begin = len(notify.messages)
 
@@ -247,7 +247,7 @@ class Look(unittest.TestCase):
             for line, expected in block:
                 if not line.startswith("journalctl"):
                     continue
-                # The ID and the hours that README happened to have.
+                # The ID and the times in README.
                 line = re.sub(r"(?<=ANSWERD_ID=)\S+", number, line)
                 line = re.sub(r"--since=\d\d:\d\d --until=\d\d:\d\d", "--since=-1hour --until=+1hour", line)
                 said = subprocess.run(line, shell=True, env=self.env, check=False, text=True, timeout=60,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The clients in examples/, as they stand there."""
+"""The clients in examples/, unchanged."""
 
 import os
 import re
@@ -60,7 +60,7 @@ class Examples(unittest.TestCase):
         self.assertEqual(self.run_client(example("client.sh"), *self.address, "longer than ten").returncode, 1)
 
     def test_in_python_over_a_kill(self):
-        """Each line is recorded at least once, and its ID tells those that were sent twice."""
+        """Each line is recorded at least once, and its ID identifies lines sent twice."""
         journal = journald.Journal(self)
         first = self.serve(journal=journal)
         client = subprocess.Popen([sys.executable, example("client.py"), *self.address], stdin=subprocess.PIPE,
