@@ -11,18 +11,18 @@
 #include <unistd.h>
 
 /*
- * To be preloaded: lets allocations fail, and counts them.
+ * A library to preload: makes allocations fail, and counts them.
  *
  *   FAIL_ALLOCATION=N  the N-th fails, counted from 1; 0 or unset: none
- *   FAIL_COUNT=K       and the K - 1 after it
- *   FAIL_REPORT=FILE   at the end there is written: how many there were, how many of them were
- *                      not freed, and where the first failure was asked for, as MODULE+OFFSET
+ *   FAIL_COUNT=K       so do the next K - 1
+ *   FAIL_REPORT=FILE   at exit, writes the number of allocations, the number of those not freed,
+ *                      and the caller of the first failed one, as MODULE+OFFSET
  *
- * An allocation is a call of malloc() and its kin, or a mmap() of anonymous memory by the program
- * itself. What glibc maps for itself, a thread's stack for instance, does not come this way.
+ * An allocation is a call of malloc() and similar, or of mmap() for anonymous memory by the program
+ * itself. glibc's own mappings, such as the stack of a thread, are not seen here.
  */
 
-/* glibc's own, under the names it exports for this. */
+/* glibc's functions, under the names it exports for this. */
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *old, size_t size);
@@ -40,7 +40,7 @@ __attribute__((constructor)) static void begin(void)
 
     fail_first = first ? strtoul(first, NULL, 10) : 0;
     fail_count = n ? strtoul(n, NULL, 10) : 1;
-    /* Not what the dynamic linker needed. */
+    /* Without the allocations of the dynamic linker. */
     asked = 0;
     held = 0;
 }

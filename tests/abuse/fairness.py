@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What clients do to each other: the latency of some, alone and beside others, by ask-bench."""
+"""How clients affect each other: the latency of some, alone and next to others, measured by ask-bench."""
 
 import json
 import os
@@ -10,8 +10,8 @@ from daemon import program
 
 ROUNDS = 3
 ATTEMPTS = 4
-# Below it a percentile is a matter of which of two processes the kernel runs first, on however quiet a machine: a turn
-# on a processor lasts up to 3 ms (sched(7), EEVDF's base slice).
+# Below this, a percentile depends on which of two processes the kernel runs first, even on a quiet machine: a time
+# slice lasts up to 3 ms (sched(7), EEVDF's base slice).
 NOISE_US = 3000.0
 
 
@@ -30,10 +30,10 @@ def percentile(address, connections, rate, seconds):
 
 
 def expect_at_most_doubled(test, alone, beside):
-    """Compares the medians of two measurements, taken in turns so that what the machine does else hits both.
+    """Compares the medians of two measurements, made in turns so that other load affects both.
 
-    `alone` and `beside` return a p99. Others at the machine may spoil a comparison, hence it may be repeated, ATTEMPTS
-    times in all; what it compares stays as it is.
+    `alone` and `beside` return a p99. Other load can spoil a comparison, so it may be repeated, ATTEMPTS times in all.
+    The condition stays the same.
     """
     for attempt in range(1, ATTEMPTS + 1):
         pairs = [(alone(), beside()) for _ in range(ROUNDS)]
@@ -46,5 +46,5 @@ def expect_at_most_doubled(test, alone, beside):
 
 
 def lower_priority():
-    """For the clients that are the abuse: the daemon has to be fair, and not this machine's scheduler."""
+    """For the abusive clients: the daemon must be fair, not the scheduler."""
     os.nice(19)

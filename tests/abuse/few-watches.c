@@ -6,9 +6,8 @@
 #include <sys/epoll.h>
 
 /*
- * To be preloaded: no more than FEW_WATCHES descriptors are watched by the process's epolls, as if
- * fs.epoll.max_user_watches said so (epoll(7)), which is the whole machine's, and so not for a test
- * to set.
+ * A library to preload: limits the epoll sets of the process to FEW_WATCHES descriptors, like
+ * fs.epoll.max_user_watches (epoll(7)). A test cannot set that, since it is for the whole machine.
  */
 
 #define DESCRIPTORS 1024

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A short life of the daemon with everything in it, for a fault to be put at any place of it.
+"""A short life of the daemon with everything in it, for injecting a fault anywhere.
 
-It starts, accepts from two listeners, hands connections over, reads, keeps unfinished messages, records, replies,
-holds back what is not taken, refuses, reloads, and stops. Wherever the fault was: the daemon ends with an error that it
-names, or it goes on serving; no answered message is missing, and none is written down twice.
+It starts, accepts from two listeners, hands over connections, reads, keeps unfinished messages, records, replies, holds
+back replies, refuses, reloads, and stops. Wherever the fault is, the daemon ends with an error that it reports, or goes
+on serving. No answered message is missing, and none is recorded twice.
 """
 
 import contextlib
@@ -37,14 +37,14 @@ PATIENCE = net.TIMEOUT
 
 
 def too_large():
-    """More bytes than a datagram holds, whatever was asked for: twice the limit of SO_SNDBUF (socket(7))."""
+    """More bytes than any datagram holds: twice the limit of SO_SNDBUF (socket(7))."""
     with open("/proc/sys/net/core/wmem_max", encoding="ascii") as file:
         return 2 * int(file.read())
 
 
 @contextlib.contextmanager
 def lost():
-    """A connection that the fault fell on may end at any point, but not fall silent."""
+    """A connection hit by the fault may end at any point, but not fall silent."""
     try:
         yield
     except OSError as error:
@@ -65,7 +65,7 @@ class Life:
         return CONFIG.format(workers=self.workers, reply=reply)
 
     def live(self):
-        """Returns the lines it said. Raises AssertionError where something is not as it must be."""
+        """Returns the lines it logged. Raises AssertionError if something is wrong."""
         with Scope() as scope:
             journal = JournalSocket(scope)
             daemon = Daemon(scope, [], config=self.text("ok"), journal=journal, ready=False, wrapper=self.wrapper)
@@ -74,14 +74,14 @@ class Life:
             before = net.fd_count(daemon.pid)
             with contextlib.ExitStack() as crowd:
                 for _ in range(self.workers - 1 and 12):
-                    # So many that one worker gives some to another.
+                    # Enough for one worker to hand some to another.
                     with lost():
                         crowd.enter_context(daemon.connect(1, PATIENCE)).sendall(b"1:x,")
                 self.talk(daemon)
                 self.ask(daemon, self.messages(1, too_large()))
             daemon.write_config(self.text("again"))
             daemon.signal(signal.SIGHUP)
-            # The fault may fall on the line that says so.
+            # The fault may hit the log line.
             net.wait_until(lambda: log_lines(daemon, "reloaded|reload refused") or self.reloaded(daemon), PATIENCE,
                            "the reload", interval=0.05)
             self.talk(daemon)
@@ -99,7 +99,7 @@ class Life:
             return net.exchange(daemon.address(0), b"reloaded?\n", PATIENCE) == b"again\n"
 
     def started(self, daemon):
-        """False where it ended with an error, as it may."""
+        """False if it ended with an error, as it may."""
         try:
             daemon.wait_ready(2, timeout=PATIENCE)
             return True
@@ -121,11 +121,11 @@ class Life:
         return made
 
     def ask(self, daemon, messages, cut=0):
-        """A connection that sends these, perhaps in two pieces; it may fail, but what is answered counts."""
+        """Sends these on a connection, perhaps in two pieces. It may fail, but answers count."""
         with lost(), contextlib.closing(daemon.connect(0, PATIENCE)) as client:
             data = b"".join(m + b"\n" for m in messages)
             if cut:
-                # A complete message first, whose reply tells that the rest has been read and kept.
+                # A complete message first: its reply tells that the rest has been read and kept.
                 client.sendall(data[:cut])
                 self.count(messages, net.recv_line(client, PATIENCE))
                 data, messages = data[cut:], messages[1:]
@@ -148,7 +148,7 @@ class Life:
         first, second = self.messages(2, 10)
         self.ask(daemon, [first, second], cut=len(first) + 3)
         self.ask(daemon, self.messages(1, 250000))
-        # Held back, as nobody takes it, then taken.
+        # The replies are held back until the client reads.
         with lost(), contextlib.closing(socket.socket()) as client:
             client.settimeout(PATIENCE)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -159,20 +159,20 @@ class Life:
             net.recv_until_eof(client, PATIENCE)
 
     def serves(self, daemon):
-        """Whatever went wrong before: now a new client is answered, on either listener, again and again."""
+        """After any fault, new clients are answered on both listeners, again and again."""
         self.test.assertTrue(daemon.running(), "\n".join(daemon.stderr.lines))
         for _ in range(2 * self.workers):
             self.insist(daemon.address(0), b"(ok|again)\n")
             self.insist(daemon.address(1), b"1:x,")
 
     def expect_closed(self, daemon, before):
-        """No more descriptors than before the first client came: but a journal that was missed for a moment, or full,
-        may have been opened again, and may have left a timer."""
+        """No more descriptors than before the first client. But a worker that missed the journal, or found it full,
+        may have opened it again, and may have a timer left."""
         net.wait_until(lambda: net.fd_count(daemon.pid) <= before + 2 * self.workers, PATIENCE,
                        "all descriptors to be free")
 
     def insist(self, address, reply):
-        """The fault may fall on just this client, who then tries again: but an end there has to be, not a silence."""
+        """The fault may hit this very client, which then tries again. But its connection must end, not fall silent."""
         for _ in range(self.tries):
             (message,) = self.messages(1)
             with lost():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What peers, the machine and chance may do to the daemon. What takes minutes is run by `make check-long`.
+# Abuse of the daemon by peers, by the machine and by chance. `make check-long` runs tests that take minutes.
 
 TESTS += \
 	tests/abuse/test_accept.py \
@@ -19,8 +19,8 @@ LONG_TESTS = \
 	tests/abuse/long_syscalls.py \
 	tests/abuse/soak.py
 
-# To be preloaded, into a program built in whatever way: hence none of the flags of this build, which may ask for a
-# sanitizer.
+# Libraries to preload into a program, however it was built. So they ignore the flags of this build, which may ask for
+# a sanitizer.
 abuse_preloads = \
 	tests/abuse/fail-allocation.so \
 	tests/abuse/few-watches.so \
@@ -63,12 +63,12 @@ EXTRA_DIST += \
 
 .PHONY: check-long soak
 
-# In the same harness, apart since they take minutes and measure time.
+# In the same harness but separate: they take minutes and measure time.
 check-long: all $(abuse_preloads)
 	$(AM_V_at)$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(LONG_TESTS)'
 
 SOAK_SECONDS = 1800
 
-# What check-long does for two minutes.
+# As in check-long, where it takes two minutes.
 soak: all
 	$(AM_V_at)SOAK_SECONDS='$(SOAK_SECONDS)' $(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS=tests/abuse/soak.py

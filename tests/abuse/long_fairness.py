@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Slow clients by the thousand, one that floods, and a hundred thousand that come and go: others hardly notice."""
+"""Thousands of slow clients, one that floods, and a hundred thousand that come and go: others hardly notice."""
 
 import contextlib
 import multiprocessing
@@ -25,7 +25,7 @@ GROWTH = 1 << 20
 
 
 def flood(address, stop):
-    """One client, in a process of its own, that keeps its connection full."""
+    """One client, in its own process, that keeps its connection full."""
     lower_priority()
     with net.connect(address) as client:
         client.setblocking(False)
@@ -42,7 +42,7 @@ def flood(address, stop):
 
 
 def trickle(address, clients, connected, ended):
-    """Clients that begin a message and send a byte of it a second, in a process of their own; reports how long each
+    """Clients that begin a message and send a byte of it each second, in their own process. Reports how long each
     lived."""
     lower_priority()
     poll, born, lives, sockets, sent = select.epoll(), {}, [], {}, {}
@@ -94,7 +94,7 @@ class Fairness(unittest.TestCase):
         lives.sort()
         print(f"# {len(lives)} slow clients lived {lives[0]:.2f} to {lives[-1]:.2f} s, "
               f"half of them {statistics.median(lives):.2f} s")
-        # Exact for nearly all; the last few of thousands may wait for a busy processor.
+        # Exact for nearly all. The last few of thousands may wait for a busy processor.
         self.assertGreater(lives[0], MESSAGE_TIMEOUT * 0.9)
         self.assertLess(lives[int(len(lives) * 0.99)], MESSAGE_TIMEOUT + net.LATE)
         said = log_lines(daemon, "unfinished message")
@@ -103,7 +103,7 @@ class Fairness(unittest.TestCase):
 
     def test_a_flooder(self):
         daemon = Daemon(self, ["--listen=127.0.0.1:0", "--workers=1"])
-        # As much work for the machine, though not for this daemon: what is compared is what sharing a worker costs.
+        # As much work for the machine, but not for this daemon: the test compares the cost of sharing a worker.
         other = Daemon(self, ["--listen=127.0.0.1:0", "--workers=1"], preexec=lower_priority)
 
         def measure(flooded):
@@ -125,7 +125,7 @@ class Churn(unittest.TestCase):
         daemon = Daemon(self, ["--listen=127.0.0.1:0"])
 
         def strike(count):
-            """So many connections, each reset at once, some with a message under way (socket(7), SO_LINGER)."""
+            """Makes and resets that many connections, some with an unfinished message (socket(7), SO_LINGER)."""
             for number in range(count):
                 with socket.socket() as client:
                     client.connect(daemon.address())
@@ -137,7 +137,7 @@ class Churn(unittest.TestCase):
             return net.fd_count(daemon.pid) == held
 
         held = net.fd_count(daemon.pid)
-        # The allocator's own arenas and the pool's spare chunks are there after some; what counts is what comes on top.
+        # After some connections, the allocator has its arenas and the pool its spare chunks. Growth beyond that counts.
         strike(CHURNING // 20)
         net.wait_until(settled, what="all descriptors to be free")
         before = net.rss_bytes(daemon.pid)

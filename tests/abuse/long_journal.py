@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A journald that stands still for a minute, under load: memory stays where it is, and work goes on at once after it."""
+"""journald stops for a minute under load: memory stays, and work resumes at once."""
 
 import time
 import unittest

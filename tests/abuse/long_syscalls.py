@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Each system call of the daemon's life fails in turn, with each error that it may give there.
+"""Each system call in the daemon's life fails in turn, with each of its possible errors.
 
-Left out is what cannot happen: EAGAIN from a socket that is not full, after which the kernel owes an edge that will
-never come; EINTR from what does not block (signal(7)); and a close() that fails, which closes all the same.
+Impossible failures are left out: EAGAIN from a socket that is not full, because the edge that the kernel then owes
+never comes; EINTR from a call that does not block (signal(7)); and a failing close(), which closes all the same.
 """
 
 import collections
@@ -19,9 +19,9 @@ from life import Life
 from witness import sanitized, strace
 
 AT_ONCE = 2
-SAMPLES = 6  # of the places where a system call is made, the first and last included
+SAMPLES = 6  # sampled places of a system call, including the first and the last
 
-# System call, errors, and what the call has to be about where not all of them can fail so.
+# System call, errors, and a pattern for its arguments if not all such calls can fail.
 FAULTS = (
     ("accept4", ("ECONNABORTED", "EMFILE", "ENOBUFS"), ""),
     ("bind", ("EADDRINUSE", "ENOMEM"), ""),
@@ -50,9 +50,9 @@ FAULTS = (
 
 
 def places(trace):
-    """Which call by its thread, counted from 1, each system call of the table was, once the program itself ran."""
+    """The number of each system call in its thread, from 1, once the program itself runs."""
     counts, found, running = collections.Counter(), collections.defaultdict(set), False
-    # A number counts for every thread (strace(1), "when"), and what the dynamic linker does is not the daemon's.
+    # A number counts in every thread (strace(1), "when"), and calls of the dynamic linker are not the daemon's.
     early = collections.Counter()
     for line in trace:
         match = re.match(r"(\d+) +(\w+)\(", line)
@@ -70,7 +70,7 @@ def places(trace):
 
 
 def sample(numbers):
-    """Not more than SAMPLES of them, evenly spread."""
+    """At most SAMPLES of them, evenly spaced."""
     if len(numbers) <= SAMPLES:
         return numbers
     return sorted({numbers[round(i * (len(numbers) - 1) / (SAMPLES - 1))] for i in range(SAMPLES)})
@@ -96,7 +96,7 @@ class SystemCalls(unittest.TestCase):
         Life(self, strace("-yy", "-o", trace)).live()
         with open(trace, encoding="utf-8", errors="replace") as file:
             found = places(file)
-        # What is below the linker's numbers cannot be told from it: see the allocations' own test for memory.
+        # Calls with numbers below the linker's last one look like the linker's. For memory see test_allocations.py.
         self.assertLessEqual({c for c, _, _ in FAULTS} - set(found), {"mmap", "read"})
         jobs, failures = [], []
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
@@ -110,7 +110,7 @@ class SystemCalls(unittest.TestCase):
         self.assertFalse(failures, "\n".join(failures))
 
     def test_nothing_is_left_open(self):
-        """No descriptor and no memory, and nothing is read before it was written."""
+        """It leaks no descriptor and no memory, and reads nothing before writing it."""
         if not shutil.which("valgrind"):
             self.skipTest("valgrind is needed")
         if sanitized():

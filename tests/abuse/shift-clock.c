@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 /*
- * To be preloaded: another time of day than the machine's, which no test may set. The file that
- * SHIFT_CLOCK names holds the difference in seconds, a 64-bit number, and may change at any time.
- * The monotonic clocks stay, as they do when the time is set (clock_gettime(2)), unless a second
- * number follows: the nanosecond from which they stand still, so that nothing runs out.
+ * A library to preload: changes the time of day, which no test may set on the machine. The file
+ * named by SHIFT_CLOCK holds the difference in seconds, a 64-bit number, and may change at any
+ * time. The monotonic clocks stay, as when the time is set (clock_gettime(2)). But if a second
+ * number follows, they stop at that nanosecond, so that no timer expires.
  */
 
 #define NS_PER_S 1000000000
@@ -33,7 +33,7 @@ __attribute__((constructor)) static void map_shift(void)
         shift = map;
 }
 
-/* A file that ends after the first number is filled up with zeros (mmap(2)). */
+/* mmap(2) fills up a file with one number with zeros. */
 static void stand_still(struct timespec *t)
 {
     int64_t end = shift[1], now = (int64_t)t->tv_sec * NS_PER_S + t->tv_nsec;

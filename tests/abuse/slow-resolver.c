@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 /*
- * To be preloaded: DNS that does not answer. Looking up slow.test lasts until the file that
- * SLOW_RESOLVER names is there, and then finds 127.0.0.1. That it has begun is told by a file
- * beside it, whose name ends in .asked. All other names are looked up as ever.
+ * A library to preload: DNS that does not answer. Looking up slow.test waits until the file named
+ * by SLOW_RESOLVER exists, then returns 127.0.0.1. When the wait begins, it makes a file with
+ * .asked added to that name. All other names are looked up as usual.
  */
 
 static void wait_for(const char *path)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""All kinds of clients at once, for $SOAK_SECONDS, while journald restarts: at the end all is as it was at the start.
+"""All kinds of clients at once, for $SOAK_SECONDS, while journald restarts: in the end everything is as at the start.
 
-There are good clients, near and behind a bad line, slow ones, broken ones, ones that come and go, and ones whose
-machine vanishes. The networks are namespaces of the test's own; the line loses packets and delays them (tc-netem(8)),
-and where the kernel has no netem, it goes down for moments instead.
+There are good clients, near and behind a bad line; slow ones; broken ones; some that come and go; and some whose
+machine vanishes. The networks are the test's own namespaces. The line loses and delays packets (tc-netem(8)). If the
+kernel has no netem, it goes down for moments.
 """
 
 import collections
@@ -44,7 +44,7 @@ MessageTimeout=3s
 WriteTimeout=10s
 """
 NEAR = 20
-BETWEEN = NEAR * 50  # replies from one restart to the next: with RateLimit=20 about 3 s
+BETWEEN = NEAR * 50  # replies between restarts: about 3 s with RateLimit=20
 GARBAGE = 512
 TCP_REPAIR = 19
 
@@ -55,13 +55,13 @@ def ip(*arguments):
 
 
 def far_side(address, ready, order, result):
-    """Clients at the other end of the line, in a process of their own: good ones, then such as vanish."""
+    """Clients at the far end of the line, in their own process: good ones, and some that vanish."""
     LIBC.unshare(CLONE_NEWNET)
     ready.send(os.getpid())
     order.recv()
     steady = Steady(address, 10, "far")
     with steady:
-        # Connections with an unfinished message, which the line's end takes with it.
+        # Connections with an unfinished message, which vanish with the line.
         vanishing = []
         while not order.poll(0.5):
             with contextlib.suppress(OSError):
@@ -69,7 +69,7 @@ def far_side(address, ready, order, result):
                 vanishing[-1].sendall(b"unfinished")
             if len(vanishing) > 20:
                 for client in vanishing:
-                    # In repair, a socket goes without a FIN or an RST (linux/tcp.h).
+                    # In repair mode, a socket closes without FIN or RST (linux/tcp.h).
                     with contextlib.suppress(OSError):
                         client.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
                     client.close()
@@ -81,7 +81,7 @@ def far_side(address, ready, order, result):
 
 
 class Rough:
-    """Clients that are no good, each kind in a thread."""
+    """Bad clients, each kind in a thread."""
 
     def __init__(self, address):
         self.address, self.stop, self.counts = address, threading.Event(), collections.Counter()
@@ -136,7 +136,8 @@ class Rough:
 @unittest.skipUnless(os.geteuid() == 0 and shutil.which("ip") and shutil.which("tc"), "networks take root, ip and tc")
 class Soak(unittest.TestCase):
     def lay_line(self, pid):
-        """A pair of interfaces, one end here and one in the network of that process. Returns whether netem is on it."""
+        """Makes a pair of interfaces, one here and one in the network of that process. Returns whether netem is on
+        it."""
         ip("link", "add", "soak", "type", "veth", "peer", "name", "far", "netns", str(pid))
         ip("address", "add", HERE + "/24", "dev", "soak")
         ip("link", "set", "soak", "up")
@@ -168,7 +169,7 @@ class Soak(unittest.TestCase):
         return any(row[2][:8] in ends and int(row[6], 16) > 0 for row in rows)
 
     def abuse(self, journal, netem, until, watch, steady):
-        """journald restarts, and the line goes down, in turn. The good clients work in between."""
+        """journald restarts and the line goes down, in turn. In between, the good clients get replies."""
         restarts = 0
         while time.monotonic() < until:
             watch()
@@ -215,7 +216,7 @@ class Soak(unittest.TestCase):
         daemon.stop()
 
     def check_end(self, daemon, descriptors, memory):
-        # A journal that was full has left a timer to each of the two workers.
+        # A full journal has left a timer in each of the two workers.
         net.wait_until(lambda: net.fd_count(daemon.pid) <= descriptors + 2, 30, "all descriptors to be free")
         growth = net.rss_bytes(daemon.pid) - memory[0]
         print(f"# {memory[0] >> 10} KiB of memory after {WARM_UP:.0f} s, {growth / 1024:+.0f} KiB at the end")
@@ -223,7 +224,7 @@ class Soak(unittest.TestCase):
             self.assertLess(growth, GROWTH)
 
     def check_sequences(self, groups, names):
-        """Each client has an answer to each of its messages, in order; returns them all."""
+        """Each client has a reply to each message, in order. Returns all messages."""
         everything = []
         for group, name in zip(groups, names):
             for client, messages in group.items():

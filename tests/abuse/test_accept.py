@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Accepting goes on: when descriptors run out, and after every error that accept4(2) may give."""
+"""Accepting continues without descriptors, and after every error of accept4(2)."""
 
 import errno
 import os
@@ -18,15 +18,15 @@ from witness import answers, log_lines, preload, strace
 
 CLIENTS = 200
 DESCRIPTORS = 64
-# "accept() passes already-pending network errors on the new socket as an error code" (accept(2)), and what it gives
-# when something runs out.
+# "accept() passes already-pending network errors on the new socket as an error code" (accept(2)), and the errors for
+# lack of a resource.
 OF_THE_CONNECTION = ("ECONNABORTED", "EPROTO", "ENETDOWN", "ENOPROTOOPT", "EHOSTDOWN", "ENONET", "EHOSTUNREACH",
                      "EOPNOTSUPP", "ENETUNREACH", "EPERM", "EINTR")
 OF_THE_MACHINE = ("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM")
 
 
 def served(clients):
-    """Those that have an answer by now."""
+    """The clients that have a reply by now."""
     done = []
     for client in clients:
         try:
@@ -39,7 +39,7 @@ def served(clients):
 
 
 def expect_idle(test, daemon):
-    """Less than 5 % of a processor over three seconds, which have to go by to be measured."""
+    """Less than 5 % of a processor over three seconds. The time itself is needed to measure that."""
     begun, used = time.monotonic(), net.cpu_seconds(daemon.pid)
     net.wait_until(lambda: time.monotonic() - begun >= 3, what="time to go by", interval=0.1)
     share = (net.cpu_seconds(daemon.pid) - used) / (time.monotonic() - begun)
@@ -70,10 +70,10 @@ class OutOfDescriptors(unittest.TestCase):
         net.wait_until(settled, interval=0.2)
         self.assertLess(len(first), DESCRIPTORS)
         expect_idle(self, daemon)
-        # It says so, and no more than once a second.
+        # It logs this, at most once a second.
         said = log_lines(daemon, "no more are accepted")
         self.assertTrue(0 < len(said) <= time.monotonic() - begun + 1, said)
-        # Each end makes a place, which somebody gets within a second.
+        # Each closed connection frees a place, and another client gets it within a second.
         waiting = [c for c in waiting if c not in first]
         while waiting:
             first.pop(0).close()
@@ -83,7 +83,7 @@ class OutOfDescriptors(unittest.TestCase):
         daemon.stop()
 
     def test_a_limit_that_shrinks(self):
-        """The daemon reserved what it needs; that is taken away while it runs (prlimit(2)), then given back."""
+        """The daemon has reserved descriptors. They are taken away while it runs (prlimit(2)), then given back."""
         daemon = Daemon(self, ["--listen=127.0.0.1:0", "--workers=1"])
         limits = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
         held = net.fd_count(daemon.pid)
@@ -117,7 +117,7 @@ class AcceptErrors(unittest.TestCase):
             with self.subTest(error=error):
                 lines = self.check(error, "1..3")
                 said = [x for x in lines if os.strerror(getattr(errno, error)) in x]
-                # EINTR is no news; the others are logged once a second, and the daemon lives longer than that at times.
+                # EINTR is not logged. Other errors are logged once a second, and the daemon may live longer than that.
                 self.assertEqual(bool(said), error != "EINTR", lines)
 
     def test_errors_of_the_machine(self):
@@ -132,7 +132,7 @@ class OutOfWatches(unittest.TestCase):
 
     def test_clients_wait(self):
         library = preload(self, "few-watches.so")
-        # The main thread's two and the worker's one, the listener's, and six for clients.
+        # Two of the main thread, one of the worker, one of the listener, and six for clients.
         daemon = Daemon(self, ["--listen=127.0.0.1:0", "--workers=1"],
                         wrapper=["env", "LD_PRELOAD=" + library, "FEW_WATCHES=10"])
         waiting = []
@@ -143,10 +143,10 @@ class OutOfWatches(unittest.TestCase):
         daemon.stderr.wait_for(r"accepting pauses: .*fs\.epoll\.max_user_watches")
         expect_idle(self, daemon)
         first = served(waiting)
-        # The listener's place may be taken too, while it cannot accept.
+        # The place of the listener may be taken, too, while it cannot accept.
         self.assertTrue(6 <= len(first) <= 7, len(first))
         waiting = [c for c in waiting if c not in first]
-        # Nobody is cut off, and nobody is taken in who cannot be served.
+        # No client is cut off, and none is accepted that cannot be served.
         self.assertEqual(select.select(waiting, [], [], 0)[0], [])
         self.assertFalse(log_lines(daemon, "could not be taken"))
         while waiting:
@@ -158,9 +158,9 @@ class OutOfWatches(unittest.TestCase):
 
 
 class Paused(unittest.TestCase):
-    """A worker that could not accept: others do, and it goes on when there is reason to, not when some time is over.
+    """A worker could not accept. Others do, and it resumes for a reason, not after some time.
 
-    The daemon's clock stands still, so that nothing runs out.
+    The clock of the daemon stands still, so no timer expires.
     """
 
     PLACES = 16
@@ -178,7 +178,7 @@ class Paused(unittest.TestCase):
             file.write(struct.pack("qq", 0, time.clock_gettime_ns(time.CLOCK_MONOTONIC)))
 
     def ask(self):
-        """A client that asks, once the daemon has done whatever it does about it: each one wakes a worker that sleeps."""
+        """A client that asks. Returns once the daemon has handled it. Each client wakes a sleeping worker."""
         client = self.daemon.connect()
         self.addCleanup(client.close)
         client.sendall(b"hello\n")
@@ -187,7 +187,7 @@ class Paused(unittest.TestCase):
 
     def test_a_place_that_becomes_free_on_any_worker_is_taken(self):
         self.start(f"MaxConnections={self.PLACES}")
-        # So many that each worker has some of them.
+        # Enough for each worker to have some.
         first = [self.ask() for _ in range(self.PLACES)]
         for number, client in enumerate(first):
             self.assertEqual(net.recv_exactly(client, 3), b"ok\n", number)
@@ -204,13 +204,13 @@ class Paused(unittest.TestCase):
             with self.subTest(name):
                 self.start("")
                 self.fail_in(self.daemon.workers()[name])
-                # Those that it cannot accept wait until another worker is woken, which is with the next to come.
+                # Connections that it cannot accept wait until the next one wakes another worker.
                 for client in [self.ask() for _ in range(10)]:
                     self.assertEqual(net.recv_exactly(client, 3), b"ok\n")
                 self.daemon.stop()
 
     def fail_in(self, thread):
-        """This thread alone has no descriptor for what it would accept."""
+        """Only this thread has no descriptors for accepting."""
         tracer = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-e", "trace=accept4",
                                    "-e", "inject=accept4:error=EMFILE", "-p", str(thread)],
                                   stdin=subprocess.DEVNULL)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Memory runs out at each allocation of the daemon's life in turn: for once, and for a while."""
+"""Each allocation in the daemon's life fails in turn: once, and for a while."""
 
 import concurrent.futures
 import os
@@ -12,7 +12,7 @@ from life import Life
 from witness import preload
 
 AT_ONCE = 2
-WHILE = 8  # allocations in a row that fail
+WHILE = 8  # failing allocations in a row
 
 
 class Allocations(unittest.TestCase):
@@ -25,7 +25,7 @@ class Allocations(unittest.TestCase):
         self.directory = directory.name
 
     def live(self, number, count=1, workers=1):
-        """Returns how many allocations there were, how many were not freed, and where the failed one was."""
+        """Returns the numbers of allocations and of leaks, and the place of the failed allocation."""
         path = os.path.join(self.directory, f"report-{number}")
         wrapper = ["env", "LD_PRELOAD=" + self.library, f"FAIL_ALLOCATION={number}", f"FAIL_COUNT={count}",
                    "FAIL_REPORT=" + path]
@@ -50,12 +50,12 @@ class Allocations(unittest.TestCase):
                     failures.append(str(error))
                     continue
                 reached += where != "-+0x0"
-                # Everything that an undisturbed life frees is freed in a disturbed one as well.
+                # A life with a failure frees as much as one without.
                 if left > held:
                     failures.append(f"allocation {number} failed at {where}: {left - held} others were not freed")
         print(f"# {asked} allocations, {reached} of them failed in turn, with {count - 1} more after it")
         self.assertFalse(failures, "\n".join(failures[:20]))
-        # With several workers, chance says which of them does what.
+        # With several workers, chance decides which of them does what.
         self.assertGreater(reached, asked * 0.8)
 
     def test_each_fails_once(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The time of day is set by a year, forth and back: what waits for a span of time goes on waiting for just that."""
+"""The time of day is set a year ahead and back: timeouts stay exact."""
 
 import os
 import re
@@ -36,7 +36,7 @@ class Clock(unittest.TestCase):
                              wrapper=["env", "LD_PRELOAD=" + library, "SHIFT_CLOCK=" + self.path])
 
     def set_clock(self, seconds):
-        # In place: the daemon has the file mapped.
+        # In place: the daemon has mapped the file.
         with open(self.path, "r+b") as file:
             file.write(struct.pack("q", seconds))
 
@@ -47,7 +47,7 @@ class Clock(unittest.TestCase):
         return client
 
     def shown(self, client):
-        """The year in the reply, which tells whether the daemon sees the clock that was set."""
+        """The year in the reply. It tells whether the daemon sees the changed clock."""
         return int(re.match(rb"(\d{4})-", net.recv_line(client)).group(1))
 
     def check(self, seconds):
@@ -55,7 +55,7 @@ class Clock(unittest.TestCase):
         quiet, unfinished, paced = self.connect(b"x\n"), self.connect(b"x\ny"), self.connect(b"x\ny\n")
         before = [self.shown(c) for c in (quiet, unfinished, paced)]
         self.set_clock(seconds)
-        # The rate limit's pause of a second is neither cut short nor a year long.
+        # The pause of the rate limit is a second, neither shorter nor a year.
         after = self.shown(paced)
         self.assertTrue(0.9 <= time.monotonic() - begun < 1 + net.LATE, time.monotonic() - begun)
         self.assertEqual(after - before[0], round(seconds / YEAR))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Entries that are too large for a datagram, or for a kernel short of memory: they go as files, each as its own."""
+"""Entries too large for a datagram, or for a kernel short of memory: they are sent as files, each with its own."""
 
 import errno
 import os
@@ -22,7 +22,7 @@ MaxMessageSize=64M
 """
 FRAMES = {"line": lambda m: m + b"\n", "netstring": lambda m: b"%d:%s," % (len(m), m)}
 HUGE = too_large()
-# Below it the kernel's want of memory is waited out; a datagram may be three times as large.
+# Smaller entries wait until the kernel has memory. A datagram may be three times as large.
 LARGE = 70000
 
 
@@ -42,7 +42,8 @@ class Entries(unittest.TestCase):
         self.assertEqual(self.journal.records(), messages)
 
     def test_a_file_belongs_to_its_entry(self):
-        """One cannot go, neither as a datagram nor as a file, and then goes as a datagram. The next goes as a file."""
+        """One entry can go neither as a datagram nor as a file, and then goes as a datagram. The next goes as a
+        file."""
         daemon = self.daemon("sendmmsg:error=ENOBUFS:when=1+2", "sendmsg:error=EAGAIN:when=1")
         messages = [b"%d" % i + b"." * LARGE for i in range(4)]
         with daemon.connect() as client:
@@ -53,7 +54,7 @@ class Entries(unittest.TestCase):
         daemon.stop()
 
     def refuse(self, error, framing="line"):
-        """No file can be made, whoever tries: a client is told so, after the replies that are due, and others go on."""
+        """No file can be made. A client gets an error after its due replies, and others go on."""
         daemon = self.daemon(f"memfd_create:error={error}", framing=framing)
         frame = FRAMES[framing]
         with daemon.connect() as other:
@@ -82,7 +83,8 @@ class Entries(unittest.TestCase):
         self.refuse("EPERM", "netstring")
 
     def test_nothing_is_answered_behind_it(self):
-        """What follows on the same connection may be recorded, but is not answered as if all before had been."""
+        """Later messages on the connection may be recorded, but get no replies that suggest that all earlier ones
+        were."""
         daemon = self.daemon("memfd_create:error=EPERM")
         huge = b"." * HUGE + b"\n"
         with daemon.connect() as client:

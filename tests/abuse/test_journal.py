@@ -11,7 +11,7 @@ from witness import Steady, decode, expect_recorded
 
 RESTARTS = 10
 STALL = 0.25
-ATTEMPTS = 10  # for one restart to stay below it: others may be using the machine
+ATTEMPTS = 10  # to see one restart below the limit, on a busy machine
 BACK = 2.0 + net.LATE
 CLIENTS = 20
 
@@ -29,7 +29,7 @@ class Journal(unittest.TestCase):
         return Daemon(self, ["--listen=127.0.0.1:0", "--record=journal"], journal=self.journal)
 
     def stall(self, load):
-        """How much longer one restart left the clients without any reply than it left the machine without journald."""
+        """How much longer a restart left clients without replies than it left the machine without journald."""
         begun = time.monotonic()
         self.journal.restart()
         outage = time.monotonic() - begun
@@ -73,15 +73,14 @@ class Journal(unittest.TestCase):
                 gone, before = time.monotonic(), len(load.replies)
                 daemon.stderr.wait_for("the journal is away", count=1)
                 net.wait_until(lambda: time.monotonic() - gone > 0.5, what="time to go by")
-                # What was handed over before it went may still be on its way to the clients, one reply for each, and
-                # nothing else.
+                # Replies for entries handed over before may still be in flight, one for each client, and no others.
                 self.assertLessEqual(len(load.replies), before + CLIENTS)
                 self.journal.create_socket()
                 self.journal.start()
                 load.wait_for_more(100, BACK)
             load.stop()
         self.assertEqual((load.refused, load.lost, load.wrong), (0, 0, 0))
-        # What the socket held when it was taken away had been handed over.
+        # Entries in the socket when it was removed had been handed over.
         handed = [decode(entry).get("ANSWERD_DATA", [b""])[0] for entry in left]
         expect_recorded(self, load.messages(), records(self.journal) + [m for m in handed if m])
         daemon.stop()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Clients that take no replies, or send messages without end: each is held to its limit, and all together too."""
+"""Clients that take no replies, or send messages without end: each stays within its limit, and so do all together."""
 
 import contextlib
 import select
@@ -32,18 +32,18 @@ MemoryLimit={MEMORY_LIMIT}
 Listen=127.0.0.1:0
 MaxMessageSize=64K
 """
-# For the allocator's own, the pool's chunks of connections and what a turn holds in passing.
+# For the allocator, the chunks of the connection pool, and the temporary memory of a turn.
 SLACK = 8 << 20
 
 
 class NeverRead(unittest.TestCase):
     def open_clients(self, daemon):
-        """Each sends as much as is taken from it."""
+        """Each sends as much as the daemon takes."""
         clients = {}
         for _ in range(CLIENTS):
             client = socket.socket()
             self.addCleanup(client.close)
-            # Before connecting, so that the window is small from the start (tcp(7), SO_RCVBUF).
+            # Before connecting: the window must be small from the start (tcp(7), SO_RCVBUF).
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
             client.connect(daemon.address())
@@ -52,8 +52,8 @@ class NeverRead(unittest.TestCase):
         return clients
 
     def flood(self, daemon, clients):
-        """Until all are closed; returns when each was, from the time that it could send no more, and when the last was,
-        from the time that none could and the daemon had nothing more to do."""
+        """Waits until all are closed. Returns when each was, counted from when it could send no more; and when the
+        last was, counted from when none could and the daemon was idle."""
         poll, stuck, ended, quiet = select.epoll(), {}, {}, None
         for fd in clients:
             poll.register(fd, select.EPOLLOUT | select.EPOLLET)
@@ -85,10 +85,10 @@ class NeverRead(unittest.TestCase):
         self.assertEqual(len(ends), CLIENTS)
         print(f"# {CLIENTS} clients: {peak / 1024 / CLIENTS:.1f} KiB each, cut off after "
               f"{min(ends):.2f} to {max(ends):.2f} s, the last {last:.2f} s after the daemon had come to them all")
-        # Replies up to the limit and one more, and what one read of that size brought; a buffer doubles as it grows.
+        # Replies up to the limit and one more, plus one read of that size. A growing buffer doubles.
         if not sanitized():
             self.assertLess(peak, CLIENTS * 2 * (2 * OUTPUT_LIMIT + 1001) + SLACK)
-        # Where the last replies reached the client's kernel only then, that was progress, and the time began anew.
+        # If the last replies reached the client's kernel only then, that was progress, and the time began again.
         self.assertLess(last, 2 * WRITE_TIMEOUT + net.LATE)
         self.assertGreater(sorted(ends)[CLIENTS // 2], WRITE_TIMEOUT * 0.5)
         daemon.stderr.wait_for("took no reply")
@@ -116,13 +116,13 @@ class AllTogether(unittest.TestCase):
         if not sanitized():
             self.assertLess(peak, MEMORY_LIMIT + SLACK)
         daemon.stderr.wait_for("no memory for its buffers")
-        # None of those who need no buffer was hit.
+        # No client that needs no buffer was cut off.
         self.assertEqual((load.refused, load.lost, load.wrong), (0, 0, 0))
         daemon.stop()
 
 
 class Announced(unittest.TestCase):
-    """A size that is only announced costs nothing: memory follows what has arrived."""
+    """An announced size costs nothing: memory follows the bytes received."""
 
     def check(self, framing, announcement):
         daemon = Daemon(self, [], config="[Server]\nWorkers=1\n[Listener default]\nListen=127.0.0.1:0\n"
@@ -132,7 +132,7 @@ class Announced(unittest.TestCase):
             clients.append(daemon.connect())
             self.addCleanup(clients[-1].close)
             clients[-1].sendall(announcement + b"beginning")
-        # The daemon has come to them all once the last one's request for an end of stream is answered.
+        # Once the last client's end of stream is answered, the daemon has handled all of them.
         clients[-1].shutdown(socket.SHUT_WR)
         self.assertIn(b"error: ", net.recv_until_eof(clients[-1]))
         if not sanitized():

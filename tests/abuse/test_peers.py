@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Peers that send what nobody asked for, and signals by the thousand: bounded, quiet, and no one else suffers."""
+"""Unwelcome peers, and signals by the thousand: bounded, quiet, and harmless to others."""
 
 import array
 import os
@@ -17,14 +17,14 @@ from witness import Steady, answers, log_lines, sanitized
 
 SIGNALS = 10000
 
-# The beginnings of what finds its way to any open port.
+# The first bytes of protocols that reach any open port.
 TLS_HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(range(200))
 HTTP = b"GET / HTTP/1.1\r\nHost: example.org\r\nUser-Agent: x\r\n\r\n"
 SSH = b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"
 
 
 class StreamsWithMore(unittest.TestCase):
-    """Descriptors sent along, and urgent data: reading must not stop at them (unix(7), tcp(7))."""
+    """Passed descriptors, and urgent data: reading must not stop at them (unix(7), tcp(7))."""
 
     def setUp(self):
         self.directory = tempfile.TemporaryDirectory(prefix="ap", dir="/tmp")
@@ -45,12 +45,12 @@ class StreamsWithMore(unittest.TestCase):
         reader, writer = os.pipe()
         self.addCleanup(os.close, reader)
         for _ in range(1000):
-            # Two halves of a message, so that the reads which stop at the descriptors do not end with it.
+            # Two halves of a message: the reads that stop at the descriptors must not end with it.
             client.sendmsg([b"on"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [writer] * 10))])
             client.sendall(b"e\n")
             self.assertEqual(net.recv_exactly(client, 3), b"ok\n")
         self.assertEqual(net.fd_count(self.daemon.pid), held)
-        # Nobody else holds the pipe's writing end either, in a queue for instance.
+        # Nobody else has the writing end of the pipe, for example in a queue.
         os.close(writer)
         self.assertTrue(select.select([reader], [], [], net.TIMEOUT)[0])
         self.assertEqual(os.read(reader, 1), b"")
@@ -75,7 +75,7 @@ class StreamsWithMore(unittest.TestCase):
 
 
 class Strangers(unittest.TestCase):
-    """Other protocols' clients: each gets an error or an end, and the log a line a second."""
+    """Clients of other protocols: each gets an error or an end, and the log a line a second."""
 
     FRAMINGS = ("line", "length", "netstring", "chunk")
     SECONDS = 3.0
@@ -87,7 +87,7 @@ class Strangers(unittest.TestCase):
         self.daemon = Daemon(self, [], config=config, listeners=len(self.FRAMINGS))
 
     def strike(self, data):
-        """One after the other at each framing; returns how many said that something was wrong."""
+        """Connects one after the other to each framing. Returns how many got an error."""
         errors = 0
         for address in self.daemon.addresses:
             with net.connect(address) as client:
@@ -123,7 +123,7 @@ class Signals(unittest.TestCase):
             self.storm(daemon)
             sent = time.monotonic() - begun
             load.wait_for_more(100)
-            # What the last signal meant is done, however many were merged.
+            # The daemon does what the last signal asks, however many were merged.
             daemon.write_config(config + "different\n")
             daemon.signal(signal.SIGHUP)
             net.wait_until(lambda: net.exchange(daemon.address(), b"x\n") == b"different\n", what="the reload")
@@ -141,7 +141,7 @@ class Signals(unittest.TestCase):
             daemon.signal(signal.SIGHUP if number % 2 else signal.SIGUSR1)
 
     def expect_merged(self, daemon, config, reply):
-        """Those that come while it cannot look at them are one, besides what was under way when it was stopped."""
+        """Signals that come while it is stopped are one, besides one already under way."""
         daemon.signal(signal.SIGSTOP)
         daemon.write_config(config)
         before = len(log_lines(daemon, "reloaded"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A name that DNS has no answer for yet, in a configuration that is to be reloaded: everything else goes on."""
+"""A reload with a name that DNS does not answer yet: everything else goes on."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ class Resolver(unittest.TestCase):
         self.folder = tempfile.mkdtemp(prefix="as", dir="/tmp")
         self.addCleanup(shutil.rmtree, self.folder)
         self.answer = os.path.join(self.folder, "answer")
-        # Should a test fail, nobody is to wait for ever.
+        # If a test fails, nothing must wait without end.
         self.addCleanup(self.resolve)
         self.path = os.path.join(self.folder, "s")
 
@@ -41,20 +41,20 @@ class Resolver(unittest.TestCase):
             pass
 
     def reload(self, daemon, config):
-        """Returns how many notifications there were before."""
+        """Returns the number of notifications before."""
         count = len(daemon.notify.all())
         daemon.write_config(config)
         daemon.signal(signal.SIGHUP)
         return count
 
     def expect_life(self, daemon, reply):
-        """The watchdog is fed, and messages are answered, by the configuration that counts still."""
+        """The daemon feeds the watchdog and answers messages, with the configuration in force."""
         for _ in range(3):
             daemon.notify.wait_for("WATCHDOG", "1", after=len(daemon.notify.messages))
             self.assertEqual(net.exchange(self.path, b"x\n"), reply)
 
     def expect_two(self, daemon, before):
-        """Reloads, one after the other, of which the second counts."""
+        """Two reloads, one after the other. The second one counts."""
 
         def said():
             return [key for m in daemon.notify.all()[before:] for key in m if key in ("RELOADING", "READY")]

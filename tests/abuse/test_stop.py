@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Told to end, and to end at once, while connections come: whatever a worker is doing, the others are still there."""
+"""A stop and an immediate stop while connections arrive: whatever a worker is doing, the others still exist."""
 
 import contextlib
 import shutil
@@ -14,14 +14,13 @@ from witness import strace
 
 ROUNDS = 12
 WORKERS = 3
-# Each accept4(2) takes so long, and so often somebody comes: then some workers find nobody, and end, while others have
-# their hands full.
+# Slow accept4(2) calls, with clients arriving at this pace: some workers find none and end while others are busy.
 DELAY_US = 10000
 PACE = 0.004
 
 
 class Arrivals:
-    """Connections that come one after the other, from a thread, until none is taken: `with Arrivals(address):`."""
+    """Connects again and again from a thread until refused: `with Arrivals(address):`."""
 
     def __init__(self, address):
         self._address, self._clients, self._stop = address, [], threading.Event()

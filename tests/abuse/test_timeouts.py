@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What runs out does so in time, though the daemon had a hard time shortly before."""
+"""Timeouts are exact, even if the daemon was delayed shortly before."""
 
 import select
 import shutil
@@ -12,7 +12,7 @@ from daemon import Daemon
 from witness import strace
 
 IDLE = 3.0
-HELD_UP = 0.9  # of a turn that takes more than a second, the worker's clock leaves the time out
+HELD_UP = 0.9  # a turn of more than a second would be left out of the worker's clock
 CONFIG = f"[Server]\nWorkers=1\n[Listener default]\nListen=127.0.0.1:0\nIdleTimeout={IDLE:g}s\n"
 
 
@@ -26,13 +26,13 @@ class HeldUp(unittest.TestCase):
         return client
 
     def lateness(self):
-        """How much later a connection is cut off where the turn before was held up."""
+        """How much later a connection is cut off if the last turn was delayed."""
         calm = Daemon(self, [], config=CONFIG)
         held_up = Daemon(self, [], config=CONFIG,
                          wrapper=strace("-o", "/dev/null", "-e", "trace=recvfrom",
                                         "-e", f"inject=recvfrom:delay_exit={HELD_UP * 1e6:.0f}:when=2"))
-        # A timer beyond a multiple of 4,096 ms is looked at once more before it runs out (base/timer.h), which would
-        # hide the mistake.
+        # A timer beyond a multiple of 4,096 ms is checked once more before it expires (base/timer.h). That would hide
+        # the fault.
         net.wait_until(lambda: time.monotonic() % 4.096 < 0.5, what="time to go by", interval=0.1)
         idle = {self.ask(calm): calm, self.ask(held_up): held_up}
         busy = held_up.connect()
@@ -50,11 +50,11 @@ class HeldUp(unittest.TestCase):
         return ends[held_up] - ends[calm]
 
     def test_what_a_turn_takes_is_not_waited_for_again(self):
-        """One system call lasts long. It is over before anything runs out, and so nothing runs out later for it."""
+        """One system call is slow. It ends before any timeout, so no timeout may be late because of it."""
         for _ in range(3):
             late = self.lateness()
             print(f"# {late:.2f} s later where it was held up for {HELD_UP:g} s")
-            # Whatever else the machine does, it does to both, and not three times.
+            # Other load affects both daemons, and not three times in a row.
             if late < HELD_UP / 2:
                 return
         self.fail("late each time")

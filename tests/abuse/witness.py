@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the abuse tests watch with: clients whose messages can be counted.
+"""Clients with countable messages, for the abuse tests.
 
-A message is `CLIENT-NUMBER`, so that lost, doubled and reordered ones can each be told from the other.
+A message is `CLIENT-NUMBER`, so lost, doubled and reordered messages can be told apart.
 """
 
 import collections
@@ -19,7 +19,7 @@ from journal_socket import JournalSocket, decode  # pylint: disable=unused-impor
 
 
 class Scope:
-    """Stands in for a test where a fixture takes one: what is registered here ends with the `with` block."""
+    """Takes the place of a test for a fixture: cleanups run at the end of the `with` block."""
 
     def __init__(self):
         self._stack = contextlib.ExitStack()
@@ -33,9 +33,9 @@ class Scope:
 
 
 class Steady:
-    """Clients that each have one message under way at any time, in a thread: `with Steady(address) as load:`.
+    """Clients with one message each in flight at any time, in a thread: `with Steady(address) as load:`.
 
-    A connection that is lost is made anew, and the message whose reply it lacked counts as unanswered.
+    A lost connection is made again, and its message without a reply counts as unanswered.
     """
 
     def __init__(self, address, clients=20, name="c"):
@@ -56,7 +56,7 @@ class Steady:
         self.stop()
 
     def stop(self):
-        """Ends it: messages that are under way get their reply first."""
+        """Stops. Messages in flight get their replies first."""
         self._stop.set()
         self._thread.join(timeout=2 * net.TIMEOUT)
         if self._thread.is_alive():
@@ -65,13 +65,13 @@ class Steady:
             raise self.failure
 
     def wait_for_more(self, replies, timeout=net.TIMEOUT):
-        """Returns once so many more replies have come, counted from now."""
+        """Returns once that many more replies have come."""
         wanted = len(self.replies) + replies
         net.wait_until(lambda: self.failure or len(self.replies) >= wanted, timeout,
                        f"{replies} more replies", interval=0.001)
 
     def expect_stalled(self, seconds):
-        """Fails if in this time more replies come than were in flight: one for each client."""
+        """Fails if more replies come in this time than were in flight, one per client."""
         most = len(self.replies) + self._count
         deadline = time.monotonic() + seconds
         net.wait_until(lambda: self.failure or len(self.replies) > most or time.monotonic() >= deadline,
@@ -95,7 +95,7 @@ class Steady:
 
 
 class Conversation:
-    """The thread's side of Steady."""
+    """The thread of Steady."""
 
     def __init__(self, load):
         self._load = load
@@ -155,9 +155,9 @@ class Conversation:
 
 
 class Flood:
-    """Clients that send messages as fast as these are taken, and read the replies, in a thread: `with Flood(...)`.
+    """Clients that send messages as fast as they are taken and read the replies, in a thread: `with Flood(...)`.
 
-    Each client's messages are numbered, and answered in order: n replies mean that the first n are.
+    The messages of a client are numbered and answered in order: n replies answer the first n.
     """
 
     BATCH = 50
@@ -178,7 +178,7 @@ class Flood:
         self.stop()
 
     def stop(self):
-        """Ends it: what the clients have under way gets its replies first."""
+        """Stops. Messages in flight get their replies first."""
         self._stop.set()
         self._thread.join(timeout=2 * net.TIMEOUT)
         if self._thread.is_alive():
@@ -234,7 +234,7 @@ class Flood:
 
 
 def expect_recorded(test, answered, records):
-    """Every answered message was written down once; nothing was written down twice."""
+    """Every answered message was recorded once, and none was recorded twice."""
     counts = collections.Counter(records)
     lost = [m for m in answered if counts[m] == 0]
     doubled = [m for m, n in counts.items() if n > 1]
@@ -243,7 +243,7 @@ def expect_recorded(test, answered, records):
 
 
 def preload(test, name):
-    """The path of a built library that is to be preloaded; skips the test where that cannot be done."""
+    """The path of a built library to preload. Skips the test if it cannot be preloaded."""
     path = os.path.join(os.environ.get("top_builddir", "."), "tests", "abuse", name)
     if not os.path.exists(path):
         test.skipTest(f"{name} is not built here")
@@ -253,14 +253,14 @@ def preload(test, name):
 
 
 def strace(*options):
-    """A wrapper for Daemon. The tracer is no child of the test's, so that the daemon itself is."""
-    # Looking for leaks is ptrace() as well, which cannot be had twice.
+    """A wrapper for Daemon. The tracer is not a child of the test, so the daemon is."""
+    # The leak check uses ptrace(), which only one tracer can.
     leaks = "ASAN_OPTIONS=" + os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
     return ["env", leaks, "strace", "-D", "-f", "-qq", *options]
 
 
 def log_lines(daemon, pattern):
-    """What the daemon said so far that matches."""
+    """The log lines so far that match."""
     return [line for line in daemon.stderr.lines if re.search(pattern, line)]
 
 

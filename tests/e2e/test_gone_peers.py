@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Peers that send and go, without a look at the replies: what arrived from them is recorded to its end."""
+"""Peers that send and leave without reading replies: everything that arrived from them is recorded."""
 
 import array
 import fcntl
@@ -43,14 +43,14 @@ Record=journal
 
 
 def on_its_way(client):
-    """How much of what it sent the other kernel has not: on TCP (tcp(7), SIOCOUTQ)."""
+    """The bytes that the other kernel has not acknowledged, on TCP (tcp(7), SIOCOUTQ)."""
     size = array.array("i", [0])
     fcntl.ioctl(client, termios.TIOCOUTQ, size)
     return size[0]
 
 
 def stand_still(daemon):
-    """Stops the daemon, and returns once each of its threads has stopped (proc(5), /proc/PID/task/TID/stat)."""
+    """Stops the daemon. Returns once each of its threads has stopped (proc(5), /proc/PID/task/TID/stat)."""
     daemon.signal(signal.SIGSTOP)
 
     def stopped():
@@ -64,9 +64,9 @@ def stand_still(daemon):
 
 
 def wait_for_end(daemon):
-    """Until a whole TCP stream and its end have arrived in the daemon's kernel (proc(5), /proc/net/tcp: CLOSE_WAIT).
+    """Waits until a whole TCP stream and its end have reached the daemon's kernel (proc(5), /proc/net/tcp: CLOSE_WAIT).
 
-    What is on its way still when the first reply meets a socket that is closed, the peer's kernel throws away.
+    When the first reply meets a closed socket, the peer's kernel drops all data still in flight.
     """
     end = "%04X" % daemon.address()[1]
 
@@ -84,7 +84,7 @@ def reset(client):
 
 
 def counters(daemon):
-    """What the daemon says on SIGUSR1. It says so once a second at most."""
+    """The counters that the daemon logs on SIGUSR1, at most once a second."""
     pattern, before = "connections=", len([line for line in daemon.stderr.lines if "connections=" in line])
 
     def told():
@@ -111,7 +111,7 @@ class Gone(unittest.TestCase):
 
 
 class Senders(Gone):
-    """The daemon stands still while they send, so that each is gone before it gets the first reply."""
+    """The daemon is stopped while they send, so each has left before the first reply."""
 
     def send(self, *command):
         if not shutil.which(command[0]):
@@ -135,7 +135,7 @@ class Senders(Gone):
         self.send("socat", "-u", "-", "TCP:127.0.0.1:PORT")
 
     def test_nc(self):
-        # -w: with -q0 alone, some wait for the first reply.
+        # -w: with -q0 alone, some versions wait for the first reply.
         self.send("nc", "-q0", "-N", "-w1", "127.0.0.1", "PORT")
 
     def test_python_socket(self):
@@ -146,10 +146,10 @@ class Senders(Gone):
 
 
 class Ends(Gone):
-    """How a stream may end, and what becomes of its last line."""
+    """How a stream may end, and what that means for its last line."""
 
     def send_and_go(self, daemon, stream, go):
-        """The daemon finds the stream and its end at once, whole in its kernel."""
+        """The daemon finds the whole stream and its end in its kernel."""
         client = daemon.connect()
         stand_still(daemon)
         client.sendall(stream)
@@ -170,7 +170,7 @@ class Ends(Gone):
         daemon.stop()
 
     def test_reset(self):
-        """A stream that is cut leaves no last line."""
+        """A cut stream leaves no last line."""
         daemon = self.start()
         self.send_and_go(daemon, STREAM + b"unfinished", reset)
         self.expect_recorded(MESSAGES)
@@ -196,7 +196,7 @@ class Ends(Gone):
         self.unix(socket.socket.close, STREAM)
 
     def test_unix_reads_no_more(self):
-        """One that says that it will not read, and sends on."""
+        """The peer shuts down reading, and sends on."""
         def go(client):
             client.shutdown(socket.SHUT_RD)
             client.sendall(STREAM[len(STREAM) // 2:])
@@ -204,7 +204,7 @@ class Ends(Gone):
         self.unix(go, STREAM[:len(STREAM) // 2])
 
     def test_a_reply_that_cannot_be_sent(self):
-        """The peer is there, and must not wait for what does not come: its connection ends."""
+        """The peer is alive and must not wait for a reply that never comes: its connection ends."""
         if not shutil.which("strace"):
             self.skipTest("strace is not installed")
         leaks = "ASAN_OPTIONS=" + os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
@@ -219,7 +219,7 @@ class Ends(Gone):
             daemon.stop()
 
     def test_replies_limit_no_more(self):
-        """A peer that took no replies was read from no more. Once it is gone, what had arrived is."""
+        """A peer takes no replies, so reading stopped. Once the peer has left, the daemon reads what had arrived."""
         daemon = self.start("OutputLimit=4K\nReply={message}\nWriteTimeout=infinity\n")
         client = socket.socket()
         self.addCleanup(client.close)
@@ -244,7 +244,7 @@ class Ends(Gone):
 
 
 class Places(Gone):
-    """Peers that go while the journal takes nothing: their places are free, and their messages wait."""
+    """Peers that leave while the journal is blocked: their places are free, and their messages wait."""
 
     def start_server(self, server):
         self.folder = tempfile.mkdtemp(prefix="ad", dir="/tmp")
@@ -257,7 +257,7 @@ class Places(Gone):
         return Daemon(self, [], config=config, listeners=5, journal=self.journal)
 
     def start_blocked(self, server=""):
-        """A daemon whose journal is full, and a client of another address with more messages than were recorded."""
+        """A daemon with a full journal, and a client from another address with more messages than were recorded."""
         daemon = self.start_server(server)
         self.journal.pause()
         self.first = net.connect(daemon.address(), source=("127.0.0.2", 0))
@@ -274,7 +274,7 @@ class Places(Gone):
         reset(client)
 
     def expect_places(self, daemon, count):
-        """So many clients at the same time, whose messages need no journal."""
+        """That many clients at the same time, with messages that need no journal."""
         clients = [daemon.connect(2) for _ in range(count)]
         for client in clients:
             self.addCleanup(client.close)
@@ -283,7 +283,7 @@ class Places(Gone):
         return clients
 
     def expect_both(self, *streams):
-        """The messages of several peers, each one's in their order."""
+        """The messages of several peers, those of each in order."""
         got = self.journal.wait_for(sum(map(len, streams)))
         self.assertEqual(len(got), sum(map(len, streams)))
         for stream in streams:
@@ -300,13 +300,13 @@ class Places(Gone):
             found = counters(daemon)
             return (found["accepted"], found["connections"]) == (6, 1)
 
-        # A connection that is still in the backlog will take a place.
+        # Connections in the backlog would still take places.
         net.wait_until(all_have_gone, what="the five to come and go")
         clients = self.expect_places(daemon, 5)
         self.assertEqual(net.fd_count(daemon.pid), held + 5)
         for client in clients:
             client.close()
-        # Some of this one's replies wait for records that were begun already.
+        # Some replies of this client wait for records that have been begun.
         reset(self.first)
         self.expect_closed(daemon)
         self.journal.resume()
@@ -315,7 +315,7 @@ class Places(Gone):
         daemon.stop()
 
     def test_unix(self):
-        """Here a close is enough for the daemon to see that the peer takes nothing more."""
+        """On a UNIX socket, close() tells the daemon that the peer takes no more."""
         daemon = self.start_blocked("MaxConnections=2")
         stream = [b"u%d" % n for n in range(500)]
         with daemon.connect(1) as client:
@@ -326,7 +326,7 @@ class Places(Gone):
         daemon.stop()
 
     def test_a_rate_limit_holds_no_place(self):
-        """The journal works, but the client has used up its share."""
+        """The journal works, but the client is over its rate."""
         daemon = self.start_server("MaxConnections=1")
         client = daemon.connect(4)
         client.sendall(STREAM[:STREAM.index(b"50\n")])
@@ -349,7 +349,7 @@ class Places(Gone):
         self.assertEqual(self.journal.records(), MESSAGES)
 
     def test_within_the_memory_limit(self):
-        """What there is no memory for is discarded, and what was kept is a beginning of what came."""
+        """Bytes without memory are discarded. Those kept are the start of the stream."""
         daemon = self.start_blocked("MemoryLimit=64K")
         streams = [[b"%d-%d" % (number, n) for n in range(10000)] for number in range(20)]
         before = net.rss_bytes(daemon.pid)
@@ -386,7 +386,7 @@ class Places(Gone):
 
 
 class Discarded(Gone):
-    """What is thrown away is counted, and the log says so."""
+    """Discarded bytes are counted and logged."""
 
     def expect_discarded(self, daemon, size):
         daemon.stderr.wait_for(rf"127\.0\.0\.1:\d+: discarded {size} bytes")

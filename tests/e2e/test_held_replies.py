@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Replies that wait for a journal that takes nothing: what else happens to their connection meanwhile."""
+"""Replies that wait for a blocked journal: other events on their connection meanwhile."""
 
 import fcntl
 import os
@@ -40,7 +40,7 @@ def read_to_end(client):
 
 
 class Journal(unittest.TestCase):
-    """Whose journal is a socket that nobody reads."""
+    """The journal is a socket that nobody reads."""
 
     def setUp(self):
         self.directory = tempfile.TemporaryDirectory(prefix="ad", dir="/tmp")
@@ -66,7 +66,7 @@ class Journal(unittest.TestCase):
 
 class HeldReplies(Journal):
     def fill_journal(self, client):
-        """Asks until no reply comes: each message complete, and the next one begun."""
+        """Asks until no reply comes. Each message is complete, with the start of the next."""
         client.sendall(b"beg")
         for _ in range(journald.places()):
             client.sendall(b"un\nbeg")
@@ -78,7 +78,7 @@ class HeldReplies(Journal):
         self.start(CONFIG, 2)
         held, other = self.connect(0), self.connect(1)
         self.fill_journal(held)
-        # Its error says that the time allowed is over for the first client too.
+        # Its error tells that the first client has had its time, too.
         other.sendall(b"begun")
         self.assertEqual(read_to_end(other), ERROR)
 
@@ -90,12 +90,12 @@ class HeldReplies(Journal):
 
 class OutputLimit(Journal):
     LIMIT = 8192
-    # Three of them fit into a read, which is of no more than the limit, and their replies just into the limit.
+    # Three messages fit into a read, which is no larger than the limit. Their replies just fit into the limit.
     MESSAGE = struct.pack("!I", 2700) + bytes(2700)
     COUNT = 30
 
     def taken(self, client, sent):
-        """How many bytes the daemon has read, of so many."""
+        """The number of bytes that the daemon has read, of that many."""
         unsent = struct.unpack("i", fcntl.ioctl(client, termios.TIOCOUTQ, bytes(4)))[0]
         return sent - unsent - net.unread(self.daemon.pid, self.daemon.address(), client)
 
@@ -103,7 +103,7 @@ class OutputLimit(Journal):
         self.start(f"[Server]\nWorkers=1\n[Listener default]\nListen=127.0.0.1:0\nRecord=journal\nFraming=length\n"
                    f"Reply={{message}}\nOutputLimit={self.LIMIT}\n", 1)
         client = self.connect(0)
-        # The journal is full, but nobody has met with it yet.
+        # The journal is full, but the daemon has not noticed.
         for _ in range(journald.places()):
             client.sendall(struct.pack("!I", 1) + b"x")
             self.assertEqual(net.recv_exactly(client, 5), struct.pack("!I", 1) + b"x")
@@ -113,9 +113,9 @@ class OutputLimit(Journal):
         self.daemon.stderr.wait_for("the journal has taken nothing")
         taken = self.taken(client, len(self.MESSAGE) * self.COUNT)
         self.assertGreaterEqual(taken, self.LIMIT)
-        # What reached the limit, and the read that it had room for.
+        # The bytes up to the limit, and one read that had room.
         self.assertLessEqual(taken, 2 * self.LIMIT)
-        # And it goes on by itself.
+        # Reading resumes by itself.
         reader = threading.Thread(target=self.read_journal, daemon=True)
         reader.start()
         self.assertEqual(net.recv_exactly(client, len(self.MESSAGE) * self.COUNT), self.MESSAGE * self.COUNT)

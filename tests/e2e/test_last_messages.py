@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What peers send while their connections end, by a stop or by IdleTimeout=: it is recorded, and no reply lacks its record."""
+"""Data from peers while their connections end, by a stop or IdleTimeout=: it is recorded, and every reply has its
+record."""
 
 import os
 import shutil
@@ -16,21 +17,21 @@ from daemon import Daemon
 from journal_socket import JournalSocket
 
 RATE = 2000  # messages a second
-MISSING = 10  # handed to the kernel before it said that the connection is gone
-ATTEMPTS = 3  # others may be using the machine, and hold the daemon up where it closes
+MISSING = 10  # messages that the kernel took before it reported the end
+ATTEMPTS = 3  # other load on the machine may delay the daemon while it closes
 CLIENTS = 10
 WINDOW = 8
 
 
 class Heedless(threading.Thread):
-    """Sends numbered messages at a steady pace until the kernel takes no more, and never reads."""
+    """Sends numbered messages at a steady pace until the kernel takes no more. Never reads."""
 
     def __init__(self, test, daemon, number):
         super().__init__(daemon=True)
         self._client = daemon.connect(number)
         test.addCleanup(self._client.close)
         if not isinstance(daemon.address(number), str):
-            # Else the sender's own kernel would hold messages back.
+            # Otherwise the sender's own kernel would delay messages.
             self._client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sent = []
         self.start()
@@ -48,7 +49,7 @@ class Heedless(threading.Thread):
 
 
 class Heedful(threading.Thread):
-    """Keeps some messages under way, reads their replies, and sends no more once these end."""
+    """Keeps some messages in flight, reads the replies, and stops sending once these end."""
 
     def __init__(self, test, daemon, number, name):
         super().__init__(daemon=True)
@@ -72,7 +73,7 @@ class Heedful(threading.Thread):
                     self._send()
             self.end = "end of stream"
         except BrokenPipeError:
-            # It sent once more, for a reply that came just before the end.
+            # It sent once more, after a reply that came just before the end.
             self.replies += net.recv_until_eof(self._client)
             self.end = "end of stream"
         except OSError as error:
@@ -99,7 +100,7 @@ class Last(unittest.TestCase):
 
 class Stop(Last):
     def missing(self, number):
-        """How many messages are in no record after a stop; those which are have none missing before them."""
+        """The number of messages without a record after a stop. No record is missing before the last one."""
         daemon = self.start()
         peer = Heedless(self, daemon, number)
         self.journal.wait_for(100)
@@ -146,7 +147,7 @@ class Stop(Last):
         self.expect_records(1)
 
     def test_what_comes_behind_the_last_reply(self):
-        """It is recorded, without a reply."""
+        """It is recorded and gets no reply."""
         for number in range(2):
             daemon = self.start()
             client = daemon.connect(number)
@@ -162,7 +163,7 @@ class Stop(Last):
             self.assertEqual(self.recorded(), [b"whole", b"begun", b"late", b"last"])
 
     def test_a_message_that_does_not_end(self):
-        """It holds nothing up for long, and is discarded."""
+        """It delays nothing for long, and is discarded."""
         daemon = self.start()
         client = daemon.connect()
         self.addCleanup(client.close)
@@ -176,7 +177,7 @@ class Stop(Last):
         daemon.stderr.wait_for(r"127\.0\.0\.1:\d+: discarded 5 bytes")
 
     def test_a_peer_that_stays(self):
-        """It has its reply, and says nothing more: it is not waited for as long as one that is in a message."""
+        """It has its reply and sends nothing: the wait is shorter than inside a message."""
         for number in range(2):
             daemon = self.start()
             client = daemon.connect(number)
@@ -191,7 +192,7 @@ class Stop(Last):
             self.assertEqual(net.recv_until_eof(client), b"ok\n")
 
     def test_the_journal_is_waited_for(self):
-        """What comes behind the end waits for it, too."""
+        """Data after the end waits for the journal, too."""
         daemon = self.start()
         client = daemon.connect()
         self.addCleanup(client.close)
@@ -210,7 +211,7 @@ class Stop(Last):
         self.assertEqual(self.recorded(), [b"whole"] + messages)
 
     def test_behind_an_error(self):
-        """Where the framing is lost, what comes is no message."""
+        """After a framing error nothing is a message."""
         daemon = self.start(framing="netstring")
         client = daemon.connect()
         self.addCleanup(client.close)

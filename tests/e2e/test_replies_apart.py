@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""No byte of one client's replies reaches another, even where two clients' records and one's error meet in a batch."""
+"""No byte of a client's replies reaches another, even if two clients' records and an error of one share a batch."""
 
 import array
 import fcntl
@@ -28,14 +28,14 @@ Record=none
 IdleTimeout={DELAY_MS // 2}ms
 """
 ERROR = b"24:error: malformed message,"
-# Whenever the daemon has read something, or found that there is nothing, it is held up.
+# Delays the daemon after each read, whether or not it got data.
 SLOW_READER = ["env", "ASAN_OPTIONS=" + os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0", "strace", "-D", "-f",
                "-qq", "-o", "/dev/null", "-e", "trace=recvfrom,recvmsg,readv", "-e",
                f"inject=recvfrom,recvmsg,readv:delay_exit={DELAY_MS * 1000}"]
 
 
 def unread(client):
-    """How much of what it sent the daemon has not read: on a UNIX socket the kernel tells (unix(7), SIOCOUTQ)."""
+    """The bytes that the daemon has not read, on a UNIX socket (unix(7), SIOCOUTQ)."""
     size = array.array("i", [0])
     fcntl.ioctl(client, termios.TIOCOUTQ, size)
     return size[0]
@@ -60,19 +60,20 @@ class Apart(unittest.TestCase):
         net.wait_until(lambda: unread(client) == 0, interval=0.001, what="it to be read")
 
     def test_an_error_in_the_same_batch(self):
-        """A's message and B's are read in one turn; in it a timer is due, before which the daemon looks once more.
+        """A's message and B's are read in one turn. A timer is due in it, and before that the daemon looks at input
+        once more.
 
-        It is then that it finds A's malformed frame, behind B's message.
+        Only then does it find A's malformed frame, after B's message.
         """
         first, second = self.connect(0), self.connect(0)
-        # Long enough connected to be known to the daemon's loop.
+        # Connected long enough for the daemon's loop to know it.
         for client in first, second:
             client.sendall(b"5:hello,")
             self.assertEqual(net.recv_exactly(client, 5), b"2:ok,")
         timed = self.connect(1)
         timed.sendall(b"x\n")
         self.wait_read(timed)
-        # Meanwhile the daemon is held up, so that these two come up together, and after the idle time.
+        # The daemon is delayed meanwhile, so both are seen together, after the idle time.
         first.sendall(b"1:a,")
         second.sendall(b"1:b,")
         self.wait_read(second)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""HAProxy in front of two answerds: its plain checks, and clients that ask on while one of the two is started again."""
+"""HAProxy in front of two answerds: plain checks, and clients that keep asking while one of the two restarts."""
 
 import os
 import threading
@@ -31,7 +31,7 @@ backend answerd
 
 
 class Client(threading.Thread):
-    """Sends numbered messages one by one; one that was not answered it sends again on a new connection."""
+    """Sends numbered messages one by one. Resends an unanswered one on a new connection."""
 
     def __init__(self, name, address):
         super().__init__(daemon=True)
@@ -94,7 +94,7 @@ class Haproxy(unittest.TestCase):
                        what=f"answers; the last trouble was {[c.error for c in clients]}")
 
     def expect_each_once(self, clients):
-        """What was answered is recorded, and twice only what was sent twice."""
+        """Every answered message is recorded. Only resent messages are recorded twice."""
         for client in clients:
             client.stop()
         for served in self.served:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """rsyslog forwards to a listener with Reply=none, by omfwd over TCP, lines ending in LF, with a queue.
 
-The rule: omfwd counts as sent what it has handed to its kernel. What answerd has not read or not given to the journal
-when it is killed is lost, and what arrives after a stop has closed the connection. Nothing else is. So none is lost
-by a reload, nor by a restart or a kill while nothing is on its way. Under load, each restart or kill may lose one run
-of lines, those that were on their way, and rsyslog goes on behind them on its next connection.
+omfwd counts a line as sent once its kernel has taken it. Two kinds of lines are lost: those that answerd has not read,
+or not passed to the journal, when it is killed; and those that arrive after a stop has closed the connection. No others
+are. So a reload loses nothing, and neither does a restart or a kill while nothing is in flight. Under load, each
+restart or kill may lose one run of lines in flight. rsyslog continues after them on its next connection.
 """
 
 import signal
@@ -55,7 +55,7 @@ class Rsyslog(unittest.TestCase):
         return [int(r) for r in self.served.records()]
 
     def wait_for_last(self):
-        """rsyslog keeps the order: once the last line is there, all before it have come or never will."""
+        """rsyslog keeps the order. Once the last line is there, no earlier one can still come."""
         net.wait_until(lambda: self.sent - 1 in self.numbers(), what="the last line")
 
     def expect_all(self):
@@ -63,7 +63,7 @@ class Rsyslog(unittest.TestCase):
         self.assertEqual(self.numbers(), list(range(self.sent)))
 
     def at_rest(self, how):
-        """Each time every line is recorded, and then it happens."""
+        """Runs it each time after every line is recorded."""
         for _ in range(3):
             self.log(500)
             self.wait_for_last()
@@ -78,7 +78,7 @@ class Rsyslog(unittest.TestCase):
         self.expect_all()
 
     def test_restart_at_rest(self):
-        """rsyslog looks whether the connection has ended before it sends: nothing is lost."""
+        """rsyslog checks for the end of the connection before it sends: nothing is lost."""
         self.at_rest(self.served.restart)
         self.expect_all()
 
@@ -106,7 +106,7 @@ class Rsyslog(unittest.TestCase):
         self.assertLessEqual(len(self.under_load(self.served.kill)), 3)
 
     def test_stopped_for_a_while(self):
-        """The queue holds what comes meanwhile. rsyslog is ended in order at last: it has handed over all."""
+        """The queue holds the lines meanwhile. rsyslog is stopped in the end, so it has sent all."""
         self.log(100)
         self.wait_for_last()
         self.served.daemon.stop()

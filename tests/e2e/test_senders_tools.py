@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Tools that send lines and go. Where nothing is sent to them, every line is recorded.
+"""Tools that send lines and leave. If nothing is sent to them, every line is recorded.
 
-Where they close with replies unread, their own kernel resets the connection, and drops what it has not sent: a
-beginning of the lines is recorded then.
+If a tool closes with replies unread, its own kernel resets the connection and drops unsent data. Then only the first
+lines are recorded.
 """
 
 import os
@@ -37,7 +37,7 @@ NGINX_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so"
 
 class Tools(unittest.TestCase):
     def send(self, *command, shown=lambda record: record):
-        """Runs it against a listener of each kind. PORT stands for the port, FILE for a file of the stream."""
+        """Runs it against a listener of each kind. PORT is replaced by the port, FILE by a file with the stream."""
         senders.require(self, command[0])
         file = senders.write(os.path.join(senders.folder(self), "lines"), STREAM.decode())
         for reply in "ok", "none":
@@ -54,8 +54,8 @@ class Tools(unittest.TestCase):
             self.assertEqual(got, MESSAGES if reply == "none" else MESSAGES[:len(got)], reply)
 
     def test_logger_one_by_one(self):
-        """A connection for each message. Its reply comes after all it sends, so that none is lost; but two workers have
-        an order of their own."""
+        """One connection per message. The reply comes after all the data, so nothing is lost. But two workers record
+        in any order."""
         senders.require(self, "logger")
         for reply in "ok", "none":
             served = senders.Served(self, f"[Listener default]\nReply={reply}\n")
@@ -88,7 +88,7 @@ class Tools(unittest.TestCase):
         self.send(sys.executable, "-c", senders.ASYNCIO, "PORT")
 
     def test_telnet(self):
-        """It sends its lines with CR LF, and shows the replies."""
+        """It sends lines with CR LF and shows the replies."""
         for program in (["telnet"], ["busybox", "telnet"]):
             senders.require(self, program[0])
             served = senders.Served(self)
@@ -103,7 +103,7 @@ class Tools(unittest.TestCase):
             served.daemon.stop()
 
     def test_telnet_negotiation(self):
-        """What a telnet client asks for stands before its first line, and is part of that message."""
+        """The negotiation of a telnet client comes before its first line, and becomes part of that message."""
         served = senders.Served(self)
         asked = b"\xff\xfd\x03\xff\xfb\x18\xff\xfb\x1f"
         with served.daemon.connect() as client:
@@ -114,7 +114,7 @@ class Tools(unittest.TestCase):
 
 
 class Http(unittest.TestCase):
-    """Clients of HTTP get no message in, where that is refused."""
+    """HTTP clients cannot send messages if HTTP is refused."""
 
     def refuse(self, *command):
         senders.require(self, command[0])
@@ -139,7 +139,7 @@ class Http(unittest.TestCase):
 
 
 class Between(unittest.TestCase):
-    """Proxies that pass the stream on: all lines arrive. Replies come back where a proxy knows half-closed streams."""
+    """Proxies that forward the stream: all lines arrive. Replies come back if the proxy supports half-close."""
 
     def nc(self, *address, replies=None):
         senders.require(self, "nc")
@@ -180,8 +180,8 @@ class Between(unittest.TestCase):
         served = senders.Served(self)
         path = self.nginx(served.port(), "proxy_protocol on;")
         with net.connect(path) as client:
-            # The refusal may come before the line is sent. Where nginx closes with the line unread, its kernel resets, and
-            # the refusal may be lost on its way.
+            # The refusal may come before the line is sent. If nginx closes with the line unread, its kernel sends a reset,
+            # and the refusal may be lost in flight.
             try:
                 client.sendall(b"hello\n")
                 said = net.recv_until_eof(client)
