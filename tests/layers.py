@@ -31,7 +31,7 @@ def sources(folder):
 
 
 def complaints(name, folder, text):
-    """What is wrong with the includes of one file, a line each; name is for the message only."""
+    """The errors in the includes of one file, a line each. name: for messages only."""
     found = []
     for bracket, path in INCLUDE.findall(text):
         below, slash, _ = path.partition("/")
@@ -47,7 +47,7 @@ def complaints(name, folder, text):
 
 
 def includes(folder):
-    """Which files of a folder include which others of it, .c and .h of one name being one."""
+    """Which files of a folder include which others. NAME.c and NAME.h count as one file."""
     edges = {}
     for path in sources(folder):
         for _, included in INCLUDE.findall(path.read_text(encoding="utf-8")):
@@ -58,7 +58,7 @@ def includes(folder):
 
 
 def symbols(folder):
-    """What each object of a folder's library defines and what it needs, by the name of its source."""
+    """The symbols that each object of a folder's library defines and needs, by the name of its source."""
     library = BUILD / "src" / f"lib{folder.replace('-', '')}.a"
     text = subprocess.run(["nm", "-A", str(library)], check=True, capture_output=True, text=True).stdout
     defined, needed = {}, {}
@@ -74,13 +74,13 @@ def symbols(folder):
 
 
 def calls(folder):
-    """Which files of a folder need functions or data of which others of it."""
+    """Which files of a folder need functions or data of which others."""
     defined, needed = symbols(folder)
     return {source: {defined[name] for name in names if name in defined} for source, names in needed.items()}
 
 
 def circle(*graphs):
-    """Files that depend on each other, in the order in which they do; [] where there is no such circle."""
+    """Files that depend on each other, in order of dependency; [] if there is no such circle."""
     edges = {}
     for graph in graphs:
         for source, targets in graph.items():

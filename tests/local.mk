@@ -34,20 +34,20 @@ include tests/bench/local.mk
 
 .PHONY: analyze check-system coverage clean-coverage
 
-# In the same harness, apart since they boot a system each: as root, and skipped otherwise.
+# In the same harness but separate: each boots a system. They need root and are skipped otherwise.
 check-system: all
 	$(AM_V_at)$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(SYSTEM_TESTS)'
 
 EXTRA_DIST += .clang-tidy
 EXTRA_DIST += tests/analyze.sh
 
-# What gcc's analyzer, clang-tidy and cppcheck find in the sources.
+# Findings of gcc's analyzer, clang-tidy and cppcheck in the sources.
 analyze: config.h
 	$(AM_V_at)$(top_srcdir)/tests/analyze.sh $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) \
 		$(SYSTEMD_CFLAGS) $(LIBEDIT_CFLAGS) $(JANSSON_CFLAGS)
 
 if ENABLE_COVERAGE
-# Which lines of the sources the tests ran: a summary here, and pages in coverage/.
+# The lines that the tests ran: a summary here, and pages in coverage/.
 coverage: check
 	$(AM_V_at)$(MKDIR_P) coverage
 	$(AM_V_GEN)top=$$(cd $(top_srcdir) && pwd -P) && \

@@ -14,7 +14,7 @@ SECONDS = re.compile(r"# (\d+\.\d) s( in all)?")
 
 
 def read(path, name):
-    """Yields (seconds, test) for all that a log has times of."""
+    """Yields (seconds, test) for each time in a log."""
     case = name
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
@@ -28,12 +28,12 @@ def read(path, name):
 
 
 def collect(build):
-    """All that the logs of a build say, the slowest first."""
+    """All times in the logs of a build, the slowest first."""
     times = []
     for folder, _, files in os.walk(os.path.join(build, "tests")):
         for file in files:
             stem, extension = os.path.splitext(os.path.join(folder, file))
-            # What has no result beside it is not the log of a test.
+            # A file without a result next to it is not the log of a test.
             if extension == ".log" and os.path.exists(stem + ".trs"):
                 times += read(stem + extension, os.path.relpath(stem, build))
     return sorted(times, reverse=True)

@@ -1,17 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Compares answerd with a floor that nothing of its kind can beat, and with servers that people use.
+"""Compares answerd with a floor that no such server can beat, and with servers that people use.
 
     make bench
     tests/bench/bench.py [--quick] [--rounds=N] [--only=NAME,…] [--also=NAME=BINARY]… [--output=FILE]
 
-Servers run on one CPU, and ask-bench on another. A round starts all anew, and they take turns at each piece
-of work, so that whatever else the machine does meanwhile meets all of them; the table has the medians of all
-rounds, and their ratios to the floor's. CPU is what the server's threads used, user and system, of the
-scheduler's own account in ns.
+Servers run on one CPU, ask-bench on another. Each round starts everything anew. The servers take turns at each
+piece of work, so other load on the machine affects them all. The table has the medians of all rounds and their
+ratios to the floor. CPU is the time of the server's threads, user and system, from the scheduler's account in ns.
 
---also adds another answerd, which does all that the built one does, by turns with it: the version before a
-change, for instance. A second table then has the ratios of the built one's figures to its, round by round.
+--also adds another answerd, such as the version before a change. It does everything that the built one does, in
+turns with it. A second table has the ratios of the built one's figures to its figures, round by round.
 """
 
 import argparse
@@ -34,7 +33,7 @@ import turns
 
 
 class Sizes:
-    """How much of everything."""
+    """The amounts of work."""
 
     def __init__(self, quick):
         self.turns, self.seconds = (1, 0.1) if quick else (2, 0.15)
@@ -76,7 +75,7 @@ class Bench:
         print(text, file=sys.stderr, flush=True)
 
     def work(self):
-        """Every piece of work that all servers do: (name, connections, ask-bench's options)."""
+        """The pieces of work for all servers: (name, connections, options for ask-bench)."""
         return [("50", 50, []), ("1000", self.sizes.many, []), ("pipeline", 50, ["--pipeline=16"]),
                 ("churn", 50, ["--churn"])]
 
@@ -99,7 +98,7 @@ class Bench:
                 self.add(row, **{name: cpu, name + " rate": rate})
 
     def start(self, contender, stack):
-        """The running server, or None where there is none."""
+        """The running server, or None if there is none."""
         if contender.name in self.missing:
             return None
         try:
@@ -110,7 +109,7 @@ class Bench:
             return None
 
     def raise_limit(self):
-        """A crowd takes as many descriptors."""
+        """A crowd needs that many descriptors."""
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
@@ -137,13 +136,13 @@ class Bench:
         self.record("journal", rounds, [("recorded", 50, 16)])
 
     def crowd(self, rounds):
-        """What a crowd costs whose messages are recorded, each in a turn of its own."""
+        """The cost of a crowd whose messages are recorded, each in its own turn."""
         self.raise_limit()
         self.record("crowd", rounds, [(f"recorded {n}", n, 1) for n in self.sizes.recording])
 
     def record(self, part, rounds, work):
-        """Work for every answerd, (column, connections, in flight), in turns with a flood of the same entries:
-        those of many connections differ more, and cost journald more."""
+        """Work for every answerd, (column, connections, in flight), in turns with a flood of the same entries.
+        Entries from many connections differ more and cost journald more."""
         n, cpus = self.sizes.recorded, (self.load_cpus, self.server_cpus)
         try:
             journald.require()
@@ -161,9 +160,8 @@ class Bench:
                         self.add(a.name, **{column: measure.journal_answerd(a, n, connections, in_flight, *cpus)})
 
     def workers(self, rounds):
-        """One worker and two, each with the load on the same two CPUs. The load has as many processes as
-        there are workers: one alone could not keep two busy, and a worker that sleeps between two messages
-        pays for its waking."""
+        """One and two workers, with the load on the same two CPUs. The load has as many processes as workers: one
+        alone could not keep two busy, and a worker that sleeps between messages pays for waking up."""
         both = self.server_cpus | self.load_cpus
         for number in range(rounds):
             self.say(f"workers, round {number + 1} of {rounds}")

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * flood SOCKET FILE: hands the entries in FILE to a journald as fast as that takes them, and does
- * nothing else: what answerd's recording is measured against. They are entries that answerd wrote,
- * each behind its size (a uint32_t in this machine's byte order), so that journald has the same to
- * do for both.
+ * flood SOCKET FILE: sends the entries in FILE to a journald as fast as it takes them. answerd's
+ * recording is measured against this. answerd wrote the entries, each after its size (a uint32_t in
+ * native byte order), so journald has the same work in both cases.
  *
- * When the journal's queue is full it sleeps for as long as journald takes to read a part of it. By
- * poll(2) it would be woken with every entry that is read, at journald's cost, and be no measure of
- * how much journald can take.
+ * When the queue is full, it sleeps for as long as journald takes to read a part of it. poll(2)
+ * would wake it with every entry read, at journald's cost, and so would not measure what journald
+ * can take.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +46,7 @@ static int connect_journal(const char *path)
     return fd;
 }
 
-/* The file's bytes, in memory before anything is measured. */
+/* The contents of the file, in memory before the measurement. */
 static uint8_t *load(const char *path, size_t *ret_size)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -64,7 +63,7 @@ static uint8_t *load(const char *path, size_t *ret_size)
     return bytes;
 }
 
-/* most: the largest number that the journal ever took at once. */
+/* most: the most entries that the journal took at once. */
 static void pause_a_while(unsigned most)
 {
     (void)nanosleep(&(struct timespec){ .tv_nsec = (most + 1L) * PAUSE_PER_PLACE_NS }, NULL);

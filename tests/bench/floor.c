@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The floor: the least that a single-threaded epoll server on TCP can do for a message. It sends
- * back what it read, with no framing, no limits, no timeouts, no counters and no memory of its own
- * for a connection.
+ * The floor: the least work that a single-threaded epoll server on TCP can do for a message. It
+ * echoes, without framing, limits, timeouts, counters or memory per connection.
  *
  * It uses every kernel fact that saves a call, as any server may: accepted sockets inherit
- * TCP_NODELAY from the listener (tcp(7)) and are made non-blocking by accept4(2); a read shorter
- * than asked for has emptied a TCP socket unless the stream has ended (epoll(7)); close(2) takes a
- * socket out of the epoll set. So a message costs one recv(), one send() and its share of an
- * epoll_wait(), and a connection accept4(), epoll_ctl(), the recv() that sees its end, and close().
+ * TCP_NODELAY from the listener (tcp(7)), and accept4(2) makes them non-blocking; a short read has
+ * emptied a TCP socket unless the stream has ended (epoll(7)); close(2) removes a socket from the
+ * epoll set. So a message costs one recv(), one send() and its share of an epoll_wait(). A
+ * connection costs accept4(), epoll_ctl(), the recv() that sees its end, and close().
  *
- * With --thread it has a second thread, which does nothing. In a process of one thread a system call
- * borrows the open file from the table of descriptors; where threads share that table, it has to
- * count the reference up and down, in a cache line of the file's own (fdget() in the kernel's
- * fs/file.c). What this costs is the share of every server with threads.
+ * With --thread it has a second thread, which does nothing. In a single-threaded process a system
+ * call borrows the open file from the descriptor table. If threads share the table, it must count
+ * references, in a cache line of the file (fdget() in the kernel's fs/file.c). Every server with
+ * threads pays this cost.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -65,7 +64,7 @@ static void echo(int fd, uint32_t events)
             return;
         if (n <= 0)
             break;
-        /* It keeps nothing for a peer that does not take its replies: such a peer is cut off. */
+        /* It keeps no unsent bytes: a peer that does not take its replies is cut off. */
         if (send(fd, bytes, (size_t)n, MSG_NOSIGNAL) != n)
             break;
         if ((size_t)n < sizeof bytes && !(events & ENDED))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Comparisons with other servers: minutes long, and thus not a part of "make check", which only sees that they work.
+# Comparisons with other servers. They take minutes, so "make check" only checks that they work.
 
 bench_tools =
 bench_tools += tests/bench/floor

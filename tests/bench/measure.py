@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""One figure each: what a server used up for a piece of work that ask-bench gave it."""
+"""Single figures: the resources that a server used for a piece of work from ask-bench."""
 
 import concurrent.futures
 import contextlib
@@ -21,13 +21,13 @@ import servers
 
 
 def load_command(server, *options, message=None):
-    """ask-bench against a server. It prints its result as JSON."""
+    """The command for ask-bench against a server. It prints its result as JSON."""
     return [daemon.program("ask-bench"), *options, *([f"--message={message}"] if message else []), "--json=-",
             server.address]
 
 
 def load(server, *options, message=None, cpus=None, check=True):
-    """Runs ask-bench against a server and returns its result; every error is one of the bench."""
+    """Runs ask-bench against a server and returns its result. Every error is an error of the bench."""
     command = load_command(server, *options, message=message)
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, check=False,
@@ -41,14 +41,14 @@ def load(server, *options, message=None, cpus=None, check=True):
 
 
 def answered(sock):
-    """Takes a reply: all that comes up to the end of a line."""
+    """Reads a reply, up to the end of a line."""
     while not sock.recv(1 << 16).endswith(b"\n"):
         pass
 
 
 def idle_memory(server, connections, message=None):
-    """(idle, after a burst): the server's own bytes per connection, once each has been answered, and
-    once all at the same time have sent half of a message, the rest of it, and been answered again."""
+    """(idle, after a burst): the server's own bytes per connection: once each has been answered; and once all, at
+    the same time, have sent half a message, then the rest, and been answered again."""
     message = (message or "x" * 1000).encode() + b"\n"
     host, port = server.address.split(":")
     net.exchange((host, int(port)), message)
@@ -70,8 +70,7 @@ def idle_memory(server, connections, message=None):
 
 
 def instructions(answerd, connections, total, cpus=None):
-    """An answerd's user instructions per message, counted by callgrind over two runs of which one has
-    `total` messages more."""
+    """User instructions of an answerd per message, counted by callgrind in two runs. One has `total` messages more."""
     if not shutil.which("valgrind"):
         raise servers.Missing("valgrind is not installed")
 
@@ -95,9 +94,8 @@ QUEUE = 512  # datagrams: what systemd, as PID 1, sets net.unix.max_dgram_qlen t
 
 
 def queue_as_booted():
-    """Gives the sockets that this thread makes from now on the queue that they have where systemd booted
-    the machine: its length is a network namespace's, and a socket's from when it is made (unix(7)). Where
-    this is not allowed it stays what it is."""
+    """Gives new sockets of this thread the queue length that they have after a boot with systemd. The length belongs
+    to a network namespace, and to a socket from its creation (unix(7)). Without permission it stays unchanged."""
     if ctypes.CDLL(None).unshare(CLONE_NEWNET) == 0:
         with open("/proc/sys/net/unix/max_dgram_qlen", "w", encoding="ascii") as length:
             length.write(str(QUEUE))
@@ -109,7 +107,7 @@ def in_new_thread(function):
 
 
 class Journal(journald.Journal):
-    """A journald on CPUs of its own."""
+    """A journald on its own CPUs."""
 
     def create_socket(self):
         def create():
@@ -131,14 +129,14 @@ class Journal(journald.Journal):
 
 
 def journal_capture(n, connections, in_flight, path):
-    """Writes the entries that answerd makes of n messages to a file, in the form that flood reads."""
+    """Writes the entries of answerd for n messages to a file, in the form that flood reads."""
 
     def receive(sock):
         n_received = 0
         with open(path, "wb") as file:
             while n_received < n:
                 entry = sock.recv(1 << 16)
-                # Else it is an event of the daemon's own.
+                # Other entries are events of the daemon.
                 if b"\nANSWERD_DATA\n" in entry:
                     file.write(len(entry).to_bytes(4, sys.byteorder) + entry)
                     n_received += 1
@@ -165,7 +163,7 @@ def journal_load(server, n, connections, in_flight, cpus=None):
 
 
 def journal_flood(n, entries, cpus, journal_cpus):
-    """Entries/s that a journald takes from a bare flood of those n."""
+    """Entries/s that journald takes from a bare flood of these n."""
     with Journal(journal_cpus) as journal:
         begun = time.monotonic()
         subprocess.run([servers.tool("flood"), journal.socket_path, entries], check=True,
@@ -177,7 +175,7 @@ def journal_flood(n, entries, cpus, journal_cpus):
 
 
 def journal_answerd(answerd, n, connections, in_flight, cpus, journal_cpus):
-    """Messages/s that an answerd records in a like journald and answers, n of them, once all are connected."""
+    """Messages/s that answerd records in such a journald and answers, n in all, once all are connected."""
     with Journal(journal_cpus) as journal, recording(answerd, journal.socket_path, cpus) as server:
         seconds = journal_load(server, n, connections, in_flight, cpus)["achieved"]["seconds"]
         begun = time.monotonic()
@@ -188,7 +186,7 @@ def journal_answerd(answerd, n, connections, in_flight, cpus, journal_cpus):
 
 
 def kept(journal, n):
-    """Fails unless the journal has n messages: no two have one ID."""
+    """Fails unless the journal has n messages, with different IDs."""
     done = subprocess.run(["journalctl", f"--directory={journal.logs}", "--field=ANSWERD_ID"],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True)
     found = done.stdout.count(b"\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The servers that the bench compares: how each is started, what is asked of it, and what it has used up."""
+"""The servers in the bench: how to start each, what to ask it, and what it used."""
 
 import os
 import re
@@ -18,7 +18,7 @@ ACTIVATE = os.path.join(os.path.dirname(HERE), "lib", "activate.py")
 
 
 class Missing(Exception):
-    """A server that is not installed: its column stays empty."""
+    """A server that is not installed. Its column stays empty."""
 
 
 def tool(name):
@@ -52,12 +52,12 @@ class Server:
     """A running server. `with` ends it."""
 
     def __init__(self, command, port=None, cpus=None, env=None):
-        """Starts it on those CPUs and waits until it listens: on `port`, else where it says."""
+        """Starts it on those CPUs and waits until it listens: on `port`, or on the address that it prints."""
         environment = {k: v for k, v in os.environ.items()
                        if not k.startswith(("LISTEN_", "NOTIFY_", "WATCHDOG_", "JOURNAL_", "INVOCATION_"))}
         environment.update(env or {})
         self._log = tempfile.TemporaryFile()
-        # activate.py passes no descriptor here: it sees to it that the server dies with the bench.
+        # activate.py passes no descriptor here. It makes the server die with the bench.
         self._process = subprocess.Popen(
             [sys.executable, "-SE", ACTIVATE, "", *command], env=environment,
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
@@ -86,7 +86,7 @@ class Server:
         return os.pread(self._log.fileno(), 1 << 20, 0).decode(errors="replace")
 
     def cpu_ns(self):
-        """What its threads have used, in ns (proc(5), schedstat)."""
+        """CPU time of its threads, in ns (proc(5), schedstat)."""
         total = 0
         for task in os.listdir(f"/proc/{self.pid}/task"):
             with open(f"/proc/{self.pid}/task/{task}/schedstat", encoding="ascii") as stat:
@@ -94,7 +94,7 @@ class Server:
         return total
 
     def anonymous_bytes(self):
-        """Its own memory: what is neither a file's nor shared (proc(5), smaps_rollup)."""
+        """Its own memory: neither of files nor shared (proc(5), smaps_rollup)."""
         with open(f"/proc/{self.pid}/smaps_rollup", encoding="ascii") as rollup:
             for line in rollup:
                 if line.startswith("Anonymous:"):
@@ -102,7 +102,7 @@ class Server:
         raise KeyError("Anonymous")
 
     def end(self):
-        """SIGTERM; returns what it said."""
+        """Sends SIGTERM. Returns its output."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(timeout=60)
@@ -157,7 +157,7 @@ class Contender:
     def __init__(self, name, start, message=None):
         self.name = name
         self.start = start
-        self.message = message  # what is asked of it; None: any 16 bytes
+        self.message = message  # the message to send; None: any 16 bytes
 
 
 class Answerd(Contender):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The bench's figures as Markdown."""
+"""The results of the bench as Markdown."""
 
 import os
 import platform
@@ -61,7 +61,7 @@ def memory(bench, median):
 
 
 def alone(bench, median):
-    """What only an answerd is asked."""
+    """Results for answerd only."""
     lines = [row(["answerd alone", "", "", "ratio"]), row(["---", "---:", "---:", "---:"])]
     for a in bench.answerds:
         of = "" if a not in bench.also else f", {a.name}"
@@ -96,7 +96,7 @@ def crowd(bench, median):
 
 
 def compared(bench):
-    """The figures of which ratios are made: (column, what it is)."""
+    """The figures that get ratios: (column, title)."""
     titles = [(k, t.format(many=bench.sizes.many)) for k, t, _ in COLUMNS]
     return [*[(k, f"CPU per message, {t}") for k, t in titles],
             *[(f"{k} rate", f"messages a second, {t}") for k, t in titles],
@@ -111,8 +111,8 @@ def compared(bench):
 
 
 def against(bench):
-    """The built answerd's figures by those of others: both of a ratio are of one round, when the machine was
-    as busy and as fast for both."""
+    """The figures of the built answerd divided by those of others. Both come from the same round, when the machine
+    was equally fast and busy."""
     lines = [row(["answerd's figure by that of", *[a.name for a in bench.also]]),
              row(["---"] + ["---:"] * len(bench.also))]
     for column, title in compared(bench):
@@ -144,7 +144,7 @@ def quartiles(ordered):
 
 
 def spread(bench):
-    """The widest and the usual distance of a sample from its median: how far to trust the ratios."""
+    """The largest and the usual distance of a sample from its median: how far to trust the ratios."""
     widths = []
     for (name, column), samples in bench.samples.items():
         if len(samples) > 2 and not column.endswith("rate"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The benches still work: each in its smallest form, whatever the figures."""
+"""The benches still work: each in its smallest form, whatever the results."""
 
 import os
 import re
@@ -25,7 +25,7 @@ def run(*command):
 @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "needs a CPU for the server and one for the load")
 class Bench(unittest.TestCase):
     def test_every_figure_is_measured(self):
-        # Without counting instructions, which valgrind cannot do where a sanitizer is in the program.
+        # Without counting instructions: valgrind cannot do that with a sanitizer in the program.
         said = run(os.path.join(HERE, "bench.py"), "--quick", "--only=floor,answerd",
                    f"--also=again={daemon.program()}", "--parts=compare,memory,journal,crowd,workers")
         for name in ("answerd", "again"):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Servers that do the same piece of work by turns of a fraction of a second.
+"""Servers do the same work in turns of a fraction of a second.
 
-Every server has a load of its own, and all loads but one are stopped. What else a machine does, and how
-fast a virtual one is at the moment, changes within seconds: in turns as short as these all meet the same.
+Every server has its own load, and all loads but one are stopped. The other work of a machine, and the speed of a
+virtual one, change within seconds. Turns as short as these see the same conditions.
 """
 
 import contextlib
@@ -18,36 +18,36 @@ import measure
 import net
 import servers
 
-LONGEST = 300     # seconds: a load that nobody ends ends by itself
+LONGEST = 300     # seconds: a forgotten load ends by itself
 BEGINNING = 0.02  # seconds, before the first turn
 AT_WORK_NS = 2000000
 
 
 class Load:
-    """An ask-bench at work on one server, in turns, and what the server has used for it."""
+    """An ask-bench at work on one server, in turns, and the CPU time of that server."""
 
     def __init__(self, server, message, options, connections, cpus):
-        """Connects, and stops it. options: ask-bench's, beside connections; with --churn it begins at once."""
+        """Connects, then stops. options: of ask-bench, besides connections. With --churn it begins at once."""
         self._server = server
         self._churn = "--churn" in options
         self._few = self._cpu_few = 0
         options = [f"--connections={connections}", *options]
         self._idle = net.socket_count(server.pid)
         if not self._churn:
-            # Connecting and closing is not to count: a run that does little else is taken off.
+            # Connecting and closing must not count: a run that does little else is subtracted.
             before = server.cpu_ns()
             achieved = measure.load(server, *options, f"--messages={connections}", message=message, cpus=cpus)["achieved"]
             self._wait_idle()
             self._few, self._cpu_few = achieved["messages"], server.cpu_ns() - before
         self._cpu_before = server.cpu_ns()
-        self._stopped = 0.0  # for so many seconds in all
-        # In a process group of its own, to be stopped with its workers; dead with whoever started it.
+        self._stopped = 0.0  # seconds in total
+        # In its own process group, to be stopped with its workers. It dies with its parent.
         self._process = subprocess.Popen(
             [sys.executable, "-SE", servers.ACTIVATE, "",
              *measure.load_command(server, *options, f"--duration={LONGEST}s", f"--timeout={LONGEST}s", message=message)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
             preexec_fn=lambda: os.sched_setaffinity(0, cpus))
-        # Until all are there and it begins to ask, which is when ask-bench's clock starts.
+        # Until all are connected and it begins to ask. Then the clock of ask-bench starts.
         if self._churn:
             net.wait_until(lambda: server.cpu_ns() - self._cpu_before > AT_WORK_NS, interval=0.001, what="some work")
         else:
@@ -73,7 +73,7 @@ class Load:
         self._stop()
 
     def finish(self):
-        """Ends the load. (CPU µs per message, or with --churn per connection; how many of them a second)."""
+        """Ends the load. Returns (CPU µs per message, or per connection with --churn; how many of them a second)."""
         self._process.send_signal(signal.SIGINT)
         self._go()
         out, err = self._process.communicate(timeout=60)
@@ -95,13 +95,13 @@ class Load:
 
 
 def rotated(items, number):
-    """In another order each time, so that none always follows the same other."""
+    """In a different order each time, so that none always follows the same one."""
     first = number % len(items)
     return items[first:] + items[:first]
 
 
 def take(loads, turns, seconds):
-    """So many turns of each. What each load's finish() says, in their order."""
+    """That many turns of each. Returns the finish() of each load, in order."""
     with contextlib.ExitStack() as stack:
         for load in loads:
             stack.callback(load.close)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Input: an address as a person may write it. What is written of it must read as the same. */
+/* Input: an address as a user may write it. Its formatted form must parse to the same address. */
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -8,7 +8,7 @@
 #include "net/address.h"
 #include "target.h"
 
-/* A host and port that are numbers: formatted, they are a host and port again. */
+/* A numeric host and port: the formatted form is a host and port, too. */
 static void check_number(const struct address *a)
 {
     struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };

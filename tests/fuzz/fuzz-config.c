@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Input: a configuration file. It is taken whole, with every value in its range, or refused whole,
- * with one line or more that name the file and the line.
+ * Input: a configuration file. Either it is accepted as a whole, with every value in its range, or
+ * it is refused as a whole, with one or more lines that name file and line.
  */
 
 #include <sys/mman.h>
@@ -40,7 +40,7 @@ static void check_listener(const struct config *c, const struct config_listener 
         CHECK(address_parse(l->listen[i].text, &address, &error) == 0);
 }
 
-/* The file, in memory. */
+/* The file, held in memory. */
 static int write_file(const uint8_t *data, size_t size)
 {
     int fd = memfd_create("answerd.conf", MFD_CLOEXEC);

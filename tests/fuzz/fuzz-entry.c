@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Input: a peer and a listener, each up to a NUL, then a message. Its journal entry, read back by a
- * decoder of its own, must hold these and no other fields, whatever bytes they are made of.
+ * Input: a peer and a listener, each up to a NUL, then a message. An independent decoder must find
+ * exactly these fields in the journal entry, whatever their bytes are.
  */
 
 #include "base/escape.h"

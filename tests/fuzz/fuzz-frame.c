@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Input: a byte for the framing, one for the longest message, two that say how the stream is cut,
- * and the stream. However it is cut, the same frames and the same error must come out, and the
- * parser may look only at what it was given and want no more than it says it needs.
+ * Input: a byte for the framing, one for the longest message, two for the cuts, and the stream.
+ * However it is cut, the frames and the error must be the same. The parser may only look at its
+ * input, and must not want more than it declares.
  */
 
 #include "protocol/frame.h"
@@ -16,7 +16,7 @@ struct stream {
     size_t size;
 };
 
-/* All that was found, in one number: the frames' sizes, bytes and endings, and the last result. */
+/* All results in one number: sizes, bytes and endings of frames, and the last result. */
 static void mix(uint64_t *digest, const void *bytes, size_t n)
 {
     const uint8_t *at = bytes;
@@ -26,7 +26,7 @@ static void mix(uint64_t *digest, const void *bytes, size_t n)
         *digest = (*digest ^ at[i]) * 0x100000001b3;
 }
 
-/* One call, with the input in memory of its own. */
+/* One call, with the input in its own memory. */
 static ssize_t next(const struct stream *s, size_t start, size_t end, size_t *scanned,
                     uint64_t *digest)
 {
@@ -53,7 +53,7 @@ static ssize_t next(const struct stream *s, size_t start, size_t end, size_t *sc
     return r;
 }
 
-/* Feeds the stream in pieces of up to `piece` bytes, their sizes drawn from the seed. */
+/* Feeds the stream in pieces of up to `piece` bytes, with sizes from the seed. */
 static uint64_t parse(const struct stream *s, size_t piece, uint32_t seed)
 {
     size_t start = 0, end = 0, scanned = 0;
@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .data = data + 4,
         .size = MIN(size - 4, (size_t)4096),
     };
-    /* A chunk is whatever came at once, so how the stream is cut is all that matters. */
+    /* A chunk is the data of one read, so the cuts make the frames. */
     if (s.framing == FRAMING_CHUNK) {
         (void)parse(&s, data[2] + 1U, data[3]);
         return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Input: a number, a size or a time span. What is written of a span must read as the same span. */
+/* Input: a number, a size or a time span. A formatted span must parse to the same span. */
 
 #include "base/parse.h"
 #include "target.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Input: a byte for the framing, one for the longest reply, one for the pieces, and what a server
- * sends. However it is cut, ask must read the same replies and the same error, and go on saying
- * that error, and hold no more than it was fed.
+ * Input: a byte for the framing, one for the longest reply, one for the pieces, and the data of a
+ * server. However it is cut, ask must read the same replies and the same error, keep returning that
+ * error, and hold no more than it was fed.
  */
 
 #include "ask/replies.h"
@@ -21,7 +21,7 @@ static void append(struct buffer **log, const void *bytes, size_t n)
     CHECK(buffer_append(log, bytes, n) == 0);
 }
 
-/* Takes what replies there are into the log. Returns what the last call said. */
+/* Appends all replies to the log. Returns the last result. */
 static int take(struct replies *r, size_t max, struct buffer **log)
 {
     struct frame frame;
@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     };
     whole = read_all(&s, SIZE_MAX);
     cut = read_all(&s, data[2] + 1U);
-    /* A chunk is what came at once: how it is cut is all that matters. */
+    /* A chunk is the data of one read, so the cuts make the replies. */
     if (s.framing != FRAMING_CHUNK) {
         CHECK(buffer_size(whole) == buffer_size(cut));
         CHECK(memcmp(buffer_head(whole), buffer_head(cut), buffer_size(cut)) == 0);

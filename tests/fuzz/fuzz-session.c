@@ -2,8 +2,8 @@
 
 /*
  * Input: a byte for framing and reply, one for the longest message, one for the rate, two for the
- * pieces, and the stream. Whatever the pieces, limits, refused records and steps of the clock, the
- * records and replies must be those of the stream fed at once.
+ * pieces, and the stream. Whatever the pieces, limits, refused records and clock steps are, records
+ * and replies must equal those of the stream fed at once.
  */
 
 #include "target.h"
@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < 5)
         return 0;
-    /* Not chunk, where how the stream is cut is all that matters. */
+    /* Not chunk, where the cuts make the messages. */
     rules.framing = (enum framing)(data[0] % 3);
     CHECK(template_compile(replies[data[0] >> 2 & 3], &reply, &error, &offset) == 0);
     rules.reply = reply;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Input: a reply template up to the first NUL, then a message for it. What is rendered must be what
- * a plain reading of the text, from left to right, makes of it.
+ * Input: a reply template up to the first NUL, then a message for it. The rendered reply must equal
+ * that of a plain reading of the template, from left to right.
  */
 
 #include "protocol/template.h"
@@ -13,7 +13,7 @@ static void append(struct buffer **out, const void *bytes, size_t n)
     CHECK(buffer_append(out, bytes, n) == 0);
 }
 
-/* Replaces what stands at text. Returns how much of it that is. */
+/* Expands the start of text. Returns the number of bytes used. */
 static size_t replace(const char *text, const struct record *record, struct buffer **out)
 {
     const struct {

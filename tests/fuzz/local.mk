@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Each target is fuzz-NAME.c with seeds in corpus/NAME. "make check" feeds it these by replay-NAME, with any compiler;
-# --enable-fuzzers also builds fuzz-NAME, with libFuzzer, for "make fuzz". What that finds goes into the corpus.
+# Each target is fuzz-NAME.c with seeds in corpus/NAME. "make check" feeds them to replay-NAME, with any compiler;
+# --enable-fuzzers also builds fuzz-NAME, with libFuzzer, for "make fuzz". Its findings go into the corpus.
 
 fuzz_targets =
 replays =
@@ -106,7 +106,7 @@ FUZZ_SECONDS = 60
 if ENABLE_FUZZERS
 noinst_PROGRAMS += $(fuzz_targets)
 
-# Every target for so long, from its seeds and what earlier runs in this build found of interest.
+# Runs every target for that long, from its seeds and the inputs that earlier runs in this build kept.
 fuzz: $(fuzz_targets)
 	@failed=; \
 	for target in $(fuzz_targets); do \
@@ -120,8 +120,8 @@ fuzz: $(fuzz_targets)
 	done; \
 	test -z "$$failed" || { echo "broken:$$failed"; exit 1; }
 else
-# libFuzzer and the sanitizers need a build of their own, which cannot be had of sources that are configured themselves:
-# make would take the objects there for its own.
+# libFuzzer and the sanitizers need a separate build. It is impossible if the source folder itself is configured: make
+# would use the objects there.
 fuzz:
 	@test ! -f $(top_srcdir)/config.status || { \
 		echo "make fuzz: the source folder itself is configured, so that it cannot be built in a second way:"; \

@@ -2,7 +2,7 @@
 
 /*
  * The main() of a fuzz target without a fuzzer: feeds it every file of its corpus and reports each
- * as a test in TAP, so that what fuzzing once found stays mended, with any compiler.
+ * as a test in TAP. So old findings of the fuzzer are tested with any compiler.
  *
  *     replay-NAME [FILE...]    without a FILE: all in $top_srcdir/tests/fuzz/corpus/NAME
  */
@@ -33,7 +33,7 @@ static int replay(const char *path)
 
     if (!file || fstat(fileno(file), &status) < 0)
         return -errno;
-    /* Exactly as large as the file, so that a sanitizer sees a read beyond its end. */
+    /* Exactly as large as the file: a sanitizer sees a read past its end. */
     size = (size_t)status.st_size;
     data = malloc(size > 0 ? size : 1);
     if (!data)
@@ -49,7 +49,7 @@ static int report(int number, const char *path)
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     int r;
 
-    /* Should the target abort, this is the last line, and names the culprit. */
+    /* If the target aborts, this is the last line and names the file. */
     printf("# %s\n", name);
     (void)fflush(stdout);
     r = replay(path);
@@ -99,7 +99,7 @@ int main(int argc, char **argv)
             failed = 1;
     if (argc == 1)
         failed = replay_corpus(name ? name + 1 : argv[0], &count);
-    /* The plan is last, so that a target that aborted half-way has none. */
+    /* The plan comes last: a target that aborts early has none. */
     printf("1..%d\n", count);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -11,12 +11,12 @@
 #include "base/macros.h"
 
 /*
- * What a fuzz target defines: takes any bytes, and aborts when something does not hold. libFuzzer
- * makes up the bytes; replay.c takes them from the corpus.
+ * A fuzz target defines this function. It takes any bytes, and aborts if a check fails. libFuzzer
+ * generates the bytes; replay.c takes them from the corpus.
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Unlike assert(), stays with -DNDEBUG. */
+/* Unlike assert(), works with -DNDEBUG. */
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
         if (_unlikely_(!(condition)))                                                              \
@@ -29,8 +29,8 @@ _Noreturn static inline void fuzz_failed(const char *file, int line, const char 
     abort();
 }
 
-/* The bytes as a string, in memory of just that size so that a sanitizer sees a read beyond it;
- * to be freed. */
+/* The bytes as a string, to free. Its memory has just that size: a sanitizer sees a read past its
+ * end. */
 static inline char *fuzz_string(const uint8_t *data, size_t size)
 {
     char *text = malloc(size + 1);

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Becomes a program in the way that systemd starts one: sockets at descriptor 3 and up, LISTEN_PID its own.
+"""Runs a program the way systemd starts one: sockets at descriptors 3 and up, LISTEN_PID its own.
 
 usage: activate.py FD,FD,... PROGRAM [ARGUMENT...]
 
-subprocess cannot do this: the descriptor it reports a failed exec on may itself be number 3, and the
-process id is not known before the fork (sd_listen_fds(3)). The program dies with whoever started it,
-so that a test which is killed leaves nothing behind (PR_SET_PDEATHSIG(2const)).
+subprocess cannot do this: the descriptor on which it reports a failed exec may be number 3, and the process ID is
+unknown before the fork (sd_listen_fds(3)). The program dies with its parent, so a killed test leaves nothing behind
+(PR_SET_PDEATHSIG(2const)).
 """
 
 import ctypes
@@ -18,7 +18,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def place(numbers):
-    """Moves the descriptors to FIRST and up in the order given, and makes them survive exec."""
+    """Moves the descriptors to FIRST and up, in order, and keeps them open across exec."""
     above = FIRST + len(numbers) + max(numbers, default=0)
     copies = []
     for i, number in enumerate(numbers):
@@ -26,7 +26,7 @@ def place(numbers):
         copies.append(above + i)
     for i, number in enumerate(copies):
         os.dup2(number, FIRST + i, inheritable=True)
-    # The originals and copies go, but those that now are targets stay.
+    # Closes originals and copies, except those that are targets now.
     for number in set(numbers) | set(copies):
         if not FIRST <= number < FIRST + len(numbers):
             os.close(number)

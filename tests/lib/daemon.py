@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Starts answerd for a test, waits for it by what it says, and sees to it that it ends.
+"""Starts answerd for a test, waits for its messages, and makes sure that it ends.
 
     daemon = Daemon(self, ["--listen=127.0.0.1:0"])
     net.exchange(daemon.address(), b"hello\\n")
     daemon.stop()
 
-The program is $ANSWERD, which `make check` sets. $ANSWERD_WRAPPER, or `wrapper=`, puts a command such as
-valgrind in front of it.
+The program is $ANSWERD, which `make check` sets. $ANSWERD_WRAPPER or `wrapper=` puts a command in front, such as
+valgrind.
 """
 
 import os
@@ -40,12 +40,12 @@ def program(name="answerd"):
 
 
 def sanitized():
-    """Whether the daemon is built with a sanitizer, which keeps freed memory: then its size says nothing."""
+    """Whether the daemon is built with a sanitizer, which keeps freed memory: its size means nothing then."""
     return _calls(rb"__(asan|tsan)_init")
 
 
 def measured():
-    """Whether the daemon is built to tell which of its lines were run."""
+    """Whether the daemon is built for coverage."""
     return _calls(rb"__gcov_exit")
 
 
@@ -55,7 +55,7 @@ def _calls(pattern):
 
 
 class Output:
-    """The lines that a process wrote to a pipe, read by a thread so that the process never waits for it."""
+    """The lines that a process writes to a pipe. A thread reads them, so the process never waits."""
 
     def __init__(self, stream):
         self._lines = []
@@ -103,7 +103,7 @@ class Output:
 
 
 class Notify:
-    """A NOTIFY_SOCKET: collects what sd_notify(3) sends, as one dict a datagram."""
+    """A NOTIFY_SOCKET. Collects sd_notify(3) messages, each as a dict."""
 
     def __init__(self, directory):
         self.path = os.path.join(directory, "notify")
@@ -117,7 +117,7 @@ class Notify:
         self.messages.append(dict(line.partition("=")[::2] for line in data.splitlines()))
 
     def wait_for(self, key, value=None, after=0, timeout=net.TIMEOUT):
-        """The first message from number `after` on that has the key (with that value, if given)."""
+        """The first message from number `after` on with this key (and value, if given)."""
         deadline = time.monotonic() + timeout
         at = after
         while True:
@@ -144,7 +144,7 @@ class Notify:
 
 
 class Daemon:
-    """A running answerd. At the test's end it is killed if it still runs."""
+    """A running answerd. Killed at the end of the test if it still runs."""
 
     def __init__(self, test, options=("--listen=127.0.0.1:0",), config=None, listeners=1, env=None,
                  journal=None, sockets=None, notify=False, ready=True, wrapper=None, preexec=None):
@@ -189,10 +189,10 @@ class Daemon:
         command = [sys.executable, "-SE", ACTIVATE, ",".join(str(s.fileno()) for s, _ in self._sockets)]
         command += wrapper or shlex.split(os.environ.get("ANSWERD_WRAPPER", ""))
         command.append(program())
-        # Without this, a configuration of the machine's own would be read.
+        # Without this, the machine's own configuration would be read.
         self.write_config(config or "")
         command.append("--config=" + self.config_path)
-        # Likewise, and the test's messages would go into the machine's journal.
+        # Without this, messages would go into the machine's journal.
         if journal is None and not any(o.startswith("--record") for o in options) \
                 and "Record" not in (config or ""):
             command.append("--record=none")
@@ -220,15 +220,15 @@ class Daemon:
             self.addresses = [net.parse_address(m.group(1)) for m in found]
 
     def write_config(self, text):
-        """Replaces the configuration file, for a reload to come. One that is under way reads the old or the new."""
+        """Replaces the configuration file for a later reload. A reload under way reads the old or the new file."""
         with open(self.config_path + ".new", "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
         os.replace(self.config_path + ".new", self.config_path)
 
     def reload(self, text=None):
-        """Replaces the configuration, if a text is given, sends SIGHUP, and returns what is said of it.
+        """Replaces the configuration, if a text is given, sends SIGHUP, and returns the report.
 
-        For a daemon started by hand, which says so on standard error.
+        For a daemon started by hand, which reports on standard error.
         """
         if text is not None:
             self.write_config(text)
@@ -242,7 +242,7 @@ class Daemon:
         return self._process.pid
 
     def workers(self):
-        """The thread ids of its workers by their names, which leaves out those of a sanitizer."""
+        """The thread IDs of its workers by name, without threads of a sanitizer."""
         found = {}
         for task in os.listdir(f"/proc/{self.pid}/task"):
             with open(f"/proc/{self.pid}/task/{task}/comm", encoding="ascii") as file:
@@ -258,7 +258,7 @@ class Daemon:
         return net.connect(self.addresses[number], timeout)
 
     def stopped_reading(self, client, number=0):
-        """Whether it leaves what a TCP client has sent in the kernel; see net.stopped_reading()."""
+        """Whether it leaves the data of a TCP client in the kernel; see net.stopped_reading()."""
         return net.stopped_reading(self.pid, self.addresses[number], client)
 
     def signal(self, number):
@@ -268,12 +268,12 @@ class Daemon:
         return self._process.poll() is None
 
     def wait(self, timeout=net.TIMEOUT):
-        """Waits for its end; returns the exit status, negative for a signal."""
+        """Waits for its end. Returns the exit status, negative for a signal."""
         self.status = self._process.wait(timeout=timeout)
         return self.status
 
     def stop(self, status=0, timeout=net.TIMEOUT):
-        """SIGTERM, and asserts the exit status; a failure shows what it had to say."""
+        """Sends SIGTERM and checks the exit status. A failure shows its output."""
         self.signal(signal.SIGTERM)
         self.expect_exit(status, timeout)
 
@@ -284,7 +284,7 @@ class Daemon:
         return said
 
     def kill(self):
-        """SIGKILL, and waits."""
+        """Sends SIGKILL and waits."""
         self.signal(signal.SIGKILL)
         self.wait()
 

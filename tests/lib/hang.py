@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Makes one thread of a process stand still while the others run, as a bug in it would.
+"""Stops one thread of a process while the others run, as a bug in it would.
 
-A signal stops all threads or none; ptrace(2) stops the one it is attached to. The process can still be
-killed meanwhile.
+A signal stops all threads or none. ptrace(2) stops only the thread that it is attached to. The process can still be
+killed.
 """
 
 import ctypes
@@ -28,7 +28,7 @@ def threads(pid):
 
 
 class Hang:
-    """`with Hang(thread):` the thread stands still; afterwards it goes on, if it is still there."""
+    """`with Hang(thread):` stops the thread. Afterwards it continues, if it still exists."""
 
     def __init__(self, thread):
         self.thread = thread
@@ -42,8 +42,8 @@ class Hang:
         return self
 
     def dead(self):
-        """Whether the thread was killed. To be asked, for until then the process cannot end: a traced
-        thread stays a zombie until its tracer has waited for it, and the process stays with it."""
+        """Whether the thread was killed. It must be asked: a traced thread stays a zombie, and with it the process,
+        until its tracer has waited for it."""
         if not self._dead:
             pid, status = os.waitpid(self.thread, WALL | os.WNOHANG)
             self._dead = pid != 0 and not os.WIFSTOPPED(status)

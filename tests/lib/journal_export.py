@@ -9,7 +9,7 @@ import struct
 
 
 class Entry(dict):
-    """Field names to the list of the field's values, as bytes; `entry.one(NAME)` for the usual case."""
+    """Field names to lists of values, as bytes. `entry.one(NAME)` is the usual case."""
 
     def one(self, name):
         values = self.get(name, [])

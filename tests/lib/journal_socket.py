@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A journal that is only a socket, for when journald itself is not the matter: it can stop and go on at will."""
+"""A journal that is only a socket, for tests that need no journald. It can stop and resume at will."""
 
 import os
 import select
@@ -12,7 +12,7 @@ import net
 
 
 def decode(datagram):
-    """An entry of the journal's native protocol: field names to lists of values, as bytes."""
+    """An entry in the journal's native protocol: field names to lists of values, as bytes."""
     fields, at = {}, 0
     while at < len(datagram):
         end = datagram.index(b"\n", at)
@@ -29,7 +29,7 @@ def decode(datagram):
 
 
 class JournalSocket:
-    """Takes entries as journald does, into a list, and can stop doing so."""
+    """Takes entries into a list, as journald does, and can stop."""
 
     def __init__(self, test):
         self._directory = tempfile.TemporaryDirectory(prefix="aw", dir="/tmp")
@@ -60,11 +60,11 @@ class JournalSocket:
             self._take()
 
     def records(self):
-        """The messages, in the order of their entries."""
+        """The messages, in the order of entries."""
         return [e["ANSWERD_DATA"][0] for e in list(self.entries) if "ANSWERD_DATA" in e]
 
     def wait_for(self, count, timeout=net.TIMEOUT):
-        """The messages, once there are so many, or the time is over."""
+        """The messages, once there are that many or the time is over."""
         try:
             net.wait_until(lambda: len(self.records()) >= count, timeout)
         except AssertionError:
@@ -72,18 +72,18 @@ class JournalSocket:
         return self.records()
 
     def pause(self):
-        """Reads no more: once its queue is full, senders get EAGAIN."""
+        """Stops reading. Once the queue is full, senders get EAGAIN."""
         if self._thread.is_alive():
             self._wake.send(b"x")
             self._thread.join()
 
     def resume(self):
-        """Reads what is there and what comes."""
+        """Resumes reading."""
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def close_reader(self):
-        """Reads what has been sent so far, then no more."""
+        """Reads what has been sent so far, then stops."""
         self.pause()
         while select.select([self._socket], [], [], 0)[0]:
             self._take()

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A real systemd-journald of a test's own, in a folder of its own, with no systemd as PID 1.
+"""A real systemd-journald for a test, in its own folder, without systemd as PID 1.
 
-The test binds the socket and journald inherits it, so that stopping, killing and restarting journald
-does to its clients exactly what systemd's socket unit does. It runs as a journal namespace, and thus
-touches no kernel log, audit or /var/log of the machine.
+The test binds the socket and journald inherits it. So stopping, killing and restarting journald affects its clients
+exactly as with systemd's socket unit. It runs as a journal namespace and touches no kernel log, audit log or /var/log
+of the machine.
 
-The socket's queue holds net.unix.max_dgram_qlen datagrams, a number which the kernel copies to a
-socket when it is made (unix(7)): 10 as the kernel starts, 512 where systemd set it.
+The queue of the socket holds net.unix.max_dgram_qlen datagrams. The kernel copies this number to a socket when it is
+made (unix(7)): 10 by default, 512 if systemd has set it.
 """
 
 import contextlib
@@ -30,24 +30,24 @@ SYNCHRONIZE = b'{"method":"io.systemd.Journal.Synchronize"}\0'
 
 
 def require():
-    """Skips the test where there is no journald to run."""
+    """Skips the test if there is no journald to run."""
     if not os.access(PROGRAM, os.X_OK) or not shutil.which("journalctl"):
         raise unittest.SkipTest("systemd-journald and journalctl are needed")
 
 
 def places():
-    """How many datagrams the queue of a new socket holds, which is one more than its limit (unix_recvq_full())."""
+    """The number of datagrams in a full queue: one more than its limit (unix_recvq_full())."""
     with open(QUEUE, encoding="ascii") as file:
         return int(file.read()) + 1
 
 
 class Journal:
-    """A running journald. `socket_path` is what ANSWERD_JOURNAL_SOCKET is to be set to."""
+    """A running journald. Set ANSWERD_JOURNAL_SOCKET to `socket_path`."""
 
     def __init__(self, test=None, logs=None):
-        """Starts it. With `test` given, it is closed at that test's end. `logs` is where to write."""
+        """Starts it. With `test`, it is closed at the end of that test. `logs`: where to write."""
         require()
-        # sun_path holds 108 bytes, so not below a long TMPDIR.
+        # sun_path has 108 bytes: not below a long TMPDIR.
         self.directory = tempfile.mkdtemp(prefix="aj", dir="/tmp")
         self.run = os.path.join(self.directory, "run")
         self.logs = logs or os.path.join(self.directory, "logs")
@@ -62,17 +62,17 @@ class Journal:
         self.start()
 
     def create_socket(self):
-        """Binds the socket that journald is to read; a running journald keeps reading the old one."""
+        """Binds the socket for journald. A running journald keeps reading the old one."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(self.socket_path)
 
     def remove_socket(self):
-        """Ends journald and takes its socket away: senders see EPIPE or ECONNREFUSED, then ENOENT.
+        """Ends journald and removes its socket: senders see EPIPE or ECONNREFUSED, then ENOENT.
 
-        Returns the entries that the socket still held, which journald will never read.
+        Returns the entries left in the socket, which journald will never read.
         """
         self.stop()
-        # Nothing more comes in from here on, so that what is read below is all that was taken.
+        # No more entries arrive from here on: those read below are all that were taken.
         self._socket.shutdown(socket.SHUT_RD)
         self._socket.setblocking(False)
         left = []
@@ -85,7 +85,7 @@ class Journal:
         return left
 
     def start(self):
-        """Starts journald on the bound socket, and returns once it takes requests."""
+        """Starts journald on the bound socket. Returns once it accepts requests."""
         environment = {
             "PATH": os.environ["PATH"],
             "RUNTIME_DIRECTORY": self.run,
@@ -104,8 +104,7 @@ class Journal:
         if self._process.poll() is not None:
             raise AssertionError(f"journald ended at once, status {self._process.returncode}")
         try:
-            # Held open: an instance of a namespace exits when it has been idle for 30 s, but not
-            # while it has a client.
+            # Kept open: a journald of a namespace exits after 30 s without work, but not while it has a client.
             return net.connect(os.path.join(self.run, "io.systemd.journal"))
         except (FileNotFoundError, ConnectionRefusedError):
             return None
@@ -117,23 +116,23 @@ class Journal:
     def _end(self, number):
         self._varlink.close()
         self._process.send_signal(number)
-        # A stopped process dies of SIGKILL, but takes SIGTERM only when it goes on.
+        # SIGKILL ends a stopped process. SIGTERM needs it to continue.
         self._process.send_signal(signal.SIGCONT)
         status = self._process.wait(timeout=net.TIMEOUT)
         self._process = None
         return status
 
     def stop(self):
-        """SIGTERM, and waits: journald first reads what its socket holds."""
+        """Sends SIGTERM and waits. journald first reads its queue."""
         if self._process is not None:
             self._end(signal.SIGTERM)
 
     def kill(self):
-        """SIGKILL, and waits. The socket stays, with what is queued in it."""
+        """Sends SIGKILL and waits. The socket stays, with its queue."""
         self._end(signal.SIGKILL)
 
     def restart(self):
-        """As `systemctl restart systemd-journald`: the socket is held meanwhile."""
+        """Like `systemctl restart systemd-journald`: the socket stays open."""
         self.stop()
         self.start()
 
@@ -143,13 +142,13 @@ class Journal:
         net.wait_until(lambda: self._state() == "T", what="journald to stop")
 
     def full(self):
-        """Whether its socket's queue has no room: then none is reported to who is connected (unix_dgram_poll())."""
+        """Whether the queue of its socket is full. Then a connected socket is not writable (unix_dgram_poll())."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
             probe.connect(self.socket_path)
             return not select.select([], [probe], [], 0)[1]
 
     def pause_until_full(self):
-        """SIGSTOP, and waits for those who have something to say to fill the queue."""
+        """SIGSTOP, then waits until senders have filled the queue."""
         self.pause()
         net.wait_until(self.full, what="the journal's queue to fill up")
 
@@ -161,9 +160,9 @@ class Journal:
             return stat.read().rpartition(")")[2].split()[0]
 
     def sync(self, timeout=60.0):
-        """Returns when journald has taken all that was queued before the call, and written it.
+        """Returns when journald has read and written everything queued before the call.
 
-        True if it said so; False where it would not (it talks to root only).
+        True if it confirmed this; False if it refused (it talks to root only).
         """
         try:
             self._varlink.sendall(SYNCHRONIZE)
@@ -175,7 +174,7 @@ class Journal:
         return True
 
     def export(self, *matches):
-        """The bytes of `journalctl -o export`, over all files, in journal order."""
+        """The output of `journalctl -o export` over all files, in journal order."""
         done = subprocess.run(
             ["journalctl", "--directory=" + self.logs, "--all", "--quiet", "-o", "export", *matches],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
@@ -184,14 +183,14 @@ class Journal:
         return done.stdout
 
     def entries(self, *matches):
-        """The entries that match, such as `entries("ANSWERD_PEER=127.0.0.1")`; all when none is given.
+        """The matching entries, such as `entries("ANSWERD_PEER=127.0.0.1")`; all entries without a match.
 
-        What journald has not read from its socket yet is not among them: see sync() and wait_for().
+        Entries that journald has not read from its socket are missing: see sync() and wait_for().
         """
         return journal_export.parse(self.export(*matches))
 
     def wait_for(self, count, *matches, timeout=60.0):
-        """The entries that match, once there are at least `count` of them."""
+        """The matching entries, once there are at least `count`."""
         found = []
 
         def enough():

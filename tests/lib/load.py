@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Clients that ask without pause, from threads, and keep a record of what was answered.
+"""Clients that ask without pause, from threads, and record the answered messages.
 
     with Load(connect, clients=8) as load:
         load.wait_answered(100)
     load.answered
 
-Every message is unique. A message whose reply did not come, since the connection broke, is in `unknown`:
-it may be in the journal or not.
+Every message is unique. A message without a reply, because the connection broke, is in `unknown`: it may or may not be
+in the journal.
 """
 
 import threading
@@ -17,7 +17,7 @@ import net
 
 class Load:
     def __init__(self, connect, clients=8, burst=4, timeout=60.0):
-        """connect() returns a connected socket; `burst` messages are sent at once on each connection."""
+        """connect() returns a connected socket. Each connection sends `burst` messages at once."""
         self._connect, self._burst, self._timeout = connect, burst, timeout
         self._stopping = threading.Event()
         self._change = threading.Condition()
@@ -44,7 +44,7 @@ class Load:
                     return
 
     def _ask(self, sock, messages):
-        """All of them at once, then a reply to each: `ok`, as the daemon's default is."""
+        """Sends all at once, then reads the reply to each: `ok`, the daemon's default."""
         left, replies, begun = list(messages), b"", time.monotonic()
         try:
             sock.sendall(b"\n".join(messages) + b"\n")
@@ -66,7 +66,7 @@ class Load:
                 self.longest_wait = max(self.longest_wait, time.monotonic() - begun)
 
     def wait_answered(self, more, timeout=net.TIMEOUT):
-        """Returns once so many more were answered; fails if they are not in time. Returns the seconds it took."""
+        """Waits until that many more were answered; fails if the time is over. Returns the seconds it took."""
         begun = time.monotonic()
         with self._change:
             goal = len(self.answered) + more
@@ -76,14 +76,14 @@ class Load:
         return time.monotonic() - begun
 
     def expect_stalled(self, seconds=0.5):
-        """For so long no more is answered than what may have been on its way: of each client the messages sent at once."""
+        """Fails if in this time more is answered than was in flight: the messages that each client sends at once."""
         most = len(self.answered) + len(self._threads) * self._burst
         with self._change:
             if self._change.wait_for(lambda: len(self.answered) > most, seconds):
                 raise AssertionError(f"answers go on, though nothing is taken: {len(self.answered)} after {most}")
 
     def stop(self):
-        """Lets each client finish what it has asked, and waits for that."""
+        """Waits until each client has its replies."""
         self._stopping.set()
         for thread in self._threads:
             thread.join(self._timeout)
@@ -97,7 +97,7 @@ class Load:
         self.stop()
 
     def check(self, entries, lost=0):
-        """Every answered message is there exactly once, but for `lost` of them; others at most once."""
+        """Every answered message is there exactly once, except `lost` of them. Others are there at most once."""
         if self.failures:
             raise AssertionError(self.failures)
         counts = {}

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Sockets with deadlines, waiting for conditions, and what a process holds. Nothing here sleeps blindly.
+"""Sockets with deadlines, waiting for conditions, and the resources of a process. Nothing here sleeps blindly.
 
-An address is `(host, port)` for TCP or a string for a UNIX socket, which starts with `@` when it is
-abstract, as answerd writes them.
+An address is `(host, port)` for TCP, or a string for a UNIX socket. It begins with `@` if abstract, as in answerd.
 """
 
 import os
@@ -10,18 +9,17 @@ import select
 import socket
 import time
 
-# How long what must come may take before it counts as not coming. Waiting ends with the event, so that much costs nothing.
+# The longest wait for an event that must come. A wait ends with the event, so a long limit costs nothing.
 TIMEOUT = 60.0
-# Where a time is itself what is promised: how much later it may be seen on a machine that has other work to do. A mistake
-# that such a test is to find has to be later than that.
+# The tolerance if the time itself is promised: how late it may be on a busy machine. A fault that such a test can find
+# must be later than this.
 LATE = 10.0
 
 
 def wait_until(predicate, timeout=TIMEOUT, what=None, interval=0.01):
-    """Returns the predicate's first true value, or fails once `timeout` seconds have gone by.
+    """Returns the predicate's first true value. Fails after `timeout` seconds.
 
-    For conditions which nothing announces, such as a number in /proc. Where there is an event to wait
-    for, wait for the event.
+    For conditions without an event, such as a number in /proc. If there is an event, wait for the event.
     """
     deadline = time.monotonic() + timeout
     while True:
@@ -44,7 +42,7 @@ def parse_address(text):
 
 
 def connect(address, timeout=TIMEOUT, source=None):
-    """A connected stream socket whose every operation fails after `timeout` seconds."""
+    """A connected stream socket. Each operation fails after `timeout` seconds."""
     if isinstance(address, str):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         address = "\0" + address[1:] if address.startswith("@") else address
@@ -71,7 +69,7 @@ def _receive(sock, count, deadline):
 
 
 def recv_exactly(sock, count, timeout=TIMEOUT):
-    """Exactly `count` bytes; AssertionError with what came before, if the stream ends or the time does."""
+    """Exactly `count` bytes. AssertionError with the bytes so far if the stream or the time ends."""
     deadline = time.monotonic() + timeout
     data = bytearray()
     while len(data) < count:
@@ -100,7 +98,7 @@ def recv_until_eof(sock, timeout=TIMEOUT):
 
 
 def recv_line(sock, timeout=TIMEOUT):
-    """One line with its LF, and nothing after it: read a byte at a time, for tests of few messages."""
+    """One line with its LF, read a byte at a time, for tests with few messages."""
     deadline = time.monotonic() + timeout
     data = bytearray()
     while not data.endswith(b"\n"):
@@ -115,7 +113,7 @@ def recv_line(sock, timeout=TIMEOUT):
 
 
 def exchange(address, data, timeout=TIMEOUT):
-    """Sends data, half-closes, and returns all that comes back, as `printf DATA | nc -N` does."""
+    """Sends data, half-closes, and returns all replies, as `printf DATA | nc -N` does."""
     with connect(address, timeout) as sock:
         sock.sendall(data)
         sock.shutdown(socket.SHUT_WR)
@@ -150,7 +148,7 @@ def fd_count(pid):
 
 
 def socket_count(pid):
-    """How many of them are sockets."""
+    """The number of sockets among them."""
     count, folder = 0, f"/proc/{pid}/fd"
     for name in os.listdir(folder):
         try:
@@ -161,7 +159,7 @@ def socket_count(pid):
 
 
 def watched_sockets(pid):
-    """The sockets, by their names in /proc/PID/fd, that a process has in an epoll set (proc(5), fdinfo)."""
+    """The sockets in epoll sets of a process, by their names in /proc/PID/fd (proc(5), fdinfo)."""
     found = set()
     for name in os.listdir(f"/proc/{pid}/fdinfo"):
         with open(f"/proc/{pid}/fdinfo/{name}", encoding="ascii") as info:
@@ -171,12 +169,12 @@ def watched_sockets(pid):
 
 
 def _ends(address):
-    """A TCP address as /proc/net/tcp writes its port."""
+    """The port of a TCP address as in /proc/net/tcp."""
     return "%04X" % address[1]
 
 
 def unread(pid, address, client):
-    """The bytes that a process has not read yet from a TCP client (proc(5), /proc/net/tcp); None where it has closed."""
+    """The bytes from a TCP client that a process has not read (proc(5), /proc/net/tcp); None if it has closed."""
     wanted = [_ends(address), _ends(client.getsockname())]
     with open(f"/proc/{pid}/net/tcp", encoding="ascii") as table:
         for row in table.read().splitlines()[1:]:
@@ -187,16 +185,16 @@ def unread(pid, address, client):
 
 
 def stopped_reading(pid, address, client):
-    """Whether a process leaves what a client has sent where it is: there is something, and all of its threads sleep.
+    """Whether a process leaves the data of a client unread: there is some, and all its threads sleep.
 
-    One that had yet to come to it would be runnable.
+    A process about to read it would be runnable.
     """
     left = unread(pid, address, client)
     return bool(left) and asleep(pid) and unread(pid, address, client) == left
 
 
 def asleep(pid):
-    """Whether all threads of a process wait for something, and none of them for a processor."""
+    """Whether all threads of a process wait for an event, and none for a processor."""
     for task in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{task}/stat", encoding="utf-8", errors="replace") as stat:
             if stat.read().rpartition(")")[2].split()[0] != "S":
@@ -205,9 +203,9 @@ def asleep(pid):
 
 
 def send_until_full(sock, data, stopped, limit=64 << 20):
-    """Sends `data` again and again, until the peer has stopped reading, as stopped() says, and no more fits in.
+    """Sends `data` over and over until stopped() says that the peer has stopped reading, and no more fits.
 
-    Returns how many bytes that were. The socket is left non-blocking.
+    Returns the number of bytes. The socket is left non-blocking.
     """
     sock.setblocking(False)
     deadline, sent = time.monotonic() + TIMEOUT, 0
@@ -222,7 +220,7 @@ def send_until_full(sock, data, stopped, limit=64 << 20):
 
 
 def status_kib(pid, field):
-    """A line of /proc/PID/status that is in kB, such as VmRSS, RssAnon or VmHWM."""
+    """A line of /proc/PID/status in kB, such as VmRSS, RssAnon or VmHWM."""
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
         for line in status:
             if line.startswith(field + ":"):
@@ -243,7 +241,7 @@ def forget_peak(pid):
 
 
 def cpu_seconds(pid):
-    """User and system time that a process has used (proc(5), /proc/PID/stat fields 14 and 15)."""
+    """User and system time of a process (proc(5), /proc/PID/stat fields 14 and 15)."""
     with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
         fields = stat.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A whole systemd of a test's own, booted in a container over the machine's own files.
+"""A whole systemd for a test, booted in a container over the files of the machine.
 
-The root is an overlay of `/` on a tmpfs: what the container writes is gone with it. The mounts are made
-in a mount namespace of the test's process and the container dies with that process, so that nothing
-stays behind however the test ends. The network is the container's own too, with nothing but loopback.
-Its control groups are below one of its own: systemd-nspawn would make them below ours, where those of two containers
-have the same names, and the one systemd finds, and kills, processes of the other's services.
+Its root is an overlay of `/` on a tmpfs, so all writes vanish with it. The mounts are made in a mount namespace of the
+test's process, and the container dies with that process: nothing stays behind, however the test ends. The network is
+the container's own, with loopback only. Its cgroups are below a group of its own. systemd-nspawn would make them below
+the test's group. There, two containers would use the same names, and one systemd would find and kill processes of the
+other's services.
 """
 
 import atexit
@@ -35,7 +35,7 @@ MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
 
 TOOLS = ("systemd-nspawn", "nsenter", "systemctl", "journalctl", "dbus-daemon")
-# Units of the machine that have no work in the container, and would delay or degrade its boot.
+# Units of the machine that are useless in the container and would degrade or slow its boot.
 MASKED = ("systemd-networkd-wait-online.service", "systemd-timesyncd.service", "systemd-resolved.service",
           "systemd-networkd.service", "networking.service", "ssh.service", "apt-daily.timer",
           "apt-daily-upgrade.timer", "man-db.timer", "e2scrub_reap.service", "redis-server.service",
@@ -58,7 +58,7 @@ def _mount(source, target, kind, flags, data):
 
 
 def _unshare_mounts():
-    """Gives this process mounts of its own, once (unshare(2)): they go when it and its children have."""
+    """Gives this process its own mounts, once (unshare(2)). They vanish with the process and its children."""
     global _unshared
     if not _unshared:
         _check(LIBC.unshare(CLONE_NEWNS), "cannot unshare the mount namespace")
@@ -68,14 +68,14 @@ def _unshare_mounts():
 
 
 def _leave_chroot():
-    """Below a chroot(2), makes its root the mount namespace's.
+    """Inside a chroot(2), makes its root the root of the mount namespace.
 
-    Otherwise systemd could make no user namespaces for PrivateUsers= (EPERM of unshare(2)).
+    Otherwise systemd could not make user namespaces for PrivateUsers= (EPERM of unshare(2)).
     """
     cwd, root = os.getcwd(), os.open("/", os.O_PATH | os.O_DIRECTORY)
     try:
         with open("/proc/self/ns/mnt", "rb") as ours:
-            # Which puts a process to the root of the namespace, though it be its own (setns(2)).
+            # Moves the process to the root of the namespace, even of its own (setns(2)).
             _check(LIBC.setns(ours.fileno(), CLONE_NEWNS), "cannot enter the mount namespace")
         if not os.path.samestat(os.stat(root), os.stat("/")):
             os.fchdir(root)
@@ -90,7 +90,7 @@ def _leave_chroot():
 
 
 def _control_group_roots():
-    """Where the hierarchies are mounted in which systemd has groups: the second version's, and its own of the first."""
+    """The mount points of the hierarchies in which systemd has groups: cgroup v2, and its own in v1."""
     with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
         for line in mounts:
             before, _, after = line.partition(" - ")
@@ -100,12 +100,12 @@ def _control_group_roots():
 
 
 def enter_network(namespace):
-    """Moves the calling thread to the network of an open /proc/PID/ns/net: for sockets made from now on."""
+    """Moves the calling thread to the network of an open /proc/PID/ns/net, for sockets made from now on."""
     _check(LIBC.setns(namespace.fileno(), CLONE_NEWNET), "cannot enter a network namespace")
 
 
 def require():
-    """Skips, with the reason, where no container can be booted."""
+    """Skips the test, with the reason, if no container can be booted."""
     if os.geteuid() != 0:
         raise unittest.SkipTest("booting a container takes root")
     for tool in TOOLS:
@@ -117,11 +117,11 @@ def require():
 
 
 class Failed(AssertionError):
-    """A command inside ended otherwise than expected; shows its output."""
+    """A command inside ended unexpectedly. Shows its output."""
 
 
 class Container:
-    """A booted systemd. `root` is its file system seen from outside."""
+    """A booted systemd. `root`: its file system, seen from outside."""
 
     def __init__(self, boot_timeout=60.0):
         require()
@@ -148,7 +148,7 @@ class Container:
                f"lowerdir=/,upperdir={self._directory}/upper,workdir={self._directory}/work")
 
     def path(self, name):
-        """Where a file of the container is, seen from outside. Not for /tmp, /run, /proc and the like."""
+        """The path of a file in the container, seen from outside. Not for /tmp, /run, /proc and the like."""
         return os.path.join(self.root, name.lstrip("/"))
 
     def write(self, name, text, mode=0o644):
@@ -162,7 +162,7 @@ class Container:
         self.write("/etc/machine-id", uuid.uuid4().hex + "\n")
         self.write("/etc/hostname", "answerd-test\n")
         self.write("/etc/fstab", "")
-        # The journal of the machine itself is not the container's, which keeps a persistent one of its own.
+        # The container keeps its own persistent journal, not the machine's.
         shutil.rmtree(self.path("/var/log/journal"), ignore_errors=True)
         os.makedirs(self.path("/var/log/journal"))
         for unit in MASKED:
@@ -186,7 +186,7 @@ class Container:
                 file.write("0")
 
     def _remove_groups(self):
-        """Removes them once the kernel has let go of the last process."""
+        """Removes the groups once the kernel has released the last process."""
         for group in self._groups:
             for folder, _, _ in os.walk(group, topdown=False):
                 net.wait_until(lambda: not self._busy(folder), what=f"{folder} to be empty")
@@ -201,7 +201,7 @@ class Container:
         return False
 
     def boot(self):
-        """Boots, and returns when systemd has started all it wants to."""
+        """Boots. Returns when systemd has started everything."""
         self._make_groups()
         self._console = open(os.path.join(self._directory, "console"), "wb+")
         self._process = subprocess.Popen(
@@ -223,7 +223,7 @@ class Container:
     def _find_leader(self):
         if self._process.poll() is not None:
             raise AssertionError(f"systemd-nspawn ended, status {self._process.returncode}")
-        # Between nspawn and the container's PID 1 there is no other process.
+        # nspawn's only child is the container's PID 1.
         with open(f"/proc/{self._process.pid}/task/{self._process.pid}/children", encoding="ascii") as file:
             for pid in file.read().split():
                 with open(f"/proc/{pid}/status", encoding="ascii") as status:
@@ -239,19 +239,19 @@ class Container:
         return state in ("running", "degraded")
 
     def command(self, *arguments):
-        """The command which runs another one inside.
+        """A command that runs another one inside.
 
-        --root: where systemd-nspawn itself runs below a chroot(2), the root of its mount namespace stays that of the
-        machine, and only the leader's own root is the container's.
+        --root: if systemd-nspawn itself runs in a chroot(2), the root of its mount namespace stays the machine's. Only
+        the leader's own root is the container's.
         """
         return ["nsenter", "--target", str(self.leader), "--all", "--root", "--wd", "env", "-i", "LC_ALL=C.UTF-8",
                 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
                 "TERM=dumb", "SYSTEMD_PAGER=", *arguments]
 
     def run(self, script, check=True, timeout=120.0, binary=False, data=None):
-        """Runs a line of shell inside and returns what it printed, standard error included.
+        """Runs a shell line inside. Returns its output, with standard error.
 
-        `check` may be False, or the exit status that is expected.
+        `check` may be False, or the expected exit status.
         """
         done = subprocess.run(
             self.command("sh", "-c", script), input=data, stdout=subprocess.PIPE, timeout=timeout,
@@ -264,14 +264,14 @@ class Container:
         return text
 
     def status(self, script, timeout=120.0):
-        """Only the exit status of a line of shell."""
+        """The exit status of a shell line."""
         return subprocess.run(self.command("sh", "-c", script), stdin=subprocess.DEVNULL, timeout=timeout,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode
 
     def socket(self, family=socket.AF_INET, timeout=net.TIMEOUT):
-        """A stream socket in the container's network, for use from outside.
+        """A stream socket in the network of the container, for use from outside.
 
-        A socket stays in the network namespace that its thread was in when it was made (setns(2)).
+        A socket stays in the network namespace in which its thread made it (setns(2)).
         """
         with open("/proc/self/task/%d/ns/net" % LIBC.gettid(), "rb") as ours, \
                 open(f"/proc/{self.leader}/ns/net", "rb") as theirs:
@@ -293,7 +293,7 @@ class Container:
         return sock
 
     def host_pid(self, pid):
-        """The number outside of a process that has the number `pid` inside."""
+        """The PID outside of the process with this PID inside."""
         for name in os.listdir("/proc"):
             if not name.isdigit():
                 continue
@@ -309,7 +309,7 @@ class Container:
         raise ProcessLookupError(pid)
 
     def close(self):
-        """Ends the container by its leader and lets go of its files."""
+        """Ends the container through its leader, and releases its files."""
         atexit.unregister(self.close)
         if self.leader:
             try:
@@ -326,7 +326,7 @@ class Container:
             self._process = None
             self._console.close()
         self._remove_groups()
-        # MNT_DETACH: the mounts are this process's own, and whatever still holds them is ending.
+        # MNT_DETACH: the mounts belong to this process, and remaining users are ending.
         for path in (os.path.join(self._directory, "root"), self._directory):
             if os.path.ismount(path):
                 LIBC.umount2(path.encode(), 2)

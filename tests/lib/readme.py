@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What README tells its readers to do, and what it shows them, for tests that do the same."""
+"""The instructions and outputs in README, for tests that follow them."""
 
 import os
 import re
 
 import daemon
 
-# What differs from one run to the next.
+# Details that differ between runs.
 MASKS = (
     (r"\b[0-9a-f]{16}-\d+-\d+\b", "ID"),
     (r"(?m)^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ answerd\[\d+\]", "TIME HOST answerd[PID]"),
@@ -33,7 +33,7 @@ def section(heading):
 
 
 def fenced(heading, language):
-    """The texts of a section's blocks in that language, in their order."""
+    """The blocks of a section in that language, in order."""
     return re.findall(rf"^```{language}\n(.*?)^```$", section(heading), re.MULTILINE | re.DOTALL)
 
 
@@ -47,7 +47,7 @@ def conversations(heading):
 
 
 def mentioned(heading, *programs):
-    """The commands of those programs that are mentioned within a section's sentences."""
+    """The commands of these programs in the sentences of a section."""
     prose = re.sub(r"^```.*?^```$", "", section(heading), flags=re.MULTILINE | re.DOTALL)
     quoted = (" ".join(text.split()) for text in re.findall(r"`([^`]+)`", prose))
     return [text for text in quoted if " " in text and text.split()[0] in programs]

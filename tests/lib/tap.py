@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs unittest cases and reports them in TAP, the form that automake's tap-driver.sh reads.
+"""Runs unittest cases and reports them in TAP, which automake's tap-driver.sh reads.
 
 A test file ends with
 
     if __name__ == "__main__":
         tap.main()
 
-and may be run by itself, or as `python3 tests/lib/tap.py FILE [CASE[.METHOD]…]`.
+and can be run by itself, or as `python3 tests/lib/tap.py FILE [CASE[.METHOD]…]`.
 
-The plan comes last: a run that dies half-way has none, and counts as failed. What tests print goes
-to stderr, so that it cannot be taken for results.
+The plan comes last: a run that dies early has none and counts as failed. Prints of tests go to stderr, so they are not
+mistaken for results.
 """
 
 import faulthandler
@@ -26,7 +26,7 @@ DEFAULT_TIMEOUT = 900.0
 
 
 def timeout(seconds):
-    """Gives one test, or all of a class, another time limit than DEFAULT_TIMEOUT."""
+    """Gives one test, or all tests of a class, another time limit than DEFAULT_TIMEOUT."""
 
     def mark(item):
         item.tap_timeout = seconds
@@ -36,7 +36,7 @@ def timeout(seconds):
 
 
 class TapResult(unittest.TestResult):
-    """Writes one line for each test when it ends, with whatever went wrong as `#` lines below it."""
+    """Writes one line at the end of each test, and any errors as `#` lines below it."""
 
     def __init__(self, stream):
         super().__init__()
@@ -65,7 +65,7 @@ class TapResult(unittest.TestResult):
         self._begun = time.monotonic()
         method = getattr(test, test._testMethodName, None)
         limit = getattr(method, "tap_timeout", getattr(test, "tap_timeout", DEFAULT_TIMEOUT))
-        # A test that hangs shows where each of its threads is, and ends the run.
+        # A hanging test shows a trace of each thread, then ends the run.
         faulthandler.dump_traceback_later(limit, exit=True, file=sys.__stderr__)
 
     def stopTest(self, test):
@@ -88,8 +88,8 @@ class TapResult(unittest.TestResult):
     def _fail(self, test, text):
         self._passed = False
         self._details.append(text)
-        # setUpClass and setUpModule fail outside any test: unittest then passes a stand-in for which
-        # neither startTest nor stopTest is called.
+        # If setUpClass or setUpModule fails, there is no test. unittest passes a stand-in without calling startTest or
+        # stopTest.
         if not isinstance(test, unittest.TestCase):
             self._report(str(test))
 
@@ -114,9 +114,9 @@ class TapResult(unittest.TestResult):
 
 
 def run(module, names=()):
-    """Runs the tests of a module, or only the named ones, and returns the exit status."""
+    """Runs the tests of a module, or the named ones. Returns the exit status."""
     real, sys.stdout = sys.stdout, sys.stderr
-    # Told to end, as by Ctrl-C: what is registered with atexit is still done.
+    # A signal ends it like Ctrl-C: functions registered with atexit still run.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     result = TapResult(real)
     loader = unittest.TestLoader()
@@ -144,7 +144,7 @@ def load(path):
 
 
 def main():
-    """The last line of a test file: runs what that file holds and exits."""
+    """The last line of a test file: runs its tests and exits."""
     sys.exit(run(sys.modules["__main__"], sys.argv[1:]))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the other tests rest on: the journal fixture and the reader of the export format."""
+"""The basis of other tests: the journal fixture and the reader of the export format."""
 
 import os
 import socket
@@ -41,7 +41,7 @@ class Activate(unittest.TestCase):
     def test_sockets_arrive_in_order(self):
         sockets = [net.listener() for _ in range(3)]
         self.addCleanup(lambda: [s.close() for s in sockets])
-        # Numbers that overlap the targets, backwards.
+        # Numbers that overlap the targets, in reverse.
         numbers = [s.fileno() for s in reversed(sockets)]
         script = ("import os, socket\n"
                   "assert os.environ['LISTEN_PID'] == str(os.getpid())\n"
@@ -54,7 +54,7 @@ class Activate(unittest.TestCase):
             pass_fds=numbers, stdout=subprocess.PIPE, check=True, timeout=net.TIMEOUT)
         *ports, left = map(int, done.stdout.split())
         self.assertEqual(ports, [s.getsockname()[1] for s in reversed(sockets)])
-        # Standard input, output and error, and the listing's own: the loop closed the three.
+        # Standard input, output and error, and the descriptor of the listing. The loop closed the three.
         self.assertEqual(left, 4)
 
 

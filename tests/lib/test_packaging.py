@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What is said of the project in several places is the same in all of them: its version, and what is installed."""
+"""Facts stated in several places agree: the version, and the installed files."""
 
 import os
 import re
@@ -8,7 +8,7 @@ import unittest
 import daemon
 import tap
 
-# Where a version stands, and how.
+# The places of a version, and patterns for it.
 VERSIONS = {
     "packaging/arch/PKGBUILD": r"^pkgver=(.*)",
     "packaging/debian/changelog": r"\Aanswerd \((.*)-\d+\)",
@@ -37,7 +37,7 @@ class Packaging(unittest.TestCase):
         spec = read("packaging/rpm/answerd.spec")
         for folder in ("man", "completions/bash", "completions/zsh", "systemd"):
             for name in os.listdir(os.path.join(daemon.TOP, folder)):
-                # An instance is made from the same source as the service; the rest is for make.
+                # An instance has the same source as the service. The rest is for make.
                 if not name.endswith(".mk"):
                     self.assertIn("/" + name.removesuffix(".in"), spec)
 

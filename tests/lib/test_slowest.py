@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""tests/slowest.py, given the logs that this file's own runner writes."""
+"""tests/slowest.py, on logs written by this file's own runner."""
 
 import os
 import subprocess
@@ -68,7 +68,7 @@ class Slowest(unittest.TestCase):
 
 
 class Runners(unittest.TestCase):
-    """The programs whose words are read say them as the script expects."""
+    """The programs print what the script expects."""
 
     def test_in_c(self):
         program = os.path.join(os.environ["top_builddir"], "tests", "unit", "test-macros")

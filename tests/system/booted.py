@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A booted container with this tree installed in it, and what the tests there have in common."""
+"""A booted container with this tree installed, and helpers for its tests."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ def build_folder():
 
 
 class Booted:
-    """The container, its answerd, and what the journal there has of it."""
+    """The container, its answerd, and its journal."""
 
     def __init__(self, install=True):
         self.container = nspawn.Container()
@@ -52,7 +52,7 @@ class Booted:
         return int(self.show("answerd.service", "MainPID"))
 
     def drop_in(self, unit, text):
-        """Adds settings to a unit; an empty text takes them away again."""
+        """Adds settings to a unit. An empty text removes them."""
         path = f"/etc/systemd/system/{unit}.d/test.conf"
         if text:
             self.container.write(path, text)
@@ -61,27 +61,27 @@ class Booted:
         self.run("systemctl daemon-reload")
 
     def ask(self, message, timeout=net.TIMEOUT):
-        """One message on a connection of its own; returns the reply."""
+        """Sends one message on its own connection. Returns the reply."""
         with self.connect(PORT, timeout=timeout) as sock:
             sock.sendall(message + b"\n")
             return net.recv_line(sock, timeout)
 
     def burst(self, count, mark):
-        """Sends that many messages on one connection and reads every answer."""
+        """Sends that many messages on one connection and reads all replies."""
         with self.connect(PORT, timeout=60) as sock:
             for first in range(0, count, 100):
                 sock.sendall(b"".join(b"%s %d\n" % (mark, n) for n in range(first, first + 100)))
                 net.recv_exactly(sock, len(b"ok\n") * 100, 60)
 
     def entries(self, *matches, fields=None):
-        """The journal's entries, once journald has taken all that is queued."""
+        """The entries of the journal, once journald has read its queue."""
         self.run("journalctl --sync")
         options = ["--output-fields=" + ",".join(fields)] if fields else ["--all"]
         arguments = " ".join(f"'{a}'" for a in [*options, *matches])
         return journal_export.parse(self.run(f"journalctl -q -o export {arguments}", binary=True))
 
     def messages(self, *matches):
-        """All that clients sent, as the journal has it."""
+        """All messages in the journal."""
         found = self.entries("MESSAGE_ID=" + MESSAGE_ID, *matches, fields=["ANSWERD_DATA"])
         return [e.one("ANSWERD_DATA") for e in found]
 

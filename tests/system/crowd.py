@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Clients at work while something is done to the daemon, and an account of how each of them fared.
+"""Clients at work while the daemon is disturbed, and an account of each.
 
-They run in a process of their own inside the container's network: so many new connections a second,
-each of which asks once, and some that stay and keep asking. Every message is unlike all others, so that
-they can be looked for in the journal afterwards.
+They run in their own process inside the network of the container: a rate of new connections, each of which asks once,
+and some that stay and keep asking. All messages differ, so each can be found in the journal afterwards.
 """
 
 import collections
@@ -17,18 +16,18 @@ import time
 import net
 import nspawn
 
-PATIENCE = net.TIMEOUT  # A client which has no answer by then counts as "late".
-PAUSE = 0.02  # Between an answer and the next question of a client that stays.
+PATIENCE = net.TIMEOUT  # A client without a reply by then counts as "late".
+PAUSE = 0.02  # Between a reply and the next question of a lasting client.
 
 
 class Result:
-    """What the clients saw."""
+    """The account of the clients."""
 
     def __init__(self):
-        self.answered = []  # messages, in the order of their answers
+        self.answered = []  # messages, in the order of replies
         self.failed = collections.Counter()  # kind: how often
-        self.longest_gap = 0.0  # seconds between two answers, whoever got them
-        self.lost_connections = 0  # of those that stay
+        self.longest_gap = 0.0  # seconds between two replies to any clients
+        self.lost_connections = 0  # of lasting clients
         self.connections = 0
 
 
@@ -78,7 +77,7 @@ class _Crowd:
             self.open(stays=True)
 
     def ready(self, client):
-        """Reads until there is no more: an edge that tells of a reply may tell of the end behind it too."""
+        """Reads to EAGAIN: the edge of a reply may be the edge of the end, too."""
         try:
             if not client.connected:
                 status = client.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -134,7 +133,7 @@ class _Crowd:
             if self.stopping and not any(c.message for c in self.clients.values()):
                 return
             if not self.stopping:
-                # No more than the rate, even after having been held up.
+                # No more than the rate, even after a delay.
                 opened = max(opened, int((now - begun) * self.rate) - self.rate // 10)
                 while opened < (now - begun) * self.rate:
                     opened += 1
@@ -159,7 +158,7 @@ def _child(control, namespace, port, rate, staying, prefix):
 
 
 class Load:
-    """Starts the clients; stop() waits for the answers that are due and returns the Result."""
+    """Starts the clients. stop() waits for due replies and returns the Result."""
 
     def __init__(self, test, container, port=8080, rate=1000, staying=20):
         context = multiprocessing.get_context("fork")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The Debian packages, for the tests that install it."""
+"""The Debian packages, for tests that install them."""
 
 import glob
 import os
@@ -12,14 +12,14 @@ import daemon
 
 TOOLS = ("dpkg-buildpackage", "dh", "lintian", "apt-get")
 
-# What make tells its children. `check-system` would tell the package's build, in which there is another `make check`,
+# Variables that make passes on. `check-system` would tell the build of the package, which runs its own `make check`,
 # which tests to run and where the programs are.
 OF_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "TESTS", "top_srcdir", "top_builddir", "ANSWERD", "ASK",
            "ASK_BENCH")
 
 
 def _newest_source():
-    """When a file that the package is made from was last changed."""
+    """When a source of the package last changed."""
     newest = 0.0
     for folder, folders, files in os.walk(daemon.TOP):
         if folder == daemon.TOP:
@@ -30,9 +30,9 @@ def _newest_source():
 
 
 def packages():
-    """The paths of the packages, built by the project's own command, which ends with lintian's opinion of them.
+    """The paths of the packages. ./dev builds them and runs lintian in the end.
 
-    Those that are newer than what they are made from are not built again.
+    Packages newer than their sources are not built again.
     """
     for tool in TOOLS:
         if not shutil.which(tool):
@@ -52,13 +52,13 @@ def packages():
 
 
 def start():
-    """A container in which the packages are in /answerd-tree/build/deb, and not installed; for setUpModule()."""
+    """A container with the packages in /answerd-tree/build/deb, not installed; for setUpModule()."""
     booted.nspawn.require()
     paths = packages()
     system = booted.start(install=False)
-    # Images of containers forbid packages to start services.
+    # Container images forbid packages to start services.
     system.run("rm -f /usr/sbin/policy-rc.d")
-    # Without this file, man-db does not index all manuals of the machine after each installation.
+    # Without this file, man-db does not index all manuals after each installation.
     system.run("rm -f /var/lib/man-db/auto-update")
     folder = system.container.path("/answerd-tree/build/deb")
     os.makedirs(folder)

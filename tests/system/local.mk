@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# `make check-system`, as root: the daemon in a booted systemd. Catalog, units and installation are looked at without one.
+# `make check-system`, as root: the daemon in a booted systemd. Tests of catalog, units and installation need none.
 
 TESTS += \
 	tests/system/test_catalog.py \

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every event of the code has a text in the catalog, and the other way round; needs no container."""
+"""Every event in the code has a text in the catalog, and vice versa. Needs no container."""
 
 import os
 import re

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Installed, enabled, asked: what an administrator does first, and what the journal then has."""
+"""Installed, enabled, asked: the first steps of an administrator, and the journal afterwards."""
 
 import json
 import os
@@ -38,7 +38,7 @@ class Activation(Case):
             times.append(time.monotonic() - begun)
         print("from first connection to first answer: "
               f"{sorted(times)[2] * 1000:.0f} ms (median of 5, at most {max(times) * 1000:.0f} ms)")
-        # systemd hears of READY=1 beside the answer.
+        # systemd may see READY=1 after the client sees the reply.
         net.wait_until(lambda: system.show("answerd.service", "ActiveState") == "active", what="the service to be up")
         self.assertLess(max(times), net.LATE)
 
@@ -109,13 +109,13 @@ class Activation(Case):
                 return True
             return False
 
-        # systemctl waits for the target, but not for what is PartOf= it.
+        # systemctl waits for the target, but not for units that are PartOf= it.
         net.wait_until(refused, what="the port to be closed")
 
 
 class UnixSocket(Case):
     def test_who_a_peer_is(self):
-        """By PrivateUsers= the service knows no users but root and its own (user_namespaces(7))."""
+        """With PrivateUsers= the service knows only root and its own user (user_namespaces(7))."""
         self.addCleanup(system.run, "systemctl restart answerd.socket")
         self.addCleanup(system.drop_in, "answerd.service", "")
         self.addCleanup(system.drop_in, "answerd.socket", "")
@@ -129,7 +129,7 @@ class UnixSocket(Case):
         self.assertEqual(self.peer(1), 1)
 
     def peer(self, uid):
-        """Asks as that user, looks that the process is told rightly, and returns the user that the journal has."""
+        """Asks as that user and checks the process in the reply. Returns the user in the journal."""
         script = f"exec setpriv --reuid={uid} --clear-groups ask -t 10s unix:/run/answerd.sock"
         said = system.run(f"sh -c 'echo $$; {script} $$'").split()
         self.assertEqual(said[1:], ["ok"])
@@ -159,7 +159,7 @@ class Confinement(Case):
         self.assertEqual(status["Threads"], str(len(hang.threads(pid))))
 
     def test_nothing_is_filtered_that_it_needs(self):
-        """No system call of start, work, reload and stop is refused: an audit record or SIGSYS would show."""
+        """No system call of start, work, reload and stop is refused. An audit record or SIGSYS would show it."""
         system.run("systemctl restart answerd.service")
         for _ in range(100):
             system.ask(b"x")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""`make install` puts things where pkg-config says, and `make uninstall` leaves nothing; needs no container."""
+"""`make install` puts files where pkg-config says, and `make uninstall` leaves none. Needs no container."""
 
 import os
 import re
@@ -15,7 +15,7 @@ import tap
 
 BUILD = os.environ.get("top_builddir") or os.path.join(daemon.TOP, "build")
 
-# A folder of configure's, who names it, by which variable, and what has to be there.
+# A folder of configure, the package and variable that name it, and a file that must be in it.
 FOLDERS = (
     ("systemdsystemunitdir", "systemd", "systemdsystemunitdir",
      {"answerd.service", "answerd.socket", "answerd.target", "answerd@.service", "answerd@.socket"}),
@@ -32,7 +32,7 @@ class Install(unittest.TestCase):
         self.make("install", "DESTDIR=" + self.root)
 
     def make(self, *arguments):
-        # The make that runs the tests has set a list of these by which another one would be confused.
+        # The make that runs the tests has set variables that would confuse another make.
         env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")}
         done = subprocess.run(["make", "-s", "-C", BUILD, *arguments], check=False, env=env, text=True,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -43,7 +43,7 @@ class Install(unittest.TestCase):
         return {os.path.join(folder, name) for folder, _, names in os.walk(self.root) for name in names}
 
     def configured(self, name):
-        """A folder as configure and make know it, below our root."""
+        """A folder as configure and make know it, below the test's root."""
         return self.root + self.make("--eval", f"show-folder: ; @echo $({name})", "show-folder").strip()
 
     def test_folders(self):
@@ -71,7 +71,7 @@ class Install(unittest.TestCase):
         self.assertGreater(len(self.files()), 15)
         self.make("uninstall", "DESTDIR=" + self.root)
         self.assertEqual(self.files(), {other})
-        # Folders that only answerd has a use for go too.
+        # Folders that only answerd uses are removed, too.
         self.assertEqual([f for f, _, _ in os.walk(self.root) if os.path.basename(f) == "answerd"], [])
 
 

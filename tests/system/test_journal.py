@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The system's journal being stopped, restarted, limited and full: what a reply means then."""
+"""The journal of the system is stopped, restarted, limited and full: the meaning of a reply then."""
 
 import collections
 import os
@@ -19,8 +19,8 @@ import tap
 
 STALL = 60.0
 FLOOD = b"flood ".ljust(1023, b".") + b"\n"
-# Where nothing is said for a service, journald lets pass 10,000 messages in 30 s, and up to 4 times as many where there
-# is room on the disk.
+# Without a setting for a service, journald accepts 10,000 messages in 30 s, and up to 4 times as many if the disk has
+# room.
 ABOVE_THE_USUAL_LIMIT = 60000
 
 system = None
@@ -29,7 +29,7 @@ system = None
 def setUpModule():
     global system
     system = booted.start()
-    # Its own limit on starts is 5 in 10 s.
+    # The limit on starts is 5 in 10 s.
     system.drop_in("systemd-journald.service", "[Unit]\nStartLimitIntervalSec=0\n")
     system.run("systemctl start answerd.socket")
 
@@ -63,7 +63,7 @@ class Journald(Case):
         self.addCleanup(os.kill, pid, signal.SIGCONT)
         sent = answered = 0
         with system.connect(booted.PORT) as sock:
-            # Until no more is answered: the queue of the journal's socket is full.
+            # Until the replies stop: the queue of the journal socket is full.
             sock.settimeout(2)
             try:
                 while sent < 100000:
@@ -74,7 +74,7 @@ class Journald(Case):
                 pass
             self.assertLess(sent, 100000)
             self.assertEqual(answered, sent - 1)
-            # Reading has stopped too, so that TCP holds the client back before memory grows.
+            # Reading has stopped, too: TCP holds the client back before memory grows.
             sock.setblocking(False)
             flood, rss = 0, net.rss_bytes(daemon)
             deadline = time.monotonic() + STALL
@@ -91,7 +91,7 @@ class Journald(Case):
             self.assertEqual(net.recv_line(sock), b"ok\n")
             resumed = time.monotonic() - begun
             sock.shutdown(socket.SHUT_WR)
-            # A line that the flood was cut in is a last message.
+            # The flood may have been cut inside a line, which is a last message.
             rest = net.recv_until_eof(sock, 120)
         print(f"{answered} answered before the queue was full, {flood} bytes flooded, "
               f"answering again after {resumed * 1000:.0f} ms")
@@ -114,7 +114,7 @@ class Limits(Case):
         system.run("systemctl restart answerd.service")
         system.burst(5000, b"limited")
         self.assertLess(self.recorded(b"limited"), 5000)
-        # journald says how many it dropped when the interval is over and the next message comes.
+        # journald reports dropped messages when the interval is over and the next message comes.
         said = net.wait_until(
             lambda: system.ask(b"tick") and system.run(
                 "journalctl -q -u systemd-journald -o cat -g 'Suppressed .* from answerd.service'",
@@ -122,7 +122,7 @@ class Limits(Case):
         self.assertRegex(said, r"Suppressed \d+ messages from answerd\.service")
 
     def test_full_disk(self):
-        """The journal takes entries that it cannot keep: they are answered, and the daemon goes on."""
+        """The journal takes entries that it cannot store: they are answered, and the daemon goes on."""
         self.addCleanup(system.run, "systemctl stop systemd-journald.service; umount /var/log/journal;"
                                     "systemctl start systemd-journald.service", check=False)
         system.run("mkdir -p /var/log/journal && mount -t tmpfs -o size=20M tmpfs /var/log/journal")
@@ -153,7 +153,7 @@ class Size(unittest.TestCase):
             self.assertEqual(warning in system.run("answerd --check"), lost)
             system.run("journalctl --sync")
             self.assertEqual(warning in system.run(f"journalctl -q -o cat -u answerd --since=@{begun}"), lost)
-            # It is as it says.
+            # As documented.
             before = len(system.messages())
             with system.connect(booted.PORT, timeout=60) as sock:
                 data = random.Random(1).randbytes((9 if lost else 7) * 1000000).replace(b"\n", b"\0") + b"\n"

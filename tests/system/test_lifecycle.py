@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Restart, reload, death, hang and stop, while clients are at work."""
+"""Restart, reload, death, hang and stop, under load."""
 
 import collections
 import os
@@ -30,7 +30,7 @@ class Case(unittest.TestCase):
         system.ask(b"first")
 
     def account(self, result, allowed=()):
-        """Nobody was refused, and each answered message is in the journal, once."""
+        """No client was refused, and the journal has each answered message once."""
         print(f"{result.connections} connections, {len(result.answered)} answers, longest gap "
               f"{result.longest_gap * 1000:.0f} ms, without an answer: {dict(result.failed)}")
         self.assertEqual({k: n for k, n in result.failed.items() if k not in allowed}, {})
@@ -49,7 +49,7 @@ class UnderLoad(Case):
             system.run("systemctl restart answerd.service")
             self.assertNotEqual(system.main_pid(), before)
         result = clients.stop()
-        # A connection which was accepted, and had not asked yet or only in part, ends without an answer.
+        # An accepted connection without a complete message ends without a reply.
         self.account(result, allowed=("EOF", "ECONNRESET", "EPIPE"))
         self.assertEqual(system.show("answerd.socket", "ActiveState"), "active")
 
@@ -73,7 +73,7 @@ class UnderLoad(Case):
             system.ask(b"after kill %d" % number, timeout=crowd.PATIENCE)
             answered = time.monotonic()
             net.wait_until(lambda: system.main_pid() not in (0, before), what="a new process")
-            # The container's monotonic clock is the machine's.
+            # The container and the machine share the monotonic clock.
             started = int(system.show("answerd.service", "ExecMainStartTimestampMonotonic")) / 1e6
             self.assertGreater(started, killed)
             since_start.append(answered - started)
@@ -83,8 +83,7 @@ class UnderLoad(Case):
               f"{max(since_kill) * 1000:.0f} ms after the kill")
         self.account(result, allowed=("EOF", "ECONNRESET", "EPIPE"))
         self.assertLess(max(since_start), 1 + net.LATE)
-        # RestartSec= and ExecStopPost= are 0.2 s of it; what else there is belongs to systemd, which has to find a
-        # moment between other work.
+        # RestartSec= and ExecStopPost= are 0.2 s of it. The rest is systemd finding time between other work.
         self.assertLess(max(since_kill), 5 + net.LATE)
         self.assertEqual(system.show("answerd.socket", "ActiveState"), "active")
 
@@ -103,7 +102,7 @@ class Reload(Case):
             self.assertIn("/etc/answerd/answerd.conf:2", said)
             sock.sendall(b"b\n")
             self.assertEqual(net.recv_line(sock), b"one\n")
-            # What is reloaded is in use when `systemctl reload` returns.
+            # The new configuration is in force when `systemctl reload` returns.
             for number in range(10):
                 system.container.write("/etc/answerd/answerd.conf",
                                        f"[Listener default]\nReply=number {number}\n")
@@ -120,8 +119,7 @@ class Crash(Case):
         system.run(f"kill -KILL {system.main_pid()}")
         with system.connect(booted.PORT, timeout=60) as sock:
             sock.sendall(b"patience\n")
-            # Waiting connections start it again at once, again and again, for more than the 2 s over
-            # which systemd counts.
+            # Waiting connections start it again and again, for more than the 2 s in which systemd counts starts.
             deadline = time.monotonic() + 5
             while time.monotonic() < deadline:
                 self.assertEqual(system.show("answerd.socket", "ActiveState"), "active")
@@ -168,14 +166,14 @@ class WrongConfiguration(Case):
         with system.connect(booted.PORT, timeout=60) as sock:
             sock.sendall(b"patience\n")
             net.wait_until(self.waiting, what="the second start to wait")
-            # Longer than it took to start a hundred times.
+            # The time is the test: in less, it once started a hundred times.
             time.sleep(5)
             said = self.lines(begun)
             print("\n".join(said))
             self.assertEqual(len([line for line in said if "unknown section [Sever]" in line]), 1)
             self.assertLess(len(said), 10)
             self.assertEqual(system.show("answerd.socket", "ActiveState"), "active")
-            # Another error is said at once, and once.
+            # Another error is reported at once, and once.
             system.container.write(self.PATH, "[Swerver]\n")
             net.wait_until(lambda: any("[Swerver]" in line for line in self.lines(begun)), what="the other error")
             net.wait_until(self.waiting, what="the next start to wait")
@@ -210,7 +208,7 @@ class WrongConfiguration(Case):
 
 
 class Listen(Case):
-    """Listen= where the socket unit decides."""
+    """Listen= when the socket unit decides."""
 
     PATH = "/etc/answerd/answerd.conf"
 
@@ -225,7 +223,7 @@ class Listen(Case):
             system.run(f"systemctl {verb} answerd.service && journalctl --sync")
             said = system.run("journalctl -q -o cat -u answerd.service").splitlines()
             self.assertEqual(said.count(warning), count)
-        # What it says to do, done.
+        # Follow the advice in the warning.
         self.addCleanup(system.run, "systemctl restart answerd.socket")
         self.addCleanup(system.drop_in, "answerd.socket", "")
         system.drop_in("answerd.socket", "[Socket]\nListenStream=\nListenStream=9000\n")
@@ -243,7 +241,7 @@ class Watchdog(Case):
         pid = system.main_pid()
         threads = hang.threads(system.container.host_pid(pid))
         self.assertGreater(len(threads), 1, "there is no worker thread")
-        # It is not the load or the idleness that the watchdog minds.
+        # Neither load nor idleness may trip the watchdog.
         with system.connect(booted.PORT) as sock:
             deadline = time.monotonic() + 5
             while time.monotonic() < deadline:
@@ -287,7 +285,7 @@ class Stop(Case):
         self.configure("[Server]\nDrainTimeout=2s\n[Listener default]\nReply={message}\n"
                        "MaxMessageSize=1M\nOutputLimit=64M\n")
         with system.container.socket() as sock:
-            # A small window, so that replies pile up in the daemon; it waits for them to be read.
+            # A small window: replies pile up in the daemon, which waits for the client to read.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             sock.connect(("127.0.0.1", booted.PORT))
             message = b"z" * 500000 + b"\n"

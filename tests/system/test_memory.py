@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A flood of all that takes memory, at a service that may have 64 MiB: the daemon turns away, and is not killed."""
+"""A flood of everything that uses memory, on a service limited to 64 MiB: the daemon turns clients away and is not
+killed."""
 
 import os
 import re
@@ -16,7 +17,7 @@ import tap
 LIMIT = 64 << 20
 CLIENTS = 1000
 SECONDS = 5.0
-# Messages that stay unfinished, and such whose echo nobody reads.
+# Unfinished messages, and echoes that nobody reads.
 UNFINISHED = b"u" * 60000
 ECHOED = (b"e" * 10000 + b"\n") * 6
 
@@ -35,7 +36,7 @@ def read(path):
 
 
 class Unified:
-    """MemoryMax= of the unit, where the container's systemd has the memory controller."""
+    """MemoryMax= of the unit, if the container's systemd has the memory controller."""
 
     FOLDER = "/sys/fs/cgroup/system.slice/answerd.service/"
 
@@ -45,7 +46,7 @@ class Unified:
         test.addCleanup(system.drop_in, "answerd.service", "")
         system.drop_in("answerd.service", f"[Service]\nMemoryMax={LIMIT}\n")
         system.run("systemctl restart answerd.service")
-        self.settings = ""  # a quarter of MemoryMax= is the daemon's own default
+        self.settings = ""  # the daemon's default is a quarter of MemoryMax=
 
     def enter(self):
         pass
@@ -58,7 +59,7 @@ class Unified:
 
 
 class Legacy:
-    """A group of the test's own in the first version's hierarchy, which no systemd hands to a container."""
+    """The test's own group in cgroup v1, which systemd does not delegate to a container."""
 
     def __init__(self, test):
         self.folder = f"/sys/fs/cgroup/memory/answerd-test-{os.getpid()}"
@@ -66,7 +67,7 @@ class Legacy:
         test.addCleanup(self.remove)
         with open(f"{self.folder}/memory.limit_in_bytes", "w", encoding="ascii") as file:
             file.write(str(LIMIT))
-        # The daemon reads the second version's limit, of which its own default is a quarter.
+        # The daemon reads only the limit of cgroup v2, of which its default is a quarter.
         self.settings = f"[Server]\nMemoryLimit={LIMIT // 4}\n"
 
     def enter(self):
@@ -95,7 +96,7 @@ class Memory(unittest.TestCase):
         self.skipTest("; ".join(reasons))
 
     def flood(self):
-        """Clients that send as much as is taken and read nothing; one that is cut off comes again."""
+        """Clients that send as much as the daemon takes and read nothing. A client that is cut off comes again."""
         selector = selectors.DefaultSelector()
 
         def open_client(data):
@@ -130,7 +131,7 @@ class Memory(unittest.TestCase):
         group.enter()
         pid = system.main_pid()
         selector, again = self.flood()
-        # Others are served meanwhile.
+        # Other clients are served meanwhile.
         self.assertEqual(system.ask(b"beside the flood"), b"beside the flood\n")
         system.run(f"kill -USR1 {pid}")
         shed = net.wait_until(lambda: re.search(r" shed=(\d+)", system.run("journalctl -q -u answerd -n 50 -o cat")),

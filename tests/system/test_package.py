@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The Debian packages: built, installed, upgraded while clients are at work, removed, purged."""
+"""The Debian packages: built, installed, upgraded under load, removed, purged."""
 
 import collections
 import os
@@ -18,7 +18,7 @@ system = None
 def setUpModule():
     global system
     system = debian.start()
-    # The next version is the same but for its number.
+    # The next version differs only in its number.
     system.run("mkdir /packages && cd /packages && cp /answerd-tree/build/deb/answerd_*.deb first.deb && "
                "cp /answerd-tree/build/deb/answerd-clients_*.deb clients.deb && dpkg-deb -R first.deb next && "
                "sed -i 's/^Version: .*/Version: 99.0-1/' next/DEBIAN/control && dpkg-deb -b next next.deb")

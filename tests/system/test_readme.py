@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""README's sections for administrators, line by line in a booted system.
+"""The sections of README for administrators, line by line in a booted system.
 
-`./dev deb` is run outside of it; `make install`, which README has as the other way, is how the other tests here install.
+`./dev deb` runs outside of it. `make install`, the other way in README, is used by the other tests here.
 """
 
 import os
@@ -38,7 +38,7 @@ def run(line, **options):
 
 
 def on_terminal(script):
-    """Runs a line of shell on a terminal, which `systemctl edit` insists on; returns its exit status."""
+    """Runs a shell line on a terminal, which `systemctl edit` requires. Returns its exit status."""
     command = system.container.command("sh", "-c", script)
     pid, terminal = pty.fork()
     if pid == 0:
@@ -46,7 +46,7 @@ def on_terminal(script):
     try:
         while os.read(terminal, 4096):
             pass
-    except OSError:  # EIO: the other side has closed it
+    except OSError:  # EIO: the other end is closed
         pass
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -56,7 +56,7 @@ class Deploy(unittest.TestCase):
     maxDiff = None
 
     def hold(self, line, expected):
-        """Runs a line and compares; one for which README shows nothing must only succeed."""
+        """Runs a line and compares the output. Without output in README, the line must only succeed."""
         said = run(line, check=not expected)
         if expected:
             self.assertEqual(readme.mask(said), readme.mask(expected), line)
@@ -74,18 +74,18 @@ class Deploy(unittest.TestCase):
             said = self.hold(line, expected)
         self.assertEqual(line, "systemctl status answerd")
         self.assertRegex(said, r"Active: active \(running\)")
-        # The daemon says how it is doing every few seconds.
+        # The daemon updates its status every few seconds.
         net.wait_until(lambda: re.search(r'Status: "\d+ connections, .*, 1 messages in all"', run(line)),
                        what="the message in the status line")
         self.listen_for_others(sockets)
         self.configure(settings, second)
 
     def listen_for_others(self, text):
-        # Another address than the loopback's, in the container's own network.
+        # An address besides loopback, in the network of the container.
         system.run("ip address add 192.0.2.1/32 dev lo")
         self.assertEqual(system.container.status("ask -t 5s 192.0.2.1:8080 refused"), 3)
         system.container.write("/answerd-tree/text", text)
-        # The first line says that what is edited is below it.
+        # The first line says that the text to edit is below it.
         system.container.write("/answerd-tree/editor", "#!/bin/sh\nexec sed -i '2r /answerd-tree/text' \"$1\"\n", mode=0o755)
         self.assertEqual(on_terminal("EDITOR=/answerd-tree/editor systemctl edit answerd.socket"), 0)
         self.assertIn(text.strip(), system.run("systemctl cat answerd.socket"))
@@ -105,7 +105,7 @@ class Deploy(unittest.TestCase):
         self.assertEqual(entry.one("ANSWERD_DATA"), b"receipt")
 
     def test_on_a_hostile_network(self):
-        """The settings and the journal of its own which that section advises."""
+        """The advice of that section: its settings, and a separate journal."""
         run("apt-get install -q -y ./build/deb/*.deb")
         (text,) = readme.fenced("On a hostile network", "ini")
         self.addCleanup(system.run, f"rm -f {CONFIGURATION}")
@@ -113,7 +113,7 @@ class Deploy(unittest.TestCase):
         self.assertEqual(run("answerd --check"), "")
 
     def test_a_journal_of_its_own(self):
-        """The cookbook's first recipe."""
+        """The first recipe of the cookbook."""
         run("apt-get install -q -y ./build/deb/*.deb && systemctl enable --now answerd.socket")
         service, journal = readme.fenced("Cookbook", "ini")
         self.addCleanup(system.run, "rm -rf /etc/systemd/system/answerd.service.d /etc/systemd/journald@answerd.conf"
@@ -134,13 +134,13 @@ class Look(unittest.TestCase):
     def setUp(self):
         run("apt-get install -q -y ./build/deb/*.deb")
         system.container.write(CONFIGURATION, RECEIPTS + "MessageTimeout=500ms\n")
-        # Nothing but what happens here is to be found.
+        # Only the events of this test must be found.
         system.run("systemctl stop answerd.service && journalctl --sync && journalctl --rotate --vacuum-files=1"
                    " && systemctl start answerd.socket answerd.service")
         self.number = self.happen()
 
     def say(self, source, *messages, then=b""):
-        """One connection's messages, each when the one before is answered; then what gets it cut off."""
+        """Sends the messages of a connection, each after the last reply; then the bytes that get it cut off."""
         with system.container.socket() as sock:
             sock.bind((source, 0))
             sock.connect(("127.0.0.1", booted.PORT))
@@ -154,12 +154,12 @@ class Look(unittest.TestCase):
         return reply
 
     def happen(self):
-        """What had happened on README's machine."""
+        """Repeats the events on the machine of README."""
         self.say("127.0.0.21", b"temp=21.5", b"temp=21.7")
         reply = self.say("127.0.0.22", b"valve 3 open")
         self.say("127.0.0.22", b"flow=\x01\x80 1.25")
         self.say("127.0.0.23", then=b"x" * (MESSAGE_SIZE_MAX + 1))
-        # Of each kind of event, one is written a second.
+        # The log writes one event of each kind per second.
         written = time.monotonic()
         net.wait_until(lambda: time.monotonic() > written + 1.1, what="the next event of its kind to be admitted")
         self.say("127.0.0.24", then=b"GET")
@@ -171,14 +171,14 @@ class Look(unittest.TestCase):
         return reply.split()[1].decode()
 
     def make_clients_wait(self):
-        """Stops journald until the status line says that it is waited for."""
+        """Stops journald until the status line tells that the daemon waits for it."""
         journald = system.container.host_pid(int(system.show("systemd-journald.service", "MainPID")))
         with system.connect(booted.PORT) as sock:
             os.kill(journald, signal.SIGSTOP)
             try:
                 sock.sendall(b"tick\n" * TICKS)
                 sock.shutdown(1)
-                # A wait of less than a second is not worth a word in the journal.
+                # A wait of less than a second is not logged.
                 for _ in range(2):
                     net.wait_until(lambda: system.show("answerd.service", "StatusText").endswith(
                         "; waiting for the journal"), 30, "the status line to say that the journal is waited for", 1)
@@ -191,7 +191,7 @@ class Look(unittest.TestCase):
         clients = [system.connect(booted.PORT) for _ in range(3)]
         for block in readme.conversations("Look into it"):
             for line, expected in block:
-                # The ID and the hours that README happened to have.
+                # The ID and the times in README.
                 line = re.sub(r"(?<=ANSWERD_ID=)\S+", self.number, line)
                 line = re.sub(r"--since=\d\d:\d\d --until=\d\d:\d\d", "--since=-1hour --until=+1hour", line)
                 with self.subTest(line):

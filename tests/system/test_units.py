@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The units as systemd reads them, and how exposed the service is; needs no booted systemd."""
+"""The units as systemd reads them, and the exposure of the service. Needs no booted systemd."""
 
 import os
 import re
@@ -16,7 +16,7 @@ import tap
 EXPOSURE_LIMIT = 0.2
 UNITS = ("answerd.socket", "answerd.service", "answerd@.socket", "answerd@.service", "answerd.target")
 
-# All that the service renounces: taking a line out of the unit has to be meant.
+# All privileges that the service gives up: removing a line from the unit must be deliberate.
 HARDENING = """
 DynamicUser=yes NoNewPrivileges=yes CapabilityBoundingSet= AmbientCapabilities= ProtectSystem=strict
 ProtectHome=yes PrivateTmp=yes PrivateDevices=yes PrivateMounts=yes PrivateUsers=yes PrivateNetwork=yes
@@ -44,7 +44,7 @@ class Units(unittest.TestCase):
                 break
         with open(path, encoding="utf-8") as file:
             text = file.read()
-        # The program is not installed yet, and systemd-analyze looks whether it is there.
+        # The program is not installed yet, and systemd-analyze checks that it exists.
         text = re.sub(r"^(Exec\w+=)\S+/answerd\b", r"\1/bin/true", text, flags=re.MULTILINE)
         with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:
             file.write(text)
