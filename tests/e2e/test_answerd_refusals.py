@@ -29,6 +29,11 @@ class Refusals(unittest.TestCase):
             client.sendall(data)
             return net.recv_until_eof(client)
 
+    def recorded(self):
+        """The messages, once the daemon has ended."""
+        self.journal.close_reader()
+        return self.journal.records()
+
     def test_proxy_headers_in_every_framing(self):
         config = "".join(f"[Listener {n}]\nListen=127.0.0.1:0\nFraming={n}\nRecord=journal\n" for n in FRAMINGS)
         daemon = Daemon(self, [], config=config, listeners=4, journal=self.journal)
@@ -38,7 +43,7 @@ class Refusals(unittest.TestCase):
                     self.assertIn(b"error: a PROXY header is not expected here", self.ask(daemon, data, number))
         daemon.stderr.wait_for(r"127\.0\.0\.1:\d+: refused: it begins with a PROXY header, which \[Listener line\]")
         daemon.stop()
-        self.assertEqual(self.journal.records(), [])
+        self.assertEqual(self.recorded(), [])
 
     def test_a_client_hello(self):
         daemon = self.start()
@@ -47,7 +52,7 @@ class Refusals(unittest.TestCase):
             context.wrap_socket(client, server_hostname="localhost")
         daemon.stderr.wait_for(r"refused: it begins a TLS handshake, and \[Listener default\] speaks no TLS")
         daemon.stop()
-        self.assertEqual(self.journal.records(), [])
+        self.assertEqual(self.recorded(), [])
 
     def test_half_a_header_is_not_answered(self):
         daemon = self.start()
@@ -67,7 +72,7 @@ class Refusals(unittest.TestCase):
         self.assertEqual(net.exchange(daemon.address(), b"GET out\n"), b"ok\n")
         daemon.stop()
         self.assertNotRegex("\n".join(daemon.stderr.lines), r"discarded \d+ bytes")
-        self.assertEqual(self.journal.records(), [b"GET out"])
+        self.assertEqual(self.recorded(), [b"GET out"])
 
     def test_http_where_it_is_allowed(self):
         daemon = self.start(config="[Listener default]\nRefuse=none\n")
