@@ -8,8 +8,8 @@
  * Settings that have no effect: valid, but surely not meant so. Each gets one report.
  */
 
-/* Listen= in sections whose sockets systemd passes. passed: the names of these sections, then NULL.
- */
+/* Listen= in sections whose sockets systemd passes. passed: the names of these sections, then
+ * NULL. */
 void advise_on_listen(const struct config *c, char *const *passed, report_fn report,
                       void *userdata);
 

@@ -17,8 +17,8 @@ struct config_key {
     int (*read)(const char *value, void *at, const char **ret_expected);
 };
 
-/* The keys of [Server], in struct config. Both tables are sorted by name and end with a NULL name.
- */
+/* The keys of [Server], in struct config. Both tables are sorted by name and end with a NULL
+ * name. */
 extern const struct config_key config_server_keys[CONFIG_SERVER_KEYS + 1];
 /* The keys of [Listener], in struct settings. */
 extern const struct config_key config_listener_keys[CONFIG_LISTENER_KEYS + 1];

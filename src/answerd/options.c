@@ -138,8 +138,8 @@ static int take_option(struct options *o, int option)
     }
 }
 
-/* A wrong value is a usage error here and a configuration error in a file. Check it without a file.
- */
+/* A wrong value is a usage error here and a configuration error in a file. Check it without a
+ * file. */
 static int check_overrides(const struct config_overrides *o)
 {
     const struct config_defaults defaults = { .record = RECORD_NONE };

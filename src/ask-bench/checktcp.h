@@ -37,6 +37,6 @@ struct check {
 size_t checktcp_compare(const struct demand *d, const struct limits *l,
                         struct check checks[static CHECKS_MAX]);
 
-/* Prints the limits that would stop the run. Returns the exit status, BENCH_OK if there are none.
- */
+/* Prints the limits that would stop the run. Returns the exit status, BENCH_OK if there are
+ * none. */
 int checktcp_run(const struct options *o, FILE *f);

@@ -105,8 +105,8 @@ static int watch(struct crowd *crowd, struct client *c, bool connected)
     int r;
 
     if (c->unsent > 0) {
-        /* On loopback, connect() returns after the handshake, so a waiting message can go at once.
-         */
+        /* On loopback, connect() returns after the handshake, so a waiting message can go at
+         * once. */
         r = flight_send(crowd, c);
         if (r < 0)
             return r;

@@ -21,12 +21,10 @@
 #include "base/descriptors.h"
 #include "base/macros.h"
 
-#define RESERVED_DESCRIPTORS 64 /* a worker's other descriptors: standard streams, epoll, timer … */
+#define RESERVED_DESCRIPTORS 64 /* standard streams, epoll, timer and so on, of a worker */
 #define TICK_NS              UINT64_C(1000000000)
-#define STOP_LIMIT_NS                                                                              \
-    UINT64_C(5000000000)                    /* time for workers to end, after their
-                                                     timeouts */
-#define HURRY_LIMIT_NS UINT64_C(1000000000) /* the same after a second SIGINT */
+#define STOP_LIMIT_NS        UINT64_C(5000000000) /* for workers to end, after their timeouts */
+#define HURRY_LIMIT_NS       UINT64_C(1000000000) /* the same after a second SIGINT */
 
 struct run {
     const struct options *options;
@@ -424,8 +422,8 @@ static int lead(struct run *run)
     run->tick_ns = now + TICK_NS;
     gather_begin(&run->gather, now);
     set_step(run, STEP_CONNECT);
-    /* Only after the workers have exited: the kernel takes seconds to close very many connections.
-     */
+    /* Only after the workers have exited: the kernel takes seconds to close very many
+     * connections. */
     while (!all_settled(run, STEP_STOP) && r >= 0) {
         r = wait_for_news(run, now);
         now = clock_ns(CLOCK_MONOTONIC);

@@ -127,8 +127,8 @@ static double max_of(const struct sample *s)
     return (double)s->max;
 }
 
-/* The number of samples per point. Of latencies a point shows the worst: an average would hide it.
- */
+/* The number of samples per point. Of latencies a point shows the worst: an average would hide
+ * it. */
 static size_t group_size(const struct result *r)
 {
     return DIV_ROUND_UP(r->n_samples, (size_t)SLICES_MAX);

@@ -5,6 +5,6 @@
 
 #include "ask-bench/result.h"
 
-/* The cards of the page: the latency curve and, if there are samples, rate and latency over time.
- */
+/* The cards of the page: the latency curve and, if there are samples, rate and latency over
+ * time. */
 void report_charts(const struct result *r, FILE *f);
