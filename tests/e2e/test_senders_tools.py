@@ -180,8 +180,8 @@ class Between(unittest.TestCase):
         served = senders.Served(self)
         path = self.nginx(served.port(), "proxy_protocol on;")
         with net.connect(path) as client:
-            # The refusal may come before the line is sent. If nginx closes with the line unread, its kernel sends a reset,
-            # and the refusal may be lost in flight.
+            # The refusal may come before the line is sent. If nginx closes with the line unread, its kernel sends a
+            # reset, and the refusal may be lost in flight.
             try:
                 client.sendall(b"hello\n")
                 said = net.recv_until_eof(client)
