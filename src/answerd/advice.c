@@ -48,16 +48,17 @@ static void advise(const struct config_listener *l, const struct config_value *v
 {
     const char *name = l->settings->name;
     bool is_default = strcmp(name, "default") == 0;
-    char unit[300] = UNIT;
+    const char *unit = is_default ? UNIT : "UNIT";
+    char which[300] = "";
 
     if (!is_default)
-        (void)snprintf(unit, sizeof unit, "UNIT, the one with FileDescriptorName=%s", name);
-    tell(
-        report, userdata,
-        "%s:%u: Listen=%s has no effect: systemd passes the sockets of [Listener %s]. Run "
-        "\"systemctl edit %s\", write \"[Socket]\", \"ListenStream=\" and \"ListenStream=%s\" on a "
-        "line each, then run \"systemctl restart %s\"",
-        v->from, v->line, v->text, name, unit, as_stream(v->text), is_default ? UNIT : "UNIT");
+        (void)snprintf(which, sizeof which, ". UNIT is the socket unit with FileDescriptorName=%s",
+                       name);
+    tell(report, userdata,
+         "%s:%u: Listen=%s has no effect: systemd passes the sockets of [Listener %s]. Run "
+         "\"systemctl edit %s\", write \"[Socket]\", \"ListenStream=\" and \"ListenStream=%s\" on "
+         "separate lines, then run \"systemctl restart %s\"%s",
+         v->from, v->line, v->text, name, unit, as_stream(v->text), unit, which);
 }
 
 void advise_on_listen(const struct config *c, char *const *passed, report_fn report, void *userdata)
@@ -88,10 +89,10 @@ void advise_on_size(const struct config *c, report_fn report, void *userdata)
         file = file ?: journal_file_limit("");
         if (l->settings->rules.max_message > file - file / 16)
             tell(report, userdata,
-                 "%s:%u: MaxMessageSize=%s is more than this journal can hold: its files have at "
-                 "most %" PRIu64 " bytes each, and a message that does not fit is answered and "
-                 "lost. Set SystemMaxFileSize= in journald.conf, RuntimeMaxFileSize= where it is "
-                 "volatile, or a smaller MaxMessageSize=",
+                 "%s:%u: MaxMessageSize=%s is too large for this journal: its files have at most "
+                 "%" PRIu64 " bytes each, and a message that does not fit is answered but lost. "
+                 "Set a smaller MaxMessageSize=, or raise SystemMaxFileSize= in journald.conf "
+                 "(RuntimeMaxFileSize= for a volatile journal)",
                  v->from, v->line, v->text, file);
     }
 }

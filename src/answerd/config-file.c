@@ -81,7 +81,7 @@ static void enter_section(struct reader *r, const char *section)
     }
     name += strspn(name, " ");
     if (!name_valid(name)) {
-        complain(r, "a listener's name is one or more characters without colon: [%s]", section);
+        complain(r, "a listener's name has at least one character and no colon: [%s]", section);
         return;
     }
     r->listener = config_find(r->config, name) ?: config_add(r->config, name, r->defaults);
@@ -206,7 +206,7 @@ static void on_key(struct reader *r, const char *name, const char *value)
     void *base = r->config;
 
     if (r->section == SECTION_NONE)
-        complain(r, "%s= stands before any section; begin with [Server] or [Listener NAME]", name);
+        complain(r, "%s= is outside any section; begin with [Server] or [Listener NAME]", name);
     if (r->section == SECTION_NONE || r->section == SECTION_REFUSED)
         return;
     if (r->section == SECTION_LISTENER) {

@@ -83,7 +83,7 @@ static int read_timeout(const char *value, void *at, const char **ret_expected)
 static int read_drain(const char *value, void *at, const char **ret_expected)
 {
     return take_span(value, at, ret_expected,
-                     "a time span above 0; 1ms is the shortest, infinity waits without end");
+                     "a time span above 0; 1ms is the shortest, infinity waits forever");
 }
 
 static int read_framing(const char *value, void *at, const char **ret_expected)

@@ -53,7 +53,7 @@ static bool read_line(struct config_lines *l)
     if (n > CONFIG_LINE_MAX)
         l->wrong = "a line has at most " QUOTE(CONFIG_LINE_MAX) " bytes";
     else if (memchr(l->text, '\0', n))
-        l->wrong = "there is a NUL byte in this line";
+        l->wrong = "the line contains a NUL byte";
     return true;
 }
 
@@ -94,7 +94,7 @@ static enum config_line take_key(struct config_lines *l, char *line)
     char *equals = strpbrk(line, "=:");
 
     if (!equals)
-        return wrong(l, "neither [SECTION], KEY=VALUE nor # comment");
+        return wrong(l, "expected [SECTION], KEY=VALUE or # comment");
     if (strstr(line, " ;") || strstr(line, "\t;"))
         return wrong(l, "no comment may follow a value; in a reply, write \\x3b for a semicolon "
                         "after a space");

@@ -78,8 +78,8 @@ int limits_set(struct shared *shared, const struct config *config, unsigned n_wo
         return -EMFILE;
     if (max != UINT64_MAX && max > possible)
         event_log(EVENT_NOTICE,
-                  "MaxConnections=%" PRIu64 " is more than the limit of %" PRIu64
-                  " descriptors allows: %" PRIu64 " it is",
+                  "MaxConnections=%" PRIu64 " is too high for a limit of %" PRIu64
+                  " descriptors: using %" PRIu64,
                   max, descriptors, possible);
     atomic_store(&shared->max_connections, MIN(max, possible));
     atomic_store(&shared->addresses.max, config->max_connections_per_address);

@@ -175,7 +175,7 @@ static int want_address(struct wanting *w, const char *name, const struct sockad
 static const char *refusal(int error)
 {
     return error == -EISDIR   ? "it is a directory"
-           : error == -EEXIST ? "there is a file that is not a socket"
+           : error == -EEXIST ? "the file exists and is not a socket"
                               : strerror(-error);
 }
 
@@ -212,8 +212,8 @@ static int want_inherited(struct wanting *w, const struct config *config)
             continue;
         if (!config_find(config, l->name)) {
             tell(w->report, w->userdata,
-                 "the configuration has no section [Listener %s] for %s, the socket that systemd "
-                 "passed by that name",
+                 "the configuration has no section [Listener %s], but systemd passed the socket %s "
+                 "with that name",
                  l->name, l->address);
             return -ESRCH;
         }

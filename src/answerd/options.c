@@ -14,27 +14,28 @@
 
 static const char help[] =
     "Usage: answerd [OPTION…]\n"
-    "Writes each message it is sent into the journal, and answers it.\n"
+    "Write each message to the systemd journal, then send a reply.\n"
     "\n"
-    "  -c, --config=FILE     read FILE (default, where there is one:\n"
+    "  -c, --config=FILE     read FILE (default, if it exists:\n"
     "                        " SYSCONFDIR "/answerd/answerd.conf)\n"
     "  -l, --listen=ADDRESS  HOST:PORT, *:PORT, [V6]:PORT, /path or @abstract;\n"
     "                        may be repeated (default: 127.0.0.1:8080)\n"
-    "  -f, --framing=NAME    a message is a line (default), length, netstring, chunk\n"
-    "  -r, --reply=TEMPLATE  what is answered (default: ok), with {message} {id}\n"
-    "                        {peer} {listener} {seq} {time}, {{ }} for braces, \\n \\r\n"
-    "                        \\t \\\\ \\xHH for bytes; none: nothing is ever sent\n"
-    "  -w, --workers=N|auto  threads that serve (default: auto, one for each CPU)\n"
-    "      --record=WHERE    write messages to the journal (default; by hand: where\n"
-    "                        there is one, else stderr), to stderr, or none\n"
-    "      --check           read the configuration, say what is wrong with it, exit\n"
-    "  -v, --verbose         with --check: print every value, and where it comes from\n"
-    "  -h, --help            show this\n"
+    "  -f, --framing=NAME    line (default), length, netstring or chunk\n"
+    "  -r, --reply=TEMPLATE  the reply (default: ok), with the fields {message} {id}\n"
+    "                        {peer} {listener} {seq} {time}; {{ }} for braces; \\n \\r\n"
+    "                        \\t \\\\ \\xHH for bytes. none: never send anything\n"
+    "  -w, --workers=N|auto  worker threads (default: auto, one for each CPU)\n"
+    "      --record=WHERE    journal, stderr or none (default: journal; by hand on a\n"
+    "                        machine without a journal: stderr)\n"
+    "      --check           check the configuration, report errors, exit\n"
+    "  -v, --verbose         with --check: show every value and its source\n"
+    "  -h, --help            show this help\n"
     "  -V, --version         show the version\n"
     "\n"
-    "Sockets come from systemd, else from --listen, else from Listen= in FILE.\n"
-    "SIGTERM, SIGINT: answer what has arrived, then end; SIGHUP: read FILE again;\n"
-    "SIGUSR1: log the counters. See answerd(8) and answerd.conf(5).\n";
+    "Sockets come from systemd, otherwise from --listen, otherwise from Listen= in\n"
+    "FILE. SIGTERM, SIGINT: answer the messages that have arrived, then exit.\n"
+    "SIGHUP: reload FILE. SIGUSR1: log the counters.\n"
+    "See answerd(8) and answerd.conf(5).\n";
 
 static const char features[] =
 #ifdef HAVE_EPOLL_PWAIT2
@@ -169,7 +170,7 @@ int options_parse(int argc, char *argv[], struct options *ret)
         r = -EINVAL;
     }
     if (r > 0 && o.verbose && !o.check) {
-        (void)fputs("answerd: --verbose goes with --check. Try --help.\n", stderr);
+        (void)fputs("answerd: --verbose needs --check. Try --help.\n", stderr);
         r = -EINVAL;
     }
     if (r > 0)

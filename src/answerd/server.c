@@ -128,7 +128,8 @@ static void reload_ends(struct server *s)
 
 static void reload_refused(struct server *s, const char *wrong)
 {
-    event_log(EVENT_RELOAD_REFUSED, "reload refused, the configuration stays as it was: %s", wrong);
+    event_log(EVENT_RELOAD_REFUSED, "reload refused, the old configuration stays in force: %s",
+              wrong);
     reload_ends(s);
 }
 
@@ -224,6 +225,7 @@ static void feed_watchdog(struct server *s)
 static void stop(struct server *s)
 {
     struct listeners none = { 0 };
+    uint64_t n;
 
     if (s->phase >= CLOSING) {
         s->stop_now = true;
@@ -231,9 +233,11 @@ static void stop(struct server *s)
     }
     s->drain_until_ms =
         s->config->drain_ms == TIMER_NEVER ? TIMER_NEVER : now_ms() + s->config->drain_ms;
-    event_log(EVENT_STOPPING, "stopping: answering what has arrived, %" PRIu64 " connections",
-              atomic_load(&s->shared.n_connections));
-    service_notify("STOPPING=1\nSTATUS=Answering what has arrived");
+    n = atomic_load(&s->shared.n_connections);
+    event_log(EVENT_STOPPING,
+              "stopping: %" PRIu64 " connection%s, answering the messages that have arrived", n,
+              n == 1 ? "" : "s");
+    service_notify("STOPPING=1\nSTATUS=Answering the messages that have arrived");
     reload_free(STEAL_PTR(s->looking)); /* its thread may take long, but nobody waits for it */
     /* No memory for an empty plan: an orderly stop is impossible. */
     s->stop_now = send_plans(s, &none) < 0;
@@ -331,14 +335,16 @@ static void run_timers(struct server *s)
 /* Comes last: the workers may still report connections that they cut off. */
 static void stopped(struct server *s)
 {
-    uint64_t cut_off = atomic_load(&s->shared.n_connections);
+    uint64_t cut_off = atomic_load(&s->shared.n_connections), messages;
 
     crew_command(&s->crew, COMMAND_STOP);
     while (!crew_all_ended(&s->crew) && loop_wait(&s->loop, LOOP_FOREVER) == 0)
         while (loop_next(&s->loop))
             ;
-    event_log(EVENT_STOPPED, "stopped after %" PRIu64 " messages; %" PRIu64 " connections cut off",
-              status_messages(&s->shared), cut_off);
+    messages = status_messages(&s->shared);
+    event_log(EVENT_STOPPED,
+              "stopped after %" PRIu64 " message%s; %" PRIu64 " connection%s cut off", messages,
+              messages == 1 ? "" : "s", cut_off, cut_off == 1 ? "" : "s");
 }
 
 static int run(struct server *s)
@@ -404,8 +410,8 @@ static int start(struct server *s)
     if (r >= 0)
         r = limits_set(&s->shared, s->config, s->crew.n, s->listeners.n);
     if (r >= 0 && !s->by_hand)
-        event_log(EVENT_STARTED, PACKAGE_STRING ": %u workers, room for %" PRIu64 " connections",
-                  s->crew.n, atomic_load(&s->shared.max_connections));
+        event_log(EVENT_STARTED, PACKAGE_STRING ": %u worker%s, MaxConnections=%" PRIu64, s->crew.n,
+                  s->crew.n == 1 ? "" : "s", atomic_load(&s->shared.max_connections));
     if (r < 0)
         return r;
     startup_advise(s->config, &s->listeners, report_notice, NULL);

@@ -45,12 +45,14 @@ void status_log_counters(const struct shared *s)
 static bool update(struct status *status, const struct shared *s, uint64_t now_ms)
 {
     uint64_t messages = SUM(s, messages), ms = MAX(now_ms - status->told_ms, UINT64_C(1));
+    uint64_t connections = atomic_load(&s->n_connections);
     char text[sizeof status->text];
 
-    (void)snprintf(text, sizeof text,
-                   "%" PRIu64 " connections, %" PRIu64 " messages/s, %" PRIu64 " messages in all%s",
-                   atomic_load(&s->n_connections), (messages - status->messages) * 1000 / ms,
-                   messages, waiting(s) ? "; waiting for the journal" : "");
+    (void)snprintf(
+        text, sizeof text,
+        "%" PRIu64 " connection%s, %" PRIu64 " messages/s, %" PRIu64 " message%s in all%s",
+        connections, connections == 1 ? "" : "s", (messages - status->messages) * 1000 / ms,
+        messages, messages == 1 ? "" : "s", waiting(s) ? "; waiting for the journal" : "");
     status->told_ms = now_ms;
     status->messages = messages;
     if (strcmp(text, status->text) == 0)

@@ -117,7 +117,7 @@ static ssize_t compile_one(struct template *t, const char *text, const char **re
     if (text[0] == '\\') {
         n = unescape(text + 1, &byte);
         if (n == 0) {
-            *ret_error = "unknown escape; there are \\n \\r \\t \\\\ \\xHH";
+            *ret_error = "unknown escape; use \\n \\r \\t \\\\ or \\xHH";
             return -EINVAL;
         }
         t->literals[t->n_literals++] = byte;
@@ -128,14 +128,14 @@ static ssize_t compile_one(struct template *t, const char *text, const char **re
         return 2;
     }
     if (text[0] == '}') {
-        *ret_error = "a brace is closed that was not opened; write }} for a brace";
+        *ret_error = "unmatched }; write }} for a brace";
         return -EINVAL;
     }
     if (text[0] == '{') {
         n = field_parse(text + 1, &field);
         if (n == 0) {
-            *ret_error = "unknown field; there are {message} {id} {peer} {listener} {seq} {time}, "
-                         "and {{ for a brace";
+            *ret_error = "unknown field; use {message} {id} {peer} {listener} {seq} {time}, "
+                         "or {{ for a brace";
             return -EINVAL;
         }
         r = add_part(t, field);

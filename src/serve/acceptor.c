@@ -78,7 +78,7 @@ void acceptor_begin(struct context *x, struct acceptor *a)
     a->registered = r == 0;
     if (a->registered)
         return;
-    event_log(EVENT_ACCEPT_FAILED, "%s: accepting waits: %s", a->address,
+    event_log(EVENT_ACCEPT_FAILED, "%s: accepting pauses: %s", a->address,
               r == -ENOSPC ? no_watch : strerror(-r));
     retry_later(x, a);
 }
@@ -137,7 +137,7 @@ static bool hand_over(struct context *to, const struct arrival *arrival)
 
 static void turn_away(struct context *x, const struct arrival *arrival, int error)
 {
-    event_log(EVENT_MEMORY_LIMIT, "a connection could not be taken: %s", strerror(-error));
+    event_log(EVENT_MEMORY_LIMIT, "could not take a connection: %s", strerror(-error));
     connection_turn_away(x, arrival);
 }
 
@@ -233,7 +233,7 @@ static bool after_failure(struct context *x, struct acceptor *a, int error)
     default:
         /* accept4() also reports errors of a waiting connection, and the listener continues
          * (accept(2), "Error handling"). An error that repeats is not about one connection. */
-        event_log(EVENT_ACCEPT_FAILED, "%s: a connection could not be accepted: %s", a->address,
+        event_log(EVENT_ACCEPT_FAILED, "%s: could not accept a connection: %s", a->address,
                   strerror(error));
         if (++a->failures < FAILURES_IN_A_ROW)
             return true;
@@ -250,7 +250,7 @@ static bool accept_one(struct context *x, struct acceptor *a)
 
     if (is_full(x)) {
         event_log(EVENT_CONNECTION_LIMIT,
-                  "%" PRIu64 " connections: no more are accepted until one ends (MaxConnections=)",
+                  "MaxConnections=%" PRIu64 " reached: accepting pauses until a connection ends",
                   atomic_load(&x->shared->max_connections));
         pause_accepting(x, a, true);
         return false;

@@ -140,7 +140,7 @@ _cold_ void connection_shed(struct context *x, struct connection *c)
 
     count(&x->counters.shed, 1);
     event_log_about(EVENT_MEMORY_LIMIT, &who,
-                    "cut off: no memory for its buffers; MemoryLimit= says how much there is");
+                    "cut off: no memory for its buffers, see MemoryLimit=");
     connection_end(x, c, true);
 }
 

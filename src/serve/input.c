@@ -18,8 +18,8 @@
 /* Large replies do not keep their memory. */
 #define REPLIES_KEPT ((size_t)4 * READ_SIZE)
 
-static const char broken[] = "it broke the framing",
-                  no_memory[] = "there is no memory for them; see MemoryLimit=";
+static const char broken[] = "the client broke the framing",
+                  no_memory[] = "no memory for them, see MemoryLimit=";
 
 void input_excuse(struct input *in, const struct context *x, uint64_t ms)
 {
@@ -133,7 +133,8 @@ _cold_ static void note_discarded(const struct input *in, const struct exchange 
     count(&e->context->counters.discarded, n);
     if (in->session.status == SESSION_FOREIGN)
         return;
-    event_log_about(EVENT_DISCARDED, &who, "discarded %zu bytes: %s", n, reason);
+    event_log_about(EVENT_DISCARDED, &who, "discarded %zu byte%s: %s", n, n == 1 ? "" : "s",
+                    reason);
 }
 
 _cold_ static void report_failure(const struct input *in, const struct exchange *e,
@@ -145,20 +146,20 @@ _cold_ static void report_failure(const struct input *in, const struct exchange 
     switch (error) {
     case FRAME_PROXY:
         event_log_about(EVENT_HEADER_REFUSED, &who,
-                        "refused: it begins with a PROXY header, which [Listener %s] does not "
-                        "expect; switch it off in the proxy (send-proxy, proxy_protocol)",
+                        "refused: sent a PROXY header, which [Listener %s] does not expect; "
+                        "switch it off in the proxy (send-proxy, proxy_protocol)",
                         e->settings->name);
         break;
     case FRAME_TLS:
         event_log_about(EVENT_HEADER_REFUSED, &who,
-                        "refused: it begins a TLS handshake, and [Listener %s] speaks no TLS; "
+                        "refused: began a TLS handshake, but [Listener %s] does not speak TLS; "
                         "switch TLS off in the sender",
                         e->settings->name);
         break;
     case FRAME_HTTP:
         event_log_about(EVENT_HTTP_REFUSED, &who,
-                        "refused: it sent an HTTP request; Refuse=none in [Listener %s] would take "
-                        "its lines as messages",
+                        "refused: sent an HTTP request; to accept its lines as messages, set "
+                        "Refuse=none in [Listener %s]",
                         e->settings->name);
         break;
     default:
@@ -340,6 +341,6 @@ int input_discard(struct input *in, const struct exchange *e)
     ssize_t n = receive(e);
 
     if (n > 0)
-        note_discarded(in, e, (size_t)n, "they came behind an error");
+        note_discarded(in, e, (size_t)n, "they followed an error");
     return n < 0 ? (int)n : 0;
 }

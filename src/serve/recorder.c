@@ -307,8 +307,7 @@ void recorder_deinit(struct recorder *r)
     if (r->outage_us > 0)
         atomic_fetch_sub(&r->context->n_outages, 1);
     if (!recorder_is_done(r))
-        event_log(EVENT_DISCARDED,
-                  "discarded %zu records, none of them answered: the %s has not taken them",
-                  r->sink->n_waiting, r->sink->name);
+        event_log(EVENT_DISCARDED, "discarded %zu unanswered record%s: the %s did not take them",
+                  r->sink->n_waiting, r->sink->n_waiting == 1 ? "" : "s", r->sink->name);
     sink_free(r->sink);
 }

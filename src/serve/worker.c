@@ -241,7 +241,7 @@ void worker_turn(struct worker *w)
 
     r = loop_wait(&x->loop, timeout_us(w));
     if (r < 0) {
-        event_log(EVENT_NOTICE, "worker %u ends: epoll_wait: %s", w->index, strerror(-r));
+        event_log(EVENT_NOTICE, "worker %u failed: epoll_wait: %s", w->index, strerror(-r));
         w->stopping = true;
     }
     context_read_clock(x);

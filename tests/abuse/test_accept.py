@@ -59,7 +59,7 @@ class OutOfDescriptors(unittest.TestCase):
                         preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS)))
         begun = time.monotonic()
         waiting = self.crowd(daemon)
-        daemon.stderr.wait_for("no more are accepted")
+        daemon.stderr.wait_for("accepting pauses until a connection ends")
         first = []
 
         def settled():
@@ -71,7 +71,7 @@ class OutOfDescriptors(unittest.TestCase):
         self.assertLess(len(first), DESCRIPTORS)
         expect_idle(self, daemon)
         # It logs this, at most once a second.
-        said = log_lines(daemon, "no more are accepted")
+        said = log_lines(daemon, "accepting pauses until a connection ends")
         self.assertTrue(0 < len(said) <= time.monotonic() - begun + 1, said)
         # Each closed connection frees a place, and another client gets it within a second.
         waiting = [c for c in waiting if c not in first]
@@ -148,7 +148,7 @@ class OutOfWatches(unittest.TestCase):
         waiting = [c for c in waiting if c not in first]
         # No client is cut off, and none is accepted that cannot be served.
         self.assertEqual(select.select(waiting, [], [], 0)[0], [])
-        self.assertFalse(log_lines(daemon, "could not be taken"))
+        self.assertFalse(log_lines(daemon, "could not take a connection"))
         while waiting:
             first.pop(0).close()
             more = net.wait_until(lambda: served(waiting), what="a place that became free to be taken")

@@ -140,8 +140,8 @@ class Refused(unittest.TestCase):
 
     def test_an_unknown_name(self):
         sock = net.listener()
-        self.refuse(sock, "cameras", 78, "the configuration has no section [Listener cameras] for 127.0.0.1:%d, "
-                                         "the socket that systemd passed by that name" % sock.getsockname()[1])
+        self.refuse(sock, "cameras", 78, "the configuration has no section [Listener cameras], but systemd passed "
+                                         "the socket 127.0.0.1:%d with that name" % sock.getsockname()[1])
 
     def test_one_bad_among_good(self):
         sockets = [(net.listener(), "tills"), (socket.socket(socket.AF_INET, socket.SOCK_DGRAM), "meters")]
@@ -175,12 +175,12 @@ class InVain(unittest.TestCase):
         daemon.notify.wait_for("READY", "1", after=count)
         daemon.stop()
         journal.sync()
-        unit = "UNIT, the one with FileDescriptorName=tills"
         self.assertEqual(
             [e.text("MESSAGE") for e in journal.entries() if "has no effect" in e.text("MESSAGE")],
             [f'{daemon.config_path}:{line}: Listen={listen} has no effect: systemd passes the sockets of [Listener tills]. '
-             f'Run "systemctl edit {unit}", write "[Socket]", "ListenStream=" and "ListenStream={stream}" on a line each, '
-             'then run "systemctl restart UNIT"'
+             'Run "systemctl edit UNIT", write "[Socket]", "ListenStream=" '
+             f'and "ListenStream={stream}" on separate lines, then run "systemctl restart UNIT". '
+             'UNIT is the socket unit with FileDescriptorName=tills'
              for line, listen, stream in [(2, "*:90", "90"), (3, "/nonexistent/s", "/nonexistent/s"),
                                           (2, "gate.example:http", "ADDRESS:PORT"),
                                           (3, "/nonexistent/s", "/nonexistent/s")]])

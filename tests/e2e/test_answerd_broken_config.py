@@ -18,24 +18,24 @@ OFF = ZERO + "infinity switches this timeout off"
 SIZE = "a size from 1 to 256M, like 64K"
 COUNT = "a number from 1, or infinity"
 LISTENER = "[Listener default]\n"
-FIELDS = "there are {message} {id} {peer} {listener} {seq} {time}, and {{ for a brace"
+FIELDS = "use {message} {id} {peer} {listener} {seq} {time}, or {{ for a brace"
 
 # The file, the line of the first error, and the message.
 BROKEN = [
-    ("Workers=1\n", 1, "Workers= stands before any section; begin with [Server] or [Listener NAME]"),
+    ("Workers=1\n", 1, "Workers= is outside any section; begin with [Server] or [Listener NAME]"),
     ("[Sever]\n", 1, "unknown section [Sever]; did you mean [Server]?"),
     ("[server]\n", 1, "unknown section [server]; did you mean [Server]?"),
     ("[Listener]\n", 1, "unknown section [Listener]"),
-    ("[Listener ]\n", 1, "a listener's name is one or more characters without colon: [Listener ]"),
-    ("[Listener a:b]\n", 1, "a listener's name is one or more characters without colon: [Listener a:b]"),
+    ("[Listener ]\n", 1, "a listener's name has at least one character and no colon: [Listener ]"),
+    ("[Listener a:b]\n", 1, "a listener's name has at least one character and no colon: [Listener a:b]"),
     ("[Client]\nA=1\n", 1, "unknown section [Client]"),
     ("[Server\n", 1, "] is missing"),
     ("[Server] x\n", 1, "nothing may follow ]"),
-    ("[Server]\nWorkers\n", 2, "neither [SECTION], KEY=VALUE nor # comment"),
+    ("[Server]\nWorkers\n", 2, "expected [SECTION], KEY=VALUE or # comment"),
     ("[Server]\n Workers=1\n", 2, "a line may not begin with a space"),
     ("[Server]\nWorkers=1 ; two\n", 2, "no comment may follow a value; in a reply, write \\x3b for a "
                                        "semicolon after a space"),
-    ("[Server]\nWorkers=1\0\n", 2, "there is a NUL byte in this line"),
+    ("[Server]\nWorkers=1\0\n", 2, "the line contains a NUL byte"),
     ("[Server]\nworkers=1\n", 2, "unknown key workers= in [Server]; did you mean Workers=?"),
     ("[Server]\nListen=:80\n", 2, "unknown key Listen= in [Server]"),
     ("[Server]\n=1\n", 2, "unknown key = in [Server]"),
@@ -50,7 +50,7 @@ BROKEN = [
     ("[Server]\nMaxConnections=-1\n", 2, "MaxConnections=-1: not " + COUNT),
     ("[Server]\nMaxConnections=18446744073709551616\n", 2, "MaxConnections=18446744073709551616: not " + COUNT),
     ("[Server]\nMaxConnectionsPerAddress=1K\n", 2, "MaxConnectionsPerAddress=1K: not " + COUNT),
-    ("[Server]\nDrainTimeout=0\n", 2, "DrainTimeout=0: not " + ZERO + "1ms is the shortest, infinity waits without end"),
+    ("[Server]\nDrainTimeout=0\n", 2, "DrainTimeout=0: not " + ZERO + "1ms is the shortest, infinity waits forever"),
     ("[Server]\nDrainTimeout=ten\n", 2, "DrainTimeout=ten: not " + SPAN),
     ("[Server]\nDrainTimeout=5 parsecs\n", 2, "DrainTimeout=5 parsecs: not " + SPAN),
     ("[Server]\nMemoryLimit=lots\n", 2, "MemoryLimit=lots: not a size like 64M, or infinity"),
@@ -76,9 +76,8 @@ BROKEN = [
     (LISTENER + "Listen=@\n", 2, "Listen=@: a socket's path is missing"),
     (LISTENER + "Reply={msg}\n", 2, "Reply={msg}: unknown field; " + FIELDS),
     (LISTENER + "Reply=got {id\n", 2, "Reply=got {id: at character 5: unknown field; " + FIELDS),
-    (LISTENER + "Reply=a}b\n", 2, "Reply=a}b: at character 2: a brace is closed that was not opened; "
-                                  "write }} for a brace"),
-    (LISTENER + "Reply=\\x4\n", 2, "Reply=\\x4: unknown escape; there are \\n \\r \\t \\\\ \\xHH"),
+    (LISTENER + "Reply=a}b\n", 2, "Reply=a}b: at character 2: unmatched }; write }} for a brace"),
+    (LISTENER + "Reply=\\x4\n", 2, "Reply=\\x4: unknown escape; use \\n \\r \\t \\\\ or \\xHH"),
     (LISTENER + "Reply=" + "x" * (1 << 16) + "\nFraming=x\n", 2, "a line has at most 65536 bytes"),
     (LISTENER + "Reply=" + "x" * 60000 + "{\n", 2, "Reply=" + "x" * 197 + "…: at character 60001: unknown field; " + FIELDS),
 ]
@@ -192,7 +191,7 @@ WriteTimeout=30s default
         self.write("a.conf.d/1.conf", "Workers=1\n")
         done = self.check()
         self.assertEqual(done.returncode, CONFIG)
-        self.assertIn(f"{self.path}.d/1.conf:1: Workers= stands before any section", done.stderr)
+        self.assertIn(f"{self.path}.d/1.conf:1: Workers= is outside any section", done.stderr)
 
     def test_what_is_wrong_in_all_of_them(self):
         self.write("a.conf", "[Sever]\n")
@@ -229,7 +228,7 @@ class OnReload(unittest.TestCase):
             for number, (text, line, reason) in enumerate(BROKEN, 1):
                 with self.subTest(text=text):
                     said = daemon.reload(text)
-                    self.assertEqual(said, "reload refused, the configuration stays as it was: "
+                    self.assertEqual(said, "reload refused, the old configuration stays in force: "
                                            f"{daemon.config_path}:{line}: {reason}")
                     client.sendall(b"x\n")
                     self.assertEqual(net.recv_line(client), b"%d\n" % number)
@@ -241,7 +240,7 @@ class OnReload(unittest.TestCase):
     def test_a_file_that_is_gone(self):
         daemon = Daemon(self, [], config=self.GOOD)
         os.unlink(daemon.config_path)
-        self.assertEqual(daemon.reload(), "reload refused, the configuration stays as it was: "
+        self.assertEqual(daemon.reload(), "reload refused, the old configuration stays in force: "
                                           f"{daemon.config_path}: No such file or directory")
         self.assertEqual(net.exchange(daemon.address(), b"a\n"), b"1\n")
         daemon.write_config("")
@@ -252,7 +251,7 @@ class OnReload(unittest.TestCase):
         with net.listener() as taken:
             address = "127.0.0.1:%d" % taken.getsockname()[1]
             said = daemon.reload(LISTENER + "Listen=127.0.0.1:0\nReply=new\n[Listener b]\nListen=" + address)
-        self.assertEqual(said, "reload refused, the configuration stays as it was: "
+        self.assertEqual(said, "reload refused, the old configuration stays in force: "
                                f"cannot listen on {address}: Address already in use")
         self.assertEqual(net.exchange(daemon.address(), b"a\n"), b"1\n")
         daemon.stop()

@@ -204,13 +204,13 @@ class Events(unittest.TestCase):
         expected = [
             ("36ec94df", "6", f"listening on {path} (default)"),
             ("d7a6e574", "5", f"{who}: cut off: malformed message (netstring framing)"),
-            ("09f6c6b3", "5", f"{who}: discarded 1 bytes: it broke the framing"),
+            ("09f6c6b3", "5", f"{who}: discarded 1 byte: the client broke the framing"),
             ("bb76528f", "6", f"{who}: a"),
             ("7ad49df4", "5", f"reloaded: {daemon.config_path}"),
-            ("b2b6f48c", "3", "reload refused, the configuration stays as it was: "
+            ("b2b6f48c", "3", "reload refused, the old configuration stays in force: "
                               f"{daemon.config_path}:1: unknown section [Broken]"),
-            ("193bb95a", "6", "stopping: answering what has arrived, 0 connections"),
-            ("d166fb5c", "6", "stopped after 1 messages; 0 connections cut off"),
+            ("193bb95a", "6", "stopping: 0 connections, answering the messages that have arrived"),
+            ("d166fb5c", "6", "stopped after 1 message; 0 connections cut off"),
         ]
         started = said.pop(0)
         self.assertEqual(started[:2], ("862e1c8e", "6"))

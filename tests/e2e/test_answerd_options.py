@@ -17,7 +17,7 @@ import tap
 from daemon import Daemon, program
 
 USAGE, SYSTEM, CONFIG = 64, 71, 78
-FIELDS = "{message} {id} {peer} {listener} {seq} {time}, and {{ for a brace"
+FIELDS = "{message} {id} {peer} {listener} {seq} {time}, or {{ for a brace"
 
 
 def run(*arguments, env=None):
@@ -44,10 +44,9 @@ class Refused(unittest.TestCase):
             (["--workers=0"], "--workers=0: not a number from 1 to 1024, or auto"),
             (["-w", "1025"], "--workers=1025: not a number from 1 to 1024, or auto"),
             (["-w-1"], "--workers=-1: not a number from 1 to 1024, or auto"),
-            (["--reply=ok {name}"], "--reply=ok {name}: at character 4: unknown field; there are " + FIELDS),
-            (["-r", "100%}"], "--reply=100%}: at character 5: a brace is closed that was not opened; "
-                              "write }} for a brace"),
-            (["-r", "a\\q"], "--reply=a\\q: at character 2: unknown escape; there are \\n \\r \\t \\\\ \\xHH"),
+            (["--reply=ok {name}"], "--reply=ok {name}: at character 4: unknown field; use " + FIELDS),
+            (["-r", "100%}"], "--reply=100%}: at character 5: unmatched }; write }} for a brace"),
+            (["-r", "a\\q"], "--reply=a\\q: at character 2: unknown escape; use \\n \\r \\t \\\\ or \\xHH"),
             (["--listen=localhost"], "--listen=localhost: the port is missing; write HOST:PORT, :PORT, "
                                      "[V6]:PORT, /path or @abstract"),
             (["-l", "::1:80"], "--listen=::1:80: an IPv6 address is written [ADDRESS]:PORT"),
@@ -55,7 +54,7 @@ class Refused(unittest.TestCase):
             (["-l", "unix:socket"], "--listen=unix:socket: a socket's path begins with / or @"),
             (["-l", "/" + "x" * 107], "--listen=/" + "x" * 107 + ": a socket's path has at most 107 bytes"),
             (["start"], "unexpected argument: start. Try --help."),
-            (["-v"], "--verbose goes with --check. Try --help."),
+            (["-v"], "--verbose needs --check. Try --help."),
         ]:
             self.expect(USAGE, "answerd: " + said, *arguments)
 
@@ -96,7 +95,7 @@ class Refused(unittest.TestCase):
                 for address, why in [
                     (f"127.0.0.1:{port}", "Address already in use"),
                     (served, "Address already in use"),
-                    (plain, "there is a file that is not a socket"),
+                    (plain, "the file exists and is not a socket"),
                     (folder, "it is a directory"),
                     ("/nonexistent/socket", "No such file or directory"),
                     ("192.0.2.1:1", "Cannot assign requested address"),
@@ -163,7 +162,7 @@ class Shown(unittest.TestCase):
             self.assertEqual(err.splitlines(), [
                 f"answerd: {file.name}:2: unknown key Worker= in [Server]; did you mean Workers=?",
                 f"answerd: {file.name}:5: Framing=x: not line, length, netstring or chunk",
-                f"answerd: {file.name}:6: Reply={{: unknown field; there are {FIELDS}"])
+                f"answerd: {file.name}:6: Reply={{: unknown field; use {FIELDS}"])
 
 
 class Serving(unittest.TestCase):

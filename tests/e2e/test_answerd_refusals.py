@@ -41,7 +41,7 @@ class Refusals(unittest.TestCase):
             for data in V1, V2:
                 with self.subTest(framing=framing, data=data):
                     self.assertIn(b"error: a PROXY header is not expected here", self.ask(daemon, data, number))
-        daemon.stderr.wait_for(r"127\.0\.0\.1:\d+: refused: it begins with a PROXY header, which \[Listener line\]")
+        daemon.stderr.wait_for(r"127\.0\.0\.1:\d+: refused: sent a PROXY header, which \[Listener line\]")
         daemon.stop()
         self.assertEqual(self.recorded(), [])
 
@@ -50,7 +50,7 @@ class Refusals(unittest.TestCase):
         context = ssl.create_default_context()
         with daemon.connect() as client, self.assertRaises(ssl.SSLError):
             context.wrap_socket(client, server_hostname="localhost")
-        daemon.stderr.wait_for(r"refused: it begins a TLS handshake, and \[Listener default\] speaks no TLS")
+        daemon.stderr.wait_for(r"refused: began a TLS handshake, but \[Listener default\] does not speak TLS")
         daemon.stop()
         self.assertEqual(self.recorded(), [])
 
@@ -68,7 +68,8 @@ class Refusals(unittest.TestCase):
     def test_http_by_hand(self):
         daemon = self.start()
         self.assertEqual(self.ask(daemon, REQUEST), b"error: HTTP is not spoken here\n")
-        daemon.stderr.wait_for("refused: it sent an HTTP request; Refuse=none in \\[Listener default\\]")
+        daemon.stderr.wait_for("refused: sent an HTTP request; to accept its lines as messages, "
+                               "set Refuse=none in \\[Listener default\\]")
         self.assertEqual(net.exchange(daemon.address(), b"GET out\n"), b"ok\n")
         daemon.stop()
         self.assertNotRegex("\n".join(daemon.stderr.lines), r"discarded \d+ bytes")

@@ -37,7 +37,7 @@ class Drain(unittest.TestCase):
                 self.assertEqual(net.recv_until_eof(client), b"")
             daemon.expect_exit(0)
             self.assertLess(time.monotonic() - begun, net.LATE)
-            self.assertIn("answerd: stopping: answering what has arrived, 20 connections", daemon.stderr.lines)
+            self.assertIn("answerd: stopping: 20 connections, answering the messages that have arrived", daemon.stderr.lines)
             self.assertIn("answerd: stopped after 20 messages; 0 connections cut off", daemon.stderr.lines)
 
     def test_replies_that_are_on_their_way_arrive(self):
@@ -156,7 +156,7 @@ class Drain(unittest.TestCase):
         daemon.signal(signal.SIGTERM)
         daemon.expect_exit(0)
         self.assertTrue(0.29 <= time.monotonic() - begun < net.LATE, time.monotonic() - begun)
-        self.assertRegex(daemon.stderr.lines[-1], r"^answerd: stopped after \d+ messages; 1 connections cut off$")
+        self.assertRegex(daemon.stderr.lines[-1], r"^answerd: stopped after \d+ messages; 1 connection cut off$")
 
     def test_a_second_signal_ends_it_at_once(self):
         daemon = Daemon(self, [], config="[Server]\nDrainTimeout=infinity\n[Listener default]\n"

@@ -148,7 +148,7 @@ class Haproxy(unittest.TestCase):
             served.daemon.stop()
             served.journal.close_reader()
             self.assertEqual(served.records(), [])
-            self.assertTrue(any(b"begins with a PROXY header" in e["MESSAGE"][0] for e in served.journal.entries))
+            self.assertTrue(any(b"sent a PROXY header" in e["MESSAGE"][0] for e in served.journal.entries))
 
 
 if __name__ == "__main__":

@@ -149,7 +149,7 @@ class Size(unittest.TestCase):
             system.container.write(self.PATH, f"[Listener default]\nMaxMessageSize={size}\n")
             begun = time.time()
             self.restart()
-            warning = f"{self.PATH}:2: MaxMessageSize={size} is more than this journal can hold: its files have at most 8388608"
+            warning = f"{self.PATH}:2: MaxMessageSize={size} is too large for this journal: its files have at most 8388608"
             self.assertEqual(warning in system.run("answerd --check"), lost)
             system.run("journalctl --sync")
             self.assertEqual(warning in system.run(f"journalctl -q -o cat -u answerd --since=@{begun}"), lost)

@@ -229,8 +229,8 @@ class Listen(Case):
         self.addCleanup(system.run, f"rm -f {self.PATH}; systemctl restart answerd")
         system.container.write(self.PATH, "[Server]\n[Listener default]\nListen=*:9000\n")
         warning = (self.PATH + ':3: Listen=*:9000 has no effect: systemd passes the sockets of [Listener default]. Run '
-                   '"systemctl edit answerd.socket", write "[Socket]", "ListenStream=" and "ListenStream=9000" on a '
-                   'line each, then run "systemctl restart answerd.socket"')
+                   '"systemctl edit answerd.socket", write "[Socket]", "ListenStream=" and "ListenStream=9000" on '
+                   'separate lines, then run "systemctl restart answerd.socket"')
         self.assertEqual(system.run("answerd --check"), f"answerd: {warning}\n")
         for count, verb in (1, "reload"), (2, "restart"):
             system.run(f"systemctl {verb} answerd.service && journalctl --sync")

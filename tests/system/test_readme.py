@@ -75,7 +75,7 @@ class Deploy(unittest.TestCase):
         self.assertEqual(line, "systemctl status answerd")
         self.assertRegex(said, r"Active: active \(running\)")
         # The daemon updates its status every few seconds.
-        net.wait_until(lambda: re.search(r'Status: "\d+ connections, .*, 1 messages in all"', run(line)),
+        net.wait_until(lambda: re.search(r'Status: "\d+ connections, .*, 1 message in all"', run(line)),
                        what="the message in the status line")
         self.listen_for_others(sockets)
         self.configure(settings, second)

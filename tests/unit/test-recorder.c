@@ -156,7 +156,7 @@ START_TEST(records_not_taken_are_logged)
     ck_assert_uint_eq(hooks.logged[EVENT_DISCARDED], 0);
     recorder_deinit(recorder);
     ck_assert_uint_eq(hooks.logged[EVENT_DISCARDED], 1);
-    ck_assert_ptr_nonnull(strstr(hooks.last_logged, "discarded 3 records"));
+    ck_assert_ptr_nonnull(strstr(hooks.last_logged, "discarded 3 unanswered records"));
     recorder_init(recorder, context, &sink_fake_new()->sink);
 }
 END_TEST
