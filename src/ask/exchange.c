@@ -273,10 +273,11 @@ static int take_replies(struct exchange *e, uint64_t now_us)
     switch (-r) {
     case FRAME_TOO_LONG:
         return exchange_fail(e, STATUS_ENDED,
-                             "a reply is longer than %" PRIu64 " bytes (--max-reply)",
+                             "a reply is longer than %" PRIu64 " bytes, see --max-reply",
                              e->options->reply_max);
     default:
-        return exchange_fail(e, STATUS_ENDED, "a reply is not in --framing=%s",
+        return exchange_fail(e, STATUS_ENDED,
+                             "the server sent something that is not a reply in %s framing",
                              framing_name(e->options->framing));
     }
 }
@@ -286,7 +287,7 @@ static int fail_unanswered(struct exchange *e, enum status status, const char *w
 {
     if (e->pending.count == 0)
         return exchange_fail(e, status, "%s", why);
-    return exchange_fail(e, status, "%s; without a reply: %zu of %" PRIu64 " messages", why,
+    return exchange_fail(e, status, "%s; unanswered messages: %zu of %" PRIu64, why,
                          e->pending.count, e->sent);
 }
 

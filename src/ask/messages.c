@@ -111,8 +111,7 @@ void ask_messages(struct exchange *e)
     ask_rounds(&run);
     (void)exchange_show(e);
     if (run.interrupted && e->pending.count > 0)
-        (void)exchange_fail(e, STATUS_ENDED,
-                            "interrupted; without a reply: %zu of %" PRIu64 " messages",
+        (void)exchange_fail(e, STATUS_ENDED, "interrupted; unanswered messages: %zu of %" PRIu64,
                             e->pending.count, e->sent);
     if (e->options->repeat)
         summarize(e, exchange_now() - start);

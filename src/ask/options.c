@@ -19,26 +19,26 @@
 
 const char ask_options_help[] =
     "Usage: ask [OPTION...] ADDRESS [MESSAGE...]\n"
-    "Send messages to ADDRESS and print the replies: each MESSAGE; or what is typed\n"
-    "at a prompt; or each line of standard input, where that is no terminal.\n"
+    "Send messages to ADDRESS and print the replies. Without MESSAGE, show a prompt\n"
+    "on a terminal, or send each line of standard input.\n"
     "\n"
     "  -f, --framing=NAME   line (default), length, netstring or chunk\n"
-    "  -t, --timeout=SPAN   how long to wait to be connected, and for a reply (30s)\n"
-    "  -n, --count=N        send the MESSAGEs N times, then say how it went\n"
-    "  -i, --interval=SPAN  from one MESSAGE to the next; without -n until Ctrl-C\n"
-    "      --retry=N        connect again N times, send again what has no reply\n"
-    "  -q, --quiet          print no replies: the exit status tells\n"
-    "      --expect=REGEX   exit with 1 where a reply does not match\n"
-    "      --json           print each reply as a JSON object on a line\n"
+    "  -t, --timeout=SPAN   time limit for connecting and for each reply (30s)\n"
+    "  -n, --count=N        send all MESSAGEs N times, then print a summary\n"
+    "  -i, --interval=SPAN  wait between MESSAGEs; without -n, repeat until Ctrl-C\n"
+    "      --retry=N        reconnect up to N times and resend unanswered messages\n"
+    "  -q, --quiet          print no replies; the exit status shows the result\n"
+    "      --expect=REGEX   exit with status 1 if a reply does not match\n"
+    "      --json           print each reply as a JSON object on one line\n"
     "      --hex            print each reply as a hex dump\n"
-    "      --max-reply=SIZE the longest reply to accept (16M)\n"
-    "  -4, -6               use only IPv4, only IPv6\n"
-    "  -h, --help           this text\n"
-    "  -V, --version\n"
+    "      --max-reply=SIZE longest reply to accept (16M)\n"
+    "  -4, -6               use only IPv4, or only IPv6\n"
+    "  -h, --help           show this help\n"
+    "  -V, --version        show the version\n"
     "\n"
     "ADDRESS is HOST:PORT, :PORT, [V6]:PORT, /path, unix:/path or @abstract.\n"
-    "Exit status: 0 all answered (and matched), 1 a reply is a refusal, did not\n"
-    "match or is cut off, 2 usage, 3 cannot connect, 4 timeout, 5 ended too early.\n";
+    "Exit status: 0 all answered and matched; 1 a reply was a refusal, was cut off\n"
+    "or did not match; 2 usage; 3 cannot connect; 4 timeout; 5 connection ended.\n";
 
 enum { OPTION_EXPECT = 0x100, OPTION_JSON, OPTION_HEX, OPTION_MAX_REPLY, OPTION_RETRY };
 
@@ -81,7 +81,7 @@ static int parse_count(const char *text, struct options *o, char *error)
     uint64_t count;
 
     if (parse_u64(text, &count) < 0 || count == 0 || count == COUNT_ENDLESS)
-        return wrong(error, "--count: '%s' is not a number from 1 up", text);
+        return wrong(error, "--count: '%s' is not a number from 1", text);
     o->count = count;
     o->repeat = true;
     return 0;
@@ -92,7 +92,7 @@ static int parse_max_reply(const char *text, struct options *o, char *error)
     uint64_t size;
 
     if (parse_size(text, &size) < 0 || size == 0 || size > REPLY_MAX_MAX)
-        return wrong(error, "--max-reply: '%s' is not a size from 1 to 1G like 64K or 16M", text);
+        return wrong(error, "--max-reply: '%s' is not a size from 1 to 1G, like 64K", text);
     o->reply_max = size;
     return 0;
 }
@@ -118,7 +118,7 @@ static int set_form(enum form form, struct options *o, char *error)
     if (form == FORM_JSON && !render_has_json())
         return wrong(error, "--json: this ask was built without JSON");
     if (o->form != FORM_TEXT && o->form != form)
-        return wrong(error, "--json and --hex exclude each other");
+        return wrong(error, "--json and --hex cannot be used together");
     o->form = form;
     return 0;
 }
@@ -126,7 +126,7 @@ static int set_form(enum form form, struct options *o, char *error)
 static int set_family(int family, struct options *o, char *error)
 {
     if (o->family != AF_UNSPEC && o->family != family)
-        return wrong(error, "-4 and -6 exclude each other");
+        return wrong(error, "-4 and -6 cannot be used together");
     o->family = family;
     return 0;
 }
@@ -136,8 +136,7 @@ static int parse_option(int option, struct options *o, char *error)
     switch (option) {
     case 'f':
         if (framing_parse(optarg, &o->framing) < 0)
-            return wrong(error, "--framing: '%s' is none of line, length, netstring and chunk",
-                         optarg);
+            return wrong(error, "--framing: '%s' is not line, length, netstring or chunk", optarg);
         return 0;
     case 't':
         if (parse_time("timeout", optarg, &o->timeout_us, error) < 0)
@@ -202,11 +201,11 @@ static int check_host(const struct options *o, char *error)
         return wrong(error, "%s: * means any address; give the host to connect to",
                      o->address_text);
     if (o->address.family == AF_UNIX && o->family != AF_UNSPEC)
-        return wrong(error, "%s: -4 and -6 are for HOST:PORT", o->address_text);
+        return wrong(error, "%s: -4 and -6 need HOST:PORT", o->address_text);
     if (v6 && o->family == AF_INET)
-        return wrong(error, "%s: -4 does not go with an IPv6 address", o->address_text);
+        return wrong(error, "%s: -4 cannot be used with an IPv6 address", o->address_text);
     if (v4 && o->family == AF_INET6)
-        return wrong(error, "%s: -6 does not go with an IPv4 address", o->address_text);
+        return wrong(error, "%s: -6 cannot be used with an IPv4 address", o->address_text);
     return 0;
 }
 

@@ -70,7 +70,7 @@ static int send_lines(struct exchange *e, struct input *input)
             line.size++;
         if (line.size == 0 && e->options->framing == FRAMING_CHUNK)
             return exchange_fail(e, STATUS_USAGE,
-                                 "line %zu is empty, and cannot be sent with --framing=chunk",
+                                 "line %zu is empty and cannot be sent with --framing=chunk",
                                  (size_t)e->sent + 1);
         if (exchange_send(e, line.data, line.size) < 0)
             return -1;

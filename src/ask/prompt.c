@@ -79,7 +79,7 @@ static int part(struct prompt *p)
         return TALK_ENDED;
     if (exchange_show(e) < 0)
         return TALK_ENDED;
-    n = snprintf(text, sizeof text, "ask: %s. The next line connects again.\n",
+    n = snprintf(text, sizeof text, "ask: %s. The next line reconnects.\n",
                  e->status == STATUS_OK ? "the server closed the connection" : e->failure);
     exchange_disconnect(e);
     return editor_show(p->editor, text, (size_t)n) < 0 ? TALK_ENDED : 0;

@@ -84,7 +84,7 @@ static int resolve_failed(int r, const char *reason, char **ret_error)
 {
     char *line = NULL;
 
-    if (asprintf(&line, "cannot look up the name: %s", reason ? reason : strerror(-r)) < 0)
+    if (asprintf(&line, "cannot look up the host name: %s", reason ? reason : strerror(-r)) < 0)
         line = NULL;
     *ret_error = line;
     return r;

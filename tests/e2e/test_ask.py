@@ -154,7 +154,7 @@ class Framings(AskCase):
                  error=f"{address}: {error}")
 
     def test_what_is_no_reply(self):
-        too_long = "a reply is longer than 100 bytes (--max-reply)"
+        too_long = "a reply is longer than 100 bytes, see --max-reply"
         inside = "the server closed the connection inside a reply"
         self.broken("line", b"x" * 101 + b"\n", too_long)
         self.broken("length", struct.pack("!I", 101), too_long)
@@ -162,7 +162,7 @@ class Framings(AskCase):
         self.broken("length", b"\0\0\0\2a", inside, status=1)
         self.broken("netstring", b"101:", too_long)
         self.broken("netstring", b"3:ok", inside, status=1)
-        self.broken("netstring", b"ok\n", "a reply is not in --framing=netstring")
+        self.broken("netstring", b"ok\n", "the server sent something that is not a reply in netstring framing")
         self.broken("chunk", b"x" * 101, too_long)
 
     def test_replies_up_to_the_limit(self):
@@ -196,8 +196,8 @@ class Addresses(AskCase):
                  error=f":{port}: cannot connect to 127.0.0.1:{port}: Connection refused")
 
     def test_an_address_that_cannot_be_connected_to(self):
-        self.ask("-6", "127.0.0.1:1", "x", status=2, error="127.0.0.1:1: -6 does not go with an IPv4 address")
-        self.ask("-4", "[::1]:1", "x", status=2, error="[::1]:1: -4 does not go with an IPv6 address")
+        self.ask("-6", "127.0.0.1:1", "x", status=2, error="127.0.0.1:1: -6 cannot be used with an IPv4 address")
+        self.ask("-4", "[::1]:1", "x", status=2, error="[::1]:1: -4 cannot be used with an IPv6 address")
         self.ask("http://127.0.0.1:1/", "x", status=2, error="http://127.0.0.1:1/: this is a URL; give HOST:PORT")
         self.ask("*:1", "x", status=2, error="*:1: * means any address; give the host to connect to")
 
@@ -289,7 +289,7 @@ class Failures(AskCase):
             sock.recv(1024)
         address = self.serve_port(close)
         self.ask(address, "x", "y", status=5,
-                 error=f"{address}: the server closed the connection; without a reply: 1 of 1 messages")
+                 error=f"{address}: the server closed the connection; unanswered messages: 1 of 1")
 
     def test_the_server_resets(self):
         def reset(sock):
@@ -297,7 +297,7 @@ class Failures(AskCase):
             asking.reset(sock)
         address = self.serve_port(reset)
         self.ask(address, "x", status=5,
-                 error=f"{address}: Connection reset by peer; without a reply: 1 of 1 messages")
+                 error=f"{address}: Connection reset by peer; unanswered messages: 1 of 1")
 
     def test_stdout_that_takes_nothing(self):
         address = self.serve_port(echo_lines)
@@ -310,7 +310,7 @@ class Failures(AskCase):
         self.ask(status=2, error="ADDRESS is missing. Try --help.")
         self.ask("--frobnicate", ":1", status=2, error="unknown option '--frobnicate'. Try --help.")
         self.ask("--framing=lines", ":1", status=2,
-                 error="--framing: 'lines' is none of line, length, netstring and chunk")
+                 error="--framing: 'lines' is not line, length, netstring or chunk")
         self.ask("nowhere", status=2, error="nowhere: the port is missing; write HOST:PORT, :PORT, "
                                             "[V6]:PORT, /path or @abstract")
         self.ask(":1", "a\nb", status=2,
@@ -473,7 +473,7 @@ class Repeating(AskCase):
         out, err = process.communicate(timeout=asking.DEADLINE)
         self.assertEqual((process.returncode, out), (5, b""))
         rest = err.decode()[self.summary(err, 1, 0, "100").end():]
-        self.assertEqual(rest, f"ask: {address}: interrupted; without a reply: 1 of 1 messages\n")
+        self.assertEqual(rest, f"ask: {address}: interrupted; unanswered messages: 1 of 1\n")
 
     def test_loss(self):
         def three(sock):

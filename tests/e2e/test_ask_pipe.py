@@ -153,7 +153,7 @@ class Flow(PipeCase):
                 sock.send(b"ok")
         address = self.serve_port(plain)
         out = self.pipe(address, b"a\n\nb\n", "--framing=chunk", status=2,
-                        error=f"{address}: line 2 is empty, and cannot be sent with --framing=chunk")
+                        error=f"{address}: line 2 is empty and cannot be sent with --framing=chunk")
         self.assertEqual(out, b"ok\n")
 
     def test_replies_larger_than_messages(self):
@@ -234,7 +234,7 @@ class Ends(PipeCase):
                 next(lines)
         address = self.serve_port(two)
         out = self.pipe(address, b"1\n2\n3\n4\n5\n", status=5,
-                        error=f"{address}: the server closed the connection; without a reply: 3 of 5 messages")
+                        error=f"{address}: the server closed the connection; unanswered messages: 3 of 5")
         self.assertEqual(out, b"ok\nok\n")
 
     def test_the_server_closes_and_there_was_no_more(self):
@@ -263,7 +263,7 @@ class Ends(PipeCase):
         # At once: ask does not wait for a reply that cannot come.
         self.assertEqual(process.wait(net.TIMEOUT), 5)
         self.assertRegex(process.stderr.read().decode(),
-                         rf"\Aask: {address}: .*; without a reply: 1 of 2 messages\n\Z")
+                         rf"\Aask: {address}: .*; unanswered messages: 1 of 2\n\Z")
 
     def test_no_reply_in_time(self):
         def silent(sock):

@@ -160,7 +160,7 @@ class Editing(PromptCase):
         terminal.type("half a li")
         self.shows(terminal, ">>> half a li")
         self.server.close()
-        self.shows(terminal, "ask: the server closed the connection. The next line connects again.",
+        self.shows(terminal, "ask: the server closed the connection. The next line reconnects.",
                    ">>> half a li")
         terminal.type("ne\r")
         self.assertEqual(self.server.next_line(), "half a line")
@@ -277,7 +277,7 @@ class Ends(PromptCase):
         terminal.type("quit\n")
         self.assertEqual(terminal.wait(), 0)
 
-    AGAIN = "The next line connects again."
+    AGAIN = "The next line reconnects."
 
     def test_the_server_closes(self):
         terminal = self.prompt(columns=80)
@@ -296,7 +296,7 @@ class Ends(PromptCase):
         self.assertEqual(self.server.next_line(), "hello")
         self.server.close()
         self.shows(terminal, ">>> hello", *self.notice(
-            "the server closed the connection; without a reply: 1 of 1 messages"), ">>>")
+            "the server closed the connection; unanswered messages: 1 of 1"), ">>>")
         terminal.type("again\n")
         self.assertEqual(self.server.next_line(), "again")
         terminal.type("quit\n")

@@ -49,7 +49,7 @@ class Refusals(unittest.TestCase):
     def test_later_messages_are_unanswered(self):
         status, out, said = self.ask(self.refuse, "x", "y")
         self.assertEqual((status, out), self.REFUSED[:2])
-        self.assertEqual(said, "the server refused: message too long; without a reply: 1 of 2 messages\n")
+        self.assertEqual(said, "the server refused: message too long; unanswered messages: 1 of 2\n")
 
     def test_many_in_flight(self):
         def third(sock):
@@ -59,7 +59,7 @@ class Refusals(unittest.TestCase):
             sock.sendall(b"ok\nok\nerror: no\n")
         status, out, said = self.ask(third, stdin=b"1\n2\n3\n4\n5\n")
         self.assertEqual((status, out), (1, b"ok\nok\nerror: no\n"))
-        self.assertEqual(said, "the server refused: no; without a reply: 2 of 5 messages\n")
+        self.assertEqual(said, "the server refused: no; unanswered messages: 2 of 5\n")
 
     def test_with_count(self):
         status, out, said = self.ask(self.refuse, "x", options=["-n1"])

@@ -53,7 +53,7 @@ class Retry(unittest.TestCase):
         done = ask_raw(["--retry=2", f":{server.port}", "x"])
         self.assertEqual((done.returncode, done.stderr.decode()),
                          (5, f"ask: :{server.port}: the server closed the connection; "
-                             "without a reply: 1 of 1 messages\n"))
+                             "unanswered messages: 1 of 1\n"))
         self.assertEqual(server.connections, 3)
 
     def test_no_retry_where_it_is_not_asked_for(self):
@@ -109,7 +109,7 @@ class Retry(unittest.TestCase):
         out, said = process.communicate(timeout=net.TIMEOUT)
         self.assertEqual((process.returncode, out), (5, b""))
         self.assertEqual(said.decode(), f"ask: 127.0.0.1:{port}: cannot connect: Connection refused; "
-                                        "without a reply: 1 of 1 messages\n")
+                                        "unanswered messages: 1 of 1\n")
 
 
 class Quiet(unittest.TestCase):
@@ -127,7 +127,7 @@ class Quiet(unittest.TestCase):
             sock.recv(1024)
         done = ask_raw(["-q", f":{Server(self, close).port}", "x"])
         self.assertEqual((done.returncode, done.stdout), (5, b""))
-        self.assertIn(b"without a reply: 1 of 1 messages", done.stderr)
+        self.assertIn(b"unanswered messages: 1 of 1", done.stderr)
 
 
 if __name__ == "__main__":
