@@ -92,13 +92,13 @@ static bool check_ports(const struct demand *d, const struct limits *l, struct c
     c->name = "local ports";
     c->stops = l->ports < needed;
     say(c->text,
-        "net.ipv4.ip_local_port_range has %" PRIu64 "; %" PRIu64 " needed from each of %" PRIu64
-        " address%s",
+        "net.ipv4.ip_local_port_range has %" PRIu64 " ports; %" PRIu64
+        " needed from each of %" PRIu64 " address%s",
         l->ports, needed, d->sources, d->sources == 1 ? "" : "es");
     if (needed <= PORTS_MOST)
         say(c->lift, "sysctl -w net.ipv4.ip_local_port_range='1024 65535'");
     else
-        say(c->lift, "--source=ADDR-ADDR with %" PRIu64 " addresses of this machine's%s%s",
+        say(c->lift, "--source=ADDR-ADDR with %" PRIu64 " addresses of this machine%s%s",
             DIV_ROUND_UP(d->ports, MAX(l->ports, UINT64_C(1))), *d->more_from ? ", from " : "",
             d->more_from);
     return true;
@@ -127,8 +127,7 @@ static bool check_tcp_memory(const struct demand *d, const struct limits *l, str
         return false;
     c->name = "TCP buffers";
     c->stops = l->tcp_pages < needed;
-    say(c->text,
-        "net.ipv4.tcp_mem allows %" PRIu64 " pages; %" PRIu64 " needed for what is on its way",
+    say(c->text, "net.ipv4.tcp_mem allows %" PRIu64 " pages; %" PRIu64 " needed for data in flight",
         l->tcp_pages, needed);
     say(c->lift, "sysctl -w net.ipv4.tcp_mem='%" PRIu64 " %" PRIu64 " %" PRIu64 "'", needed / 2,
         needed * 3 / 4, needed);
@@ -162,7 +161,7 @@ static bool check_memory(const struct demand *d, const struct limits *l, struct 
     c->name = "memory";
     c->stops = l->memory_available < needed;
     fits = (uint64_t)((double)l->memory_available / (double)needed * (double)d->connections);
-    say(c->text, "%s available; about %s needed, without the server's own",
+    say(c->text, "%s available; about %s needed, not counting the server",
         format_bytes((double)l->memory_available, have), format_bytes((double)needed, need));
     say(c->lift, "--connections=%" PRIu64 ", or more memory", fits);
     return true;
@@ -254,12 +253,12 @@ int checktcp_run(const struct options *o, FILE *f)
         (void)fprintf(f, "%-5s %-12s %s\n", checks[i].stops ? "STOP" : "ok", checks[i].name,
                       checks[i].text);
         if (checks[i].stops)
-            (void)fprintf(f, "%18s lift it: %s\n", "", checks[i].lift);
+            (void)fprintf(f, "%18s to lift it: %s\n", "", checks[i].lift);
         stops += checks[i].stops;
     }
     if (stops > 0)
         (void)fprintf(f, "\n%zu limit%s would stop this run\n", stops, stops == 1 ? "" : "s");
     else
-        (void)fputs("\nnothing here would stop this run\n", f);
+        (void)fputs("\nno limit would stop this run\n", f);
     return stops > 0 ? BENCH_FAILED : BENCH_OK;
 }

@@ -105,7 +105,7 @@ static int init_descriptors(struct run *run)
     run->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     run->done_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (run->signal_fd < 0 || run->wake_fd < 0 || run->done_fd < 0)
-        return complain("event descriptors", -errno);
+        return complain("cannot create an eventfd", -errno);
     return 0;
 }
 
@@ -119,7 +119,7 @@ static int check_sources(const struct run *run)
 
         if (fd == -EADDRNOTAVAIL) {
             (void)fprintf(stderr,
-                          "ask-bench: --source: the %s address is not one of this machine's\n",
+                          "ask-bench: --source: the %s address does not belong to this machine\n",
                           i == 0 ? "first" : "last");
             return fd;
         }
@@ -196,7 +196,7 @@ static _Noreturn void be_worker(const struct run *run, uint32_t index, pid_t par
         _exit(BENCH_FAILED);
     r = worker_run(&task);
     if (r < 0)
-        (void)complain("a worker", r);
+        (void)complain("a worker failed", r);
     _exit(r < 0 ? BENCH_FAILED : BENCH_OK);
 }
 
@@ -220,7 +220,7 @@ static int start_workers(struct run *run)
             int error = -errno;
 
             kill_workers(run);
-            return complain("starting a worker", error);
+            return complain("cannot start a worker", error);
         }
         if (pid == 0)
             be_worker(run, i, parent);

@@ -31,33 +31,34 @@
 
 static const char usage[] =
     "Usage: ask-bench [OPTION...] ADDRESS\n"
-    "Load an answering server with many clients, and say how it did.\n"
+    "Load-test a message server with many clients, and report the results.\n"
     "\n"
-    "  -c, --connections=N     connections at a time (50; up to 1000000)\n"
-    "  -d, --duration=SPAN     for so long (10s), counted from when all are connected\n"
-    "  -n, --messages=N        so many messages in all, instead of a duration\n"
-    "  -p, --pipeline=N        messages in flight on a connection (1)\n"
-    "  -s, --size=BYTES        of a message (16)\n"
-    "  -m, --message=TEXT      the message itself\n"
-    "  -f, --framing=NAME      line (default), length, netstring, chunk\n"
-    "  -r, --rate=N            messages a second in all, each at its time (open loop)\n"
-    "  -t, --timeout=SPAN      for connecting, and for a reply (10s)\n"
+    "  -c, --connections=N     concurrent connections (50; up to 1000000)\n"
+    "  -d, --duration=SPAN     length of the run, once all are connected (10s)\n"
+    "  -n, --messages=N        total number of messages, instead of a duration\n"
+    "  -p, --pipeline=N        messages in flight on each connection (1)\n"
+    "  -s, --size=BYTES        size of a message (16)\n"
+    "  -m, --message=TEXT      text to send as every message\n"
+    "  -f, --framing=NAME      line (default), length, netstring or chunk\n"
+    "  -r, --rate=N            total messages a second, on a schedule (open loop)\n"
+    "  -t, --timeout=SPAN      time limit for connecting and for each reply (10s)\n"
     "      --verify=WHAT       frames (default), or echo: replies repeat the messages\n"
     "      --expect=REGEX      count replies that do not match as errors\n"
     "      --ramp=N            open N connections a second\n"
-    "      --hold              connect, ask once, then stay idle; -n N: ask N times\n"
-    "      --churn             a new connection for every message\n"
+    "      --hold              connect, send one message, then stay idle;\n"
+    "                          with -n N: send N times\n"
+    "      --churn             open a new connection for every message\n"
     "      --source=ADDR[-ADDR]\n"
     "                          local addresses to connect from\n"
-    "  -w, --workers=N         processes to share the work\n"
+    "  -w, --workers=N         number of processes that share the work\n"
     "      --json=FILE         write the result as JSON (- for standard output)\n"
-    "      --report=FILE       write the result as a page of HTML\n"
-    "      --histogram=FILE    write the latencies in HdrHistogram's form\n"
-    "      --assert=EXPR       fail unless it holds, as in 'p99<5ms' or 'errors==0'\n"
-    "      --progress          say how it goes once a second, on no terminal too\n"
-    "      --check-tcp         say which limits of this machine would stop this run\n"
-    "  -h, --help\n"
-    "  -V, --version\n"
+    "      --report=FILE       write the result as an HTML page\n"
+    "      --histogram=FILE    write the latencies in HdrHistogram's format\n"
+    "      --assert=EXPR       fail unless EXPR holds, as in 'p99<5ms' or 'errors==0'\n"
+    "      --progress          report progress once a second, even without a terminal\n"
+    "      --check-tcp         do not run; list the limits that would stop the run\n"
+    "  -h, --help              show this help\n"
+    "  -V, --version           show the version\n"
     "\n"
     "ADDRESS is HOST:PORT, :PORT, [V6]:PORT, /path, unix:/path or @abstract.\n"
     "See ask-bench(1).\n";
@@ -153,7 +154,7 @@ static int assert_option(struct options *o, const char *text)
     const char *error;
 
     if (o->n_assertions == ARRAY_SIZE(o->assertions))
-        return complain("at most %d times --assert", ASSERTIONS_MAX);
+        return complain("--assert may be given at most %d times", ASSERTIONS_MAX);
     if (assertion_parse(text, &o->assertions[o->n_assertions], &error) < 0)
         return complain("--assert='%s': %s", text, error);
     o->n_assertions++;
@@ -201,7 +202,7 @@ static int json_option(struct options *o, const char *text)
 #else
     (void)o;
     (void)text;
-    return complain("--json is not built in: this ask-bench was configured without jansson");
+    return complain("--json: this ask-bench was built without JSON");
 #endif
 }
 
@@ -269,17 +270,17 @@ static int take(struct options *o, int option, const char *arg)
 static int check_message(struct options *o, bool sized)
 {
     if (o->text && sized)
-        return complain("--size and --message exclude each other");
+        return complain("--size and --message cannot be used together");
     if (!sized)
         o->size = o->text ? strlen(o->text) : DEFAULT_SIZE;
     if (o->text && o->framing == FRAMING_LINE && strchr(o->text, '\n'))
-        return complain("--message has a newline, which ends a message in line framing");
+        return complain("--message may not contain a newline in line framing");
     if (o->text && o->framing == FRAMING_LINE && o->size > 0 && o->text[o->size - 1] == '\r')
-        return complain("--message ends with a CR, which is not part of a message in line framing");
+        return complain("--message may not end with a CR in line framing");
     if (o->size == 0 && o->framing == FRAMING_CHUNK)
         return complain("an empty message cannot be sent in chunk framing");
     if (o->framing == FRAMING_CHUNK && o->pipeline > 1)
-        return complain("chunk framing takes one message at a time: --pipeline=1");
+        return complain("chunk framing needs --pipeline=1");
     if (o->pipeline * MAX(o->size, UINT64_C(1)) > PIPELINE_BYTES_MAX)
         return complain("--pipeline times --size is over 256M");
     return 0;
@@ -288,13 +289,13 @@ static int check_message(struct options *o, bool sized)
 static int check_mode(const struct options *o)
 {
     if (o->hold && (o->rate > 0 || o->churn || o->pipeline > 1))
-        return complain("--hold does not go with --rate, --churn or --pipeline");
+        return complain("--hold cannot be used with --rate, --churn or --pipeline");
     if (o->hold && o->messages > 1 && o->duration_us == SPAN_INFINITY)
-        return complain("--hold with --messages takes a --duration to spread the rounds over");
+        return complain("--hold with --messages needs a finite --duration");
     if (o->churn && o->pipeline > 1)
-        return complain("--churn does not go with --pipeline");
+        return complain("--churn cannot be used with --pipeline");
     if (o->churn && o->ramp > 0)
-        return complain("--churn does not go with --ramp; it takes --rate");
+        return complain("--churn cannot be used with --ramp; use --rate");
     if (o->workers > o->connections)
         return complain("more --workers than --connections");
     if (o->rate > 0 && o->workers > o->rate)
@@ -324,11 +325,11 @@ static bool is_utf8(const char *text)
 static int check_outputs(const struct options *o)
 {
     if (same(o->json, o->report) || same(o->json, o->histogram) || same(o->report, o->histogram))
-        return complain("--json, --report and --histogram take a file each");
+        return complain("--json, --report and --histogram need different files");
     if (o->json && !is_utf8(o->target))
-        return complain("--json cannot tell of an address that is not UTF-8");
+        return complain("--json needs an address in UTF-8");
     if (o->json && o->expect_text && !is_utf8(o->expect_text))
-        return complain("--json cannot tell of an --expect that is not UTF-8");
+        return complain("--json needs an --expect in UTF-8");
     return 0;
 }
 
@@ -380,7 +381,7 @@ int options_parse(struct options *o, int argc, char *argv[])
             return r;
     }
     if (argc - optind != 1)
-        return complain(optind == argc ? "the server's address is missing" : "one address, please");
+        return complain(optind == argc ? "ADDRESS is missing" : "only one ADDRESS may be given");
     o->target = argv[optind];
     return check(o, sized);
 }

@@ -15,16 +15,18 @@ void progress_init(struct progress *p, const struct options *o)
 static void show_connecting(const struct options *o, const struct sample *s)
 {
     char open[FORMAT_MAX], asked[FORMAT_MAX], rate[FORMAT_MAX];
+    uint64_t errors = counters_errors(&s->delta);
 
     (void)fprintf(
-        stderr, "connecting: %s of %s, %s/s, %" PRIu64 " errors",
+        stderr, "connecting: %s of %s, %s/s, %" PRIu64 " error%s",
         format_count((double)s->connections, open), format_count((double)o->connections, asked),
-        format_count((double)s->delta.connects / s->seconds, rate), counters_errors(&s->delta));
+        format_count((double)s->delta.connects / s->seconds, rate), errors, errors == 1 ? "" : "s");
 }
 
 static void show_running(const struct sample *s)
 {
     char open[FORMAT_MAX], rate[FORMAT_MAX], p50[FORMAT_MAX], p99[FORMAT_MAX];
+    uint64_t errors = counters_errors(&s->delta);
 
     (void)fprintf(stderr, "%4.0f s  %s connections  %s/s  ", s->at,
                   format_count((double)s->connections, open),
@@ -32,7 +34,7 @@ static void show_running(const struct sample *s)
     if (s->delta.replies > 0)
         (void)fprintf(stderr, "p50 %s  p99 %s  ", format_time((double)s->p50, p50),
                       format_time((double)s->p99, p99));
-    (void)fprintf(stderr, "%" PRIu64 " errors%s", counters_errors(&s->delta),
+    (void)fprintf(stderr, "%" PRIu64 " error%s%s", errors, errors == 1 ? "" : "s",
                   s->behind ? "  generator behind" : "");
 }
 

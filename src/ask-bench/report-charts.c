@@ -259,7 +259,7 @@ static void latency_chart(const struct result *r, FILE *f)
     struct point points[STEPS_MAX];
     struct chart c;
 
-    card_begin(f, "Latency over time", "of what was answered in each second");
+    card_begin(f, "Latency over time", "of the messages answered in each second");
     if (highest_of(r, max_of) <= 0) {
         (void)fputs("<p class=\"soft\">No reply came.</p></section>\n", f);
         return;

@@ -62,11 +62,11 @@ static void write_notes(const struct result *r, FILE *f)
 
     if (r->interrupted)
         (void)fputs(
-            "<p class=\"note\">The run was interrupted: this is what there is so far.</p>\n", f);
+            "<p class=\"note\">The run was interrupted. These are the results so far.</p>\n", f);
     if (behind > 0)
         (void)fprintf(f,
                       "<p class=\"note\">The generator could not keep up in %zu of %zu seconds: "
-                      "there it was the limit, and not the server.</p>\n",
+                      "in these, it was the bottleneck, not the server.</p>\n",
                       behind, r->n_samples);
     if (!r->options->churn && r->connections < r->options->connections && !r->interrupted)
         (void)fprintf(
@@ -103,13 +103,13 @@ static void write_tiles(const struct result *r, FILE *f)
 
     (void)fputs("<div class=\"tiles\">\n", f);
     (void)snprintf(more, sizeof more, "%s %s", o->rate ? "asked:" : "as fast as",
-                   o->rate ? format_count((double)o->rate, count) : "it goes");
+                   o->rate ? format_count((double)o->rate, count) : "possible");
     write_tile(f, "", "messages a second", format_count(result_rate(r), value), more);
     (void)snprintf(more, sizeof more, "asked: %s", format_count((double)o->connections, count));
     write_tile(f, "", "connections", format_count((double)r->connections, value), more);
     write_time_tile(r, f, "p50", 50, "half waited longer");
-    write_time_tile(r, f, "p99", 99, "1 in 100 longer");
-    write_time_tile(r, f, "p99.9", 99.9, "1 in 1,000 longer");
+    write_time_tile(r, f, "p99", 99, "1 in 100 waited longer");
+    write_time_tile(r, f, "p99.9", 99.9, "1 in 1,000 waited longer");
     (void)snprintf(more, sizeof more, "in %s messages", format_count((double)r->total.sent, count));
     write_tile(f, errors ? "bad" : "", "errors", format_count((double)errors, value), more);
     (void)fputs("</div>\n", f);
@@ -211,9 +211,9 @@ static void write_generator(const struct result *r, FILE *f)
     write_row(f, "busy", text);
     write_row(f, "CPU a message", format_time((double)r->cpu_ns / replies, text));
     write_row(f, "messages sent late", format_count((double)r->total.late, text));
-    write_row(f, "the latest by", format_time((double)r->late_max, text));
+    write_row(f, "latest by", format_time((double)r->late_max, text));
     (void)snprintf(text, sizeof text, "%zu of %zu", result_behind(r), r->n_samples);
-    write_row(f, "seconds it could not keep up", text);
+    write_row(f, "seconds that it could not keep up", text);
     table_end(f);
 }
 

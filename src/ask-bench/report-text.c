@@ -76,12 +76,12 @@ static void write_generator(const struct result *r, FILE *f)
                       (double)r->cpu_ns / 1e3 / (double)r->total.replies);
     (void)fputc('\n', f);
     if (r->options->mode == MODE_OPEN)
-        (void)fprintf(f, "%12s %" PRIu64 " messages sent late, the worst by %s\n", "",
-                      r->total.late, format_time((double)r->late_max, text));
+        (void)fprintf(f, "%12s %" PRIu64 " message%s sent late, by up to %s\n", "", r->total.late,
+                      r->total.late == 1 ? "" : "s", format_time((double)r->late_max, text));
     if (behind > 0)
         (void)fprintf(f,
-                      "%12s could not keep up in %zu of %zu seconds: there it was the limit, and "
-                      "not the server\n",
+                      "%12s could not keep up in %zu of %zu seconds: in these, ask-bench was the "
+                      "bottleneck, not the server\n",
                       "", behind, r->n_samples);
 }
 

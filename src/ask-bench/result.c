@@ -108,12 +108,12 @@ size_t result_check(const struct result *r, FILE *f)
             continue;
         failed++;
         if (!is_known(r, a))
-            (void)snprintf(text, sizeof text, "unknown: no reply came");
+            (void)snprintf(text, sizeof text, "unknown, no reply came");
         else if (assertion_is_time(a))
             (void)format_time(actual, text);
         else
             (void)snprintf(text, sizeof text, "%.*f", a->metric == METRIC_RATE, actual);
-        (void)fprintf(f, "ask-bench: assertion '%s' failed: it is %s\n", a->text, text);
+        (void)fprintf(f, "ask-bench: assertion '%s' failed: actual value %s\n", a->text, text);
     }
     return failed;
 }
@@ -127,7 +127,7 @@ static const char *main_error(const struct counters *c)
         if (c->errors[i] > c->errors[most])
             most = i;
     if (c->errors[most] == 0)
-        return "no time";
+        return "the run ended first";
     return most == ERROR_ABSENT ? "nobody listens" : error_name((enum error_kind)most);
 }
 
@@ -162,7 +162,7 @@ char *result_describe_mode(const struct options *o, char *text, size_t size)
     char rate[FORMAT_MAX];
 
     if (o->mode == MODE_HOLD)
-        (void)snprintf(text, size, "held connections, each asks %" PRIu64 " time%s",
+        (void)snprintf(text, size, "idle connections, %" PRIu64 " message%s on each",
                        MAX(o->messages, UINT64_C(1)), o->messages > 1 ? "s" : "");
     else if (o->mode == MODE_OPEN)
         (void)snprintf(text, size, "open loop, %s messages/s%s",

@@ -46,7 +46,7 @@ static int parse_range(struct sources *s, const char *last, const char **ret_err
         return -EINVAL;
     }
     if (family != s->family || (family == AF_INET6 && memcmp(bytes, s->first, 8) != 0)) {
-        *ret_error = "the two addresses are not of one network";
+        *ret_error = "the two addresses are not in one network";
         return -EINVAL;
     }
     from = low_bits(family, s->first);

@@ -142,14 +142,14 @@ class CheckTcp(unittest.TestCase):
     def test_a_small_run_is_fine(self):
         result = run("--check-tcp", "-c2", "127.0.0.1:9")
         self.assertEqual(result.returncode, 0, result.stdout)
-        self.assertIn("nothing here would stop this run", result.stdout)
+        self.assertIn("no limit would stop this run", result.stdout)
         self.assertRegex(result.stdout, r"ok +local ports .*ip_local_port_range")
 
     def test_too_many_from_one_address(self):
         result = run("--check-tcp", "-c100000", "192.0.2.1:9")
         self.assertEqual(result.returncode, 3)
         self.assertRegex(result.stdout, r"STOP +local ports")
-        self.assertRegex(result.stdout, r"lift it: --source=ADDR-ADDR with \d+ addresses")
+        self.assertRegex(result.stdout, r"to lift it: --source=ADDR-ADDR with \d+ addresses")
 
 
 if __name__ == "__main__":

@@ -129,7 +129,7 @@ START_TEST(more_addresses)
     d.more_from = "127.0.0.1";
     stop = only_stop(&d, &plenty);
     ck_assert_str_eq(stop->name, "local ports");
-    ck_assert_str_eq(stop->lift, "--source=ADDR-ADDR with 36 addresses of this machine's, from "
+    ck_assert_str_eq(stop->lift, "--source=ADDR-ADDR with 36 addresses of this machine, from "
                                  "127.0.0.1");
 }
 END_TEST
