@@ -30,11 +30,11 @@ systemd/answerd@.service: systemd/answerd.service.in Makefile
 	$(unit_rule) -e 's|[@]of_instance@|, instance %i|; s|[@]instance@|@%i|; s|[@]wanted_by@|answerd.target|' \
 		$(srcdir)/systemd/answerd.service.in >$@.tmp && mv $@.tmp $@
 
-# journald reads a compiled index of all catalogs. It is of the machine, so an installation below DESTDIR, or by someone
-# who may not write it, leaves it to whoever installs the package.
+# journald reads a compiled index of all catalogs, one for the machine. An installation below DESTDIR or without write
+# access does not update it: whoever installs the package does.
 install-data-hook:
 	@if [ -z "$(DESTDIR)" ] && journalctl --update-catalog 2>/dev/null; then :; \
-	else echo 'Run "journalctl --update-catalog" as root for the explanations that "journalctl -x" shows.'; fi
+	else echo 'Run "journalctl --update-catalog" as root, so that "journalctl -x" shows explanations.'; fi
 uninstall-hook:
 	@if [ -z "$(DESTDIR)" ]; then journalctl --update-catalog 2>/dev/null || :; fi
 	@rmdir "$(DESTDIR)$(examplesdir)" "$(DESTDIR)$(docdir)" 2>/dev/null || :
