@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* client HOST PORT MESSAGE...: sends each message, and prints each reply. */
+/* client HOST PORT MESSAGE...: sends each message and prints each reply. */
 
 #include <netdb.h>
 #include <signal.h>
@@ -37,7 +37,7 @@ int main(int argc, char *argv[])
         return 3;
     signal(SIGPIPE, SIG_IGN);
     for (int i = 3; i < argc; i++) {
-        /* Without a whole reply nobody knows whether the message was recorded. */
+        /* Without a complete reply, the message may or may not be recorded. */
         if (dprintf(fd, "%s\n", argv[i]) < 0 || !fgets(reply, sizeof reply, replies) ||
             !strchr(reply, '\n'))
             return 5;

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Sends each line of standard input, and sends it again until it is answered.
+"""Sends each line of standard input, and resends it until it is answered.
 
     client.py HOST PORT
 
-Each message begins with an ID of its own. A message that was sent twice may be recorded twice; the ID tells.
+Each message begins with a unique ID. A message that was sent twice may be recorded twice. The ID shows that.
 """
 
 import socket

@@ -3,7 +3,7 @@
 #
 #     client.sh HOST PORT MESSAGE
 #
-# Sends one message and waits for its reply, with nothing but bash.
+# Sends one message and waits for its reply. Needs only bash.
 
 exec 3<>"/dev/tcp/$1/$2" || exit 3
 printf '%s\n' "$3" >&3

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Sends recorded messages to another answerd, byte for byte. That one needs Framing=length.
+"""Sends recorded messages to another answerd, byte for byte. The other answerd needs Framing=length.
 
     journalctl -o json --all MESSAGE_ID=bb76528fac9d4b059a11d46c1196ef46 | resend.py HOST PORT
 """
@@ -13,7 +13,7 @@ import sys
 def messages(lines):
     for line in lines:
         data = json.loads(line)["ANSWERD_DATA"]
-        # What is not text is a list of numbers.
+        # journalctl shows binary data as a list of numbers.
         yield data.encode() if isinstance(data, str) else bytes(data)
 
 
