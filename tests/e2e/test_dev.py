@@ -64,21 +64,21 @@ class Installs(unittest.TestCase):
     def test_says_how_much_and_goes_on(self):
         for command in ("run", "check"):
             said, calls = self.dev(command)
-            self.assertIn("\nInstalling 37 packages: 45.6 MB to download, 168 MB more on disk\n", said)
+            self.assertIn("\nPackages to install: 37 (download 45.6 MB, disk 168 MB)\n", said)
             self.assertRegex(calls[-3], "^update ")
             self.assertRegex(calls[-2], "^install --assume-no .* gcc")
             self.assertRegex(calls[-1], "^install .*-y .* gcc")
 
     def test_what_is_in_the_cache_already(self):
         said, _ = self.dev("build", "1,234 kB/45.6 MB")
-        self.assertIn("Installing 37 packages: 1,234 kB to download, 168 MB more on disk\n", said)
+        self.assertIn("Packages to install: 37 (download 1,234 kB, disk 168 MB)\n", said)
 
     def test_a_plan_that_is_not_understood(self):
         said, calls = self.dev("build", "45.6 MB")
-        self.assertIn("Installing 37 packages", said)
+        self.assertIn("Packages to install: 37 ", said)
         self.write("apt-get", APT.replace('cat "$0.plan"', "echo anything else"))
         said, calls = self.dev("build")
-        self.assertNotIn("37 packages", said)
+        self.assertNotIn("Packages to install", said)
         self.assertRegex(calls[-1], "^install .*-y ")
 
 
