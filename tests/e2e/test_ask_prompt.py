@@ -348,7 +348,7 @@ class Reconnecting(unittest.TestCase):
         self.terminal = Terminal(self, [asking.ASK, "-tinfinity", self.path],
                                  {"LC_ALL": "C.UTF-8", "XDG_STATE_HOME": folder, "HOME": folder}, 100)
         self.accept().close()
-        self.terminal.expect_end("ask: the server closed the connection. The next line connects again.\n>>>")
+        self.terminal.expect_end("ask: the server closed the connection. The next line reconnects.\n>>>")
         self.fill()
         self.terminal.type("hello\n")
         self.terminal.expect_end(">>> hello\n>>>")
