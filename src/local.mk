@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Folders above include and link folders below, never the other way: base, then protocol and net, record, serve, then programs.
+# Folders above include and link folders below, never the other way: base, then protocol, net and log, record, serve, then programs.
 
 include src/base/local.mk
 include src/protocol/local.mk
 include src/net/local.mk
+include src/log/local.mk
 include src/record/local.mk
 include src/serve/local.mk
 include src/answerd/local.mk
@@ -15,6 +16,7 @@ answerd_libs = \
 	src/libanswerd.a \
 	src/libserve.a \
 	src/librecord.a \
+	src/liblog.a \
 	src/libprotocol.a \
 	src/libnet.a \
 	src/libbase.a \

@@ -16,9 +16,10 @@ LAYERS = {
     "base": set(),
     "protocol": {"base"},
     "net": {"base"},
-    "record": {"base", "net"},
-    "serve": {"base", "protocol", "net", "record"},
-    "answerd": {"base", "protocol", "net", "record", "serve"},
+    "log": {"base"},
+    "record": {"base", "net", "log"},
+    "serve": {"base", "protocol", "net", "log", "record"},
+    "answerd": {"base", "protocol", "net", "log", "record", "serve"},
     "ask": {"base", "protocol", "net"},
     "ask-bench": {"base", "protocol", "net"},
 }

@@ -81,6 +81,7 @@ fuzz_libs = \
 	src/libask.a \
 	src/libserve.a \
 	src/librecord.a \
+	src/liblog.a \
 	src/libprotocol.a \
 	src/libnet.a \
 	src/libbase.a \

@@ -135,6 +135,7 @@ tests_sim_simulate_LDFLAGS = $(sim_ldflags)
 tests_sim_simulate_LDADD = \
 	src/libserve.a \
 	src/librecord.a \
+	src/liblog.a \
 	src/libnet.a \
 	src/libprotocol.a \
 	src/libbase.a \

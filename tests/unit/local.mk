@@ -33,6 +33,8 @@ unit_tests += tests/unit/test-input
 unit_tests += tests/unit/test-input-limits
 unit_tests += tests/unit/test-journal-limit
 unit_tests += tests/unit/test-link
+unit_tests += tests/unit/test-log-format
+unit_tests += tests/unit/test-log-recovery
 unit_tests += tests/unit/test-loop
 unit_tests += tests/unit/test-macros
 unit_tests += tests/unit/test-memory
@@ -212,6 +214,18 @@ tests_unit_test_histogram_SOURCES += tests/unit/random.h
 tests_unit_test_histogram_CFLAGS = $(unit_cflags)
 tests_unit_test_histogram_LDADD = $(unit_libs)
 
+tests_unit_test_log_format_SOURCES = tests/unit/test-log-format.c
+tests_unit_test_log_format_SOURCES += tests/unit/random.h
+tests_unit_test_log_format_CFLAGS = $(unit_cflags)
+tests_unit_test_log_format_LDADD = $(unit_libs)
+
+tests_unit_test_log_recovery_SOURCES = tests/unit/test-log-recovery.c
+tests_unit_test_log_recovery_SOURCES += tests/unit/log-stand.c
+tests_unit_test_log_recovery_SOURCES += tests/unit/log-stand.h
+tests_unit_test_log_recovery_SOURCES += tests/unit/random.h
+tests_unit_test_log_recovery_CFLAGS = $(unit_cflags)
+tests_unit_test_log_recovery_LDADD = $(unit_libs)
+
 tests_unit_test_loop_SOURCES = tests/unit/test-loop.c
 tests_unit_test_loop_CFLAGS = $(unit_cflags)
 tests_unit_test_loop_LDADD = $(unit_libs)
@@ -344,6 +358,7 @@ stand_libs = \
 	tests/unit/librunner.a \
 	src/libserve.a \
 	src/librecord.a \
+	src/liblog.a \
 	src/libprotocol.a \
 	src/libnet.a \
 	src/libbase.a \
@@ -380,6 +395,7 @@ unit_libs = \
 	src/libaskbench.a \
 	src/libserve.a \
 	src/librecord.a \
+	src/liblog.a \
 	src/libprotocol.a \
 	src/libnet.a \
 	src/libbase.a \

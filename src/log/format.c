@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "log/bytes.h"
+#include "log/crc32c.h"
+#include "log/format.h"
+
+/* Where the fields of a record are. */
+enum {
+    AT_CRC = 0,
+    AT_SIZE = 4,
+    AT_NUMBER = 8,
+    AT_TIME = 16,
+    AT_CONNECTION = 24,
+    AT_SEQ = 32,
+    AT_DISTANCE = 40,
+    AT_FLAGS = 44,
+    AT_PEER_SIZE = 45,
+    AT_PORT_SIZE = 46,
+    AT_LISTENER_SIZE = 47,
+    AT_FURTHER_SIZE = 48,
+};
+
+/* And those of a segment's head, whose last four bytes are its checksum. */
+enum {
+    AT_MAGIC = 0,
+    AT_VERSION = 8,
+    AT_HEAD_SIZE = 12,
+    AT_SERIAL = 16,
+    AT_SALT = 24,
+    AT_RUN = 32,
+    AT_CREATED = 40,
+    AT_FIRST = 48,
+    AT_HEAD_CRC = LOG_HEAD_SIZE - 4,
+};
+
+void log_head_put(uint8_t out[static LOG_HEAD_SIZE], const struct log_head *head)
+{
+    memset(out, 0, LOG_HEAD_SIZE);
+    memcpy(out + AT_MAGIC, LOG_MAGIC, 8);
+    put_le32(out + AT_VERSION, LOG_VERSION);
+    put_le32(out + AT_HEAD_SIZE, LOG_HEAD_SIZE);
+    put_le64(out + AT_SERIAL, head->serial);
+    put_le64(out + AT_SALT, head->salt);
+    put_le64(out + AT_RUN, head->run);
+    put_le64(out + AT_CREATED, head->created_us);
+    put_le64(out + AT_FIRST, head->first);
+    put_le32(out + AT_HEAD_CRC, crc32c(0, out, AT_HEAD_CRC));
+}
+
+int log_head_get(const uint8_t in[static LOG_HEAD_SIZE], struct log_head *ret)
+{
+    if (memcmp(in + AT_MAGIC, LOG_MAGIC, 8) != 0 ||
+        get_le32(in + AT_HEAD_CRC) != crc32c(0, in, AT_HEAD_CRC))
+        return -EBADMSG;
+    if (get_le32(in + AT_VERSION) != LOG_VERSION || get_le32(in + AT_HEAD_SIZE) != LOG_HEAD_SIZE)
+        return -EPROTO;
+    *ret = (struct log_head){
+        .serial = get_le64(in + AT_SERIAL),
+        .salt = get_le64(in + AT_SALT),
+        .run = get_le64(in + AT_RUN),
+        .created_us = get_le64(in + AT_CREATED),
+        .first = get_le64(in + AT_FIRST),
+    };
+    return 0;
+}
+
+size_t log_record_size(const struct record *record)
+{
+    size_t peer = strlen(record->peer), port = strlen(record->peer_port),
+           listener = strlen(record->listener), more = LOG_RECORD_MIN + peer + port + listener;
+
+    if (peer > LOG_NAME_MAX || port > LOG_NAME_MAX || listener > LOG_NAME_MAX ||
+        record->size > LOG_RECORD_MAX - more)
+        return 0;
+    return more + record->size;
+}
+
+static uint8_t *append(uint8_t *p, const void *bytes, size_t n)
+{
+    if (n > 0)
+        memcpy(p, bytes, n);
+    return p + n;
+}
+
+void log_record_put(uint8_t *out, const struct record *record, size_t size)
+{
+    size_t peer = strlen(record->peer), port = strlen(record->peer_port),
+           listener = strlen(record->listener);
+    uint8_t *p = out + LOG_RECORD_HEAD;
+
+    put_le32(out + AT_SIZE, (uint32_t)size);
+    put_le64(out + AT_CONNECTION, record->connection);
+    put_le64(out + AT_SEQ, record->seq);
+    out[AT_FLAGS] = record->unfinished ? LOG_UNFINISHED : 0;
+    out[AT_PEER_SIZE] = (uint8_t)peer;
+    out[AT_PORT_SIZE] = (uint8_t)port;
+    out[AT_LISTENER_SIZE] = (uint8_t)listener;
+    put_le32(out + AT_FURTHER_SIZE, 0);
+    p = append(p, record->peer, peer);
+    p = append(p, record->peer_port, port);
+    p = append(p, record->listener, listener);
+    p = append(p, record->data, record->size);
+    put_le32(p, (uint32_t)size);
+}
+
+static uint32_t checksum(const uint8_t *p, size_t size, uint64_t salt)
+{
+    uint8_t bytes[8];
+
+    put_le64(bytes, salt);
+    return crc32c(crc32c(0, bytes, sizeof bytes), p + AT_SIZE, size - AT_SIZE);
+}
+
+size_t log_record_seal(uint8_t *p, uint64_t salt, const struct log_seal *seal)
+{
+    size_t size = get_le32(p + AT_SIZE);
+
+    put_le64(p + AT_NUMBER, seal->number);
+    put_le64(p + AT_TIME, seal->time_us);
+    put_le32(p + AT_DISTANCE, seal->distance);
+    put_le32(p + AT_CRC, checksum(p, size, salt));
+    return size;
+}
+
+size_t log_record_claim(const uint8_t *p)
+{
+    return get_le32(p + AT_SIZE);
+}
+
+size_t log_record_trailer(const uint8_t *p)
+{
+    return get_le32(p);
+}
+
+uint64_t log_record_number(const uint8_t *p)
+{
+    return get_le64(p + AT_NUMBER);
+}
+
+uint64_t log_record_time(const uint8_t *p)
+{
+    return get_le64(p + AT_TIME);
+}
+
+uint64_t log_record_connection(const uint8_t *p)
+{
+    return get_le64(p + AT_CONNECTION);
+}
+
+/* What comes before the message. */
+static uint64_t before_message(const uint8_t *p)
+{
+    return (uint64_t)LOG_RECORD_HEAD + p[AT_PEER_SIZE] + p[AT_PORT_SIZE] + p[AT_LISTENER_SIZE] +
+           get_le32(p + AT_FURTHER_SIZE);
+}
+
+bool log_record_is_sound(const uint8_t *p, size_t size, uint64_t salt)
+{
+    return size >= LOG_RECORD_MIN && size <= LOG_RECORD_MAX && get_le32(p + AT_SIZE) == size &&
+           before_message(p) + 4 <= size && get_le32(p + size - 4) == size &&
+           get_le32(p + AT_CRC) == checksum(p, size, salt);
+}
+
+static const uint8_t *copy(char *out, const uint8_t *p, size_t n)
+{
+    memcpy(out, p, n);
+    out[n] = '\0';
+    return p + n;
+}
+
+/* As peer_join() does, of which this is the way back: only an IPv6 address has a colon. */
+static void join(struct log_item *item)
+{
+    bool brackets = strchr(item->peer, ':');
+
+    if (item->port[0] == '\0')
+        (void)snprintf(item->both, sizeof item->both, "%s", item->peer);
+    else
+        (void)snprintf(item->both, sizeof item->both, "%s%s%s:%s", brackets ? "[" : "", item->peer,
+                       brackets ? "]" : "", item->port);
+}
+
+void log_record_get(const uint8_t *p, size_t size, const struct log_head *head,
+                    struct log_item *ret)
+{
+    const uint8_t *name = p + LOG_RECORD_HEAD;
+    size_t before = (size_t)before_message(p);
+
+    name = copy(ret->peer, name, p[AT_PEER_SIZE]);
+    name = copy(ret->port, name, p[AT_PORT_SIZE]);
+    (void)copy(ret->listener, name, p[AT_LISTENER_SIZE]);
+    join(ret);
+    ret->number = get_le64(p + AT_NUMBER);
+    ret->time_us = get_le64(p + AT_TIME);
+    ret->distance = get_le32(p + AT_DISTANCE);
+    ret->size = size;
+    ret->record = (struct record){
+        .data = p + before,
+        .size = size - 4 - before,
+        .id = ret->id,
+        .peer = ret->peer,
+        .peer_port = ret->port,
+        .peer_name = ret->both,
+        .listener = ret->listener,
+        .connection = get_le64(p + AT_CONNECTION),
+        .seq = get_le64(p + AT_SEQ),
+        .unfinished = p[AT_FLAGS] & LOG_UNFINISHED,
+    };
+    (void)snprintf(ret->id, sizeof ret->id, "%016" PRIx64 "-%" PRIu64 "-%" PRIu64, head->run,
+                   ret->record.connection, ret->record.seq);
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "base/parse.h"
+#include "log/file.h"
+#include "log/store.h"
+
+#define LOCK     "lock"
+#define SPARE    "spare"
+#define AT_ONCE  ((size_t)1024 * 1024) /* of zeros: the disk is never busy for long with them */
+#define PID_SIZE 24
+
+static pid_t holder(int lock_fd)
+{
+    char text[PID_SIZE] = "";
+    uint64_t pid;
+
+    if (file_read_some(lock_fd, text, sizeof text - 1, 0) <= 0)
+        return 0;
+    text[strcspn(text, "\n")] = '\0';
+    return parse_u64(text, &pid) == 0 ? (pid_t)pid : 0;
+}
+
+/* The lock ends with the process. */
+static int lock(int dir_fd, pid_t *ret_holder)
+{
+    _cleanup_close_ int fd = openat(dir_fd, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    char text[PID_SIZE];
+
+    if (fd < 0)
+        return -errno;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        int error = -errno;
+
+        *ret_holder = holder(fd);
+        return error;
+    }
+    /* For people, and for the next one's message: nothing depends on it. */
+    (void)snprintf(text, sizeof text, "%d\n", (int)getpid());
+    if (ftruncate(fd, 0) == 0)
+        (void)file_write(fd, text, strlen(text), 0);
+    return STEAL_FD(fd);
+}
+
+int store_open(struct store *s, const char *directory, const struct store_limits *limits,
+               pid_t *ret_holder)
+{
+    struct stat st;
+
+    *ret_holder = 0;
+    *s = (struct store){ .dir_fd = -1, .lock_fd = -1, .limits = *limits };
+    (void)pthread_mutex_init(&s->mutex, NULL);
+    if (mkdir(directory, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    s->dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (s->dir_fd < 0)
+        return -errno;
+    s->lock_fd = lock(s->dir_fd, ret_holder);
+    if (s->lock_fd < 0)
+        return s->lock_fd;
+    /* One that was being made when the daemon ended is shorter. */
+    s->has_spare = fstatat(s->dir_fd, SPARE, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                   (uint64_t)st.st_size == limits->segment_size;
+    return 0;
+}
+
+void store_close(struct store *s)
+{
+    free(STEAL_PTR(s->segments));
+    s->n = 0;
+    s->lock_fd = close_fd(s->lock_fd);
+    s->dir_fd = close_fd(s->dir_fd);
+    (void)pthread_mutex_destroy(&s->mutex);
+}
+
+int store_add(struct store *s, const struct stored *segment)
+{
+    struct stored *segments;
+
+    (void)pthread_mutex_lock(&s->mutex);
+    segments = reallocarray(s->segments, s->n + 1, sizeof *segments);
+    if (segments) {
+        s->segments = segments;
+        segments[s->n++] = *segment;
+    }
+    (void)pthread_mutex_unlock(&s->mutex);
+    return segments ? 0 : -ENOMEM;
+}
+
+/* --- retention ------------------------------------------------------------------------------ */
+
+static uint64_t add(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+/* Bytes of the complete segments, and of the one that is written to. */
+static uint64_t in_use(const struct store *s)
+{
+    uint64_t use = s->limits.segment_size;
+
+    for (size_t i = 0; i < s->n; i++)
+        use = add(use, s->segments[i].size);
+    return use;
+}
+
+/* Whether a spare, which is made or to be made, leaves room enough. */
+static bool has_room(const struct store *s, uint64_t free_bytes, bool spare_is_made)
+{
+    uint64_t need = spare_is_made ? 0 : s->limits.segment_size;
+
+    return add(in_use(s), s->limits.segment_size) <= s->limits.max_use &&
+           free_bytes >= add(s->limits.keep_free, need);
+}
+
+static bool too_old(const struct store *s, uint64_t now_us)
+{
+    uint64_t age =
+        s->n > 0 && now_us > s->segments[0].newest_us ? now_us - s->segments[0].newest_us : 0;
+
+    return age > s->limits.max_age_us;
+}
+
+enum task { TASK_NONE, TASK_REMOVE, TASK_MAKE, TASK_NO_ROOM };
+
+/* With the mutex held. */
+static enum task next_task(const struct store *s, uint64_t free_bytes, uint64_t now_us)
+{
+    if (too_old(s, now_us))
+        return TASK_REMOVE;
+    if (has_room(s, free_bytes, s->has_spare))
+        return s->has_spare ? TASK_NONE : TASK_MAKE;
+    if (s->n > 0 && !s->limits.wait)
+        return TASK_REMOVE;
+    return s->has_spare ? TASK_NONE : TASK_NO_ROOM;
+}
+
+static int remove_oldest(struct store *s, const struct stored *oldest)
+{
+    char name[SEGMENT_NAME_MAX];
+
+    segment_name(oldest->serial, name);
+    if (unlinkat(s->dir_fd, name, 0) < 0 && errno != ENOENT)
+        return -errno;
+    (void)pthread_mutex_lock(&s->mutex);
+    s->removed_to = MAX(s->removed_to, oldest->last);
+    s->n--;
+    memmove(s->segments, s->segments + 1, s->n * sizeof *s->segments);
+    (void)pthread_mutex_unlock(&s->mutex);
+    return 1;
+}
+
+/* --- the spare ------------------------------------------------------------------------------ */
+
+static int write_zeros(int fd, uint64_t size)
+{
+    _cleanup_free_ uint8_t *zeros = calloc(1, AT_ONCE);
+    int r = zeros ? 0 : -ENOMEM;
+
+    /* Space that cannot be had is known at once; not every file system can tell (EOPNOTSUPP). */
+    if (r == 0 && fallocate(fd, 0, 0, (off_t)size) < 0 && errno == ENOSPC)
+        return -errno;
+    for (uint64_t at = 0; r >= 0 && at < size; at += AT_ONCE) {
+        r = file_write(fd, zeros, (size_t)MIN(size - at, (uint64_t)AT_ONCE), at);
+        if (r >= 0 && fdatasync(fd) < 0)
+            r = -errno;
+    }
+    return r < 0 || fsync(fd) == 0 ? r : -errno;
+}
+
+static int make_spare(struct store *s)
+{
+    _cleanup_close_ int fd =
+        openat(s->dir_fd, SPARE, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int r = fd < 0 ? -errno : write_zeros(fd, s->limits.segment_size);
+
+    if (r < 0 && fd >= 0)
+        (void)unlinkat(s->dir_fd, SPARE, 0);
+    return r;
+}
+
+int store_keep(struct store *s, uint64_t now_us)
+{
+    struct stored oldest = { 0 };
+    struct statvfs vfs;
+    enum task task;
+    int r = 0;
+
+    if (fstatvfs(s->dir_fd, &vfs) < 0)
+        return -errno;
+    (void)pthread_mutex_lock(&s->mutex);
+    task = next_task(s, (uint64_t)vfs.f_bavail * vfs.f_frsize, now_us);
+    if (task == TASK_REMOVE)
+        oldest = s->segments[0];
+    (void)pthread_mutex_unlock(&s->mutex);
+    if (task == TASK_NONE)
+        return 0;
+    if (task == TASK_REMOVE)
+        return remove_oldest(s, &oldest);
+    r = task == TASK_MAKE ? make_spare(s) : -ENOSPC;
+    (void)pthread_mutex_lock(&s->mutex);
+    s->has_spare = r >= 0;
+    s->error = r;
+    (void)pthread_mutex_unlock(&s->mutex);
+    return r < 0 ? r : 1;
+}
+
+int store_take(struct store *s, uint64_t serial, const struct log_head *head)
+{
+    _cleanup_close_ int fd = -EBADF;
+    uint8_t bytes[LOG_HEAD_SIZE];
+    char name[SEGMENT_NAME_MAX];
+    bool ready;
+    int r;
+
+    (void)pthread_mutex_lock(&s->mutex);
+    ready = s->has_spare;
+    r = s->error == -ENOSPC ? -ENOSPC : -EAGAIN;
+    (void)pthread_mutex_unlock(&s->mutex);
+    if (!ready)
+        return r;
+    segment_name(serial, name);
+    log_head_put(bytes, head);
+    fd = openat(s->dir_fd, SPARE, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return -errno;
+    r = file_write(fd, bytes, sizeof bytes, 0);
+    if (r < 0)
+        return r;
+    /* Its name, and its head, are on the disk before its first record is. */
+    if (fdatasync(fd) < 0 || renameat(s->dir_fd, SPARE, s->dir_fd, name) < 0 ||
+        fsync(s->dir_fd) < 0)
+        return -errno;
+    (void)pthread_mutex_lock(&s->mutex);
+    s->has_spare = false;
+    s->error = 0;
+    (void)pthread_mutex_unlock(&s->mutex);
+    return STEAL_FD(fd);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "log/segment.h"
+
+/*
+ * The folder of a log, as its one writer sees it: which segments there are, which have to go, and
+ * the spare. The spare is the next segment's file, written with zeros beforehand: to sync a record
+ * that overwrites such bytes, the disk need not write where the file's blocks are.
+ *
+ * Two threads use a store. The keeper makes spares and removes segments: store_keep(). The writer
+ * takes the spare, and hands over segments that are complete. Neither waits for the other's disk
+ * accesses.
+ */
+
+/* UINT64_MAX: no limit. */
+struct store_limits {
+    uint64_t segment_size; /* bytes */
+    uint64_t max_use;      /* bytes of all files */
+    uint64_t keep_free;    /* bytes of the disk, for others */
+    uint64_t max_age_us;   /* of a segment's last record */
+    bool wait;             /* where there is no room, wait: remove nothing but by age */
+};
+
+/* A segment that is complete. */
+struct stored {
+    uint64_t serial;
+    uint64_t size;        /* bytes on the disk */
+    uint64_t newest_us;   /* the time of its last record */
+    uint64_t first, last; /* numbers of its records */
+};
+
+struct store {
+    int dir_fd, lock_fd;
+    struct store_limits limits;
+    pthread_mutex_t mutex; /* for what follows; it is held for a moment, never over a disk access */
+    struct stored *segments; /* oldest first */
+    size_t n;
+    bool has_spare;
+    int error;           /* why there is no spare: a negative errno */
+    uint64_t removed_to; /* the number of the last record that was removed; 0: none was */
+};
+
+/* Opens the folder, which is made if only its last part is missing, and locks it. 0; -EWOULDBLOCK:
+ * another process writes to it, *ret_holder is its process id, or 0; or a negative errno. */
+int store_open(struct store *s, const char *directory, const struct store_limits *limits,
+               pid_t *ret_holder);
+void store_close(struct store *s);
+
+/* Hands over a segment that is complete. 0 or -ENOMEM. */
+int store_add(struct store *s, const struct stored *segment);
+
+/* Does one thing that has to be done: removes a segment, or makes the spare. 1: there may be more to
+ * do; 0: nothing is left to do; -ENOSPC: there is no room for a spare, and nothing may be removed;
+ * or another negative errno. now_us: CLOCK_REALTIME. */
+int store_keep(struct store *s, uint64_t now_us);
+
+/* Makes the spare the segment of that serial, on the disk too. Its descriptor, to be closed by the
+ * caller; -EAGAIN: there is none yet; -ENOSPC: nor will there be, until there is room; or another
+ * negative errno. */
+int store_take(struct store *s, uint64_t serial, const struct log_head *head);

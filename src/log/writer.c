@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "log/file.h"
+#include "log/writer.h"
+
+#define CHUNKS_AT_ONCE 64
+
+void writer_init(struct writer *w, struct store *store, uint64_t run, uint64_t serial,
+                 uint64_t number)
+{
+    *w = (struct writer){
+        .store = store,
+        .run = run,
+        .serial = serial,
+        .number = number,
+        .synced = number - 1,
+        .fd = -1,
+    };
+}
+
+static int fail(struct writer *w, int error)
+{
+    w->error = error;
+    return error;
+}
+
+/* Room, and the next segment, may come to be; nothing else gets better by itself. */
+static bool passes(int error)
+{
+    return error == -EAGAIN || error == -ENOSPC || error == -EDQUOT || error == -EINTR;
+}
+
+int writer_sync(struct writer *w)
+{
+    if (w->error < 0)
+        return w->error;
+    if (writer_is_synced(w))
+        return 0;
+    if (fdatasync(w->fd) < 0)
+        return fail(w, -errno);
+    w->synced = w->number - 1;
+    return 0;
+}
+
+/* --- from segment to segment ---------------------------------------------------------------- */
+
+static int begin_segment(struct writer *w, uint64_t now_us)
+{
+    struct log_head head = {
+        .serial = w->serial,
+        .run = w->run,
+        .created_us = now_us,
+        .first = w->number,
+    };
+    struct stat st;
+    int fd;
+
+    if (getrandom(&head.salt, sizeof head.salt, 0) != sizeof head.salt)
+        return -errno;
+    fd = store_take(w->store, w->serial, &head);
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &st) < 0) {
+        int error = -errno;
+
+        (void)close_fd(fd);
+        return error;
+    }
+    w->fd = fd;
+    w->serial++;
+    w->head = head;
+    w->offset = LOG_HEAD_SIZE;
+    w->size = (uint64_t)st.st_size;
+    w->newest_us = 0;
+    w->index = log_index_new();
+    return 0;
+}
+
+/* The index goes behind the records. Without it the segment is as good, but slower to search: so it
+ * does not matter where it does not fit. */
+static void write_index(struct writer *w, uint64_t *size)
+{
+    _cleanup_free_ uint8_t *bytes = NULL;
+    size_t n;
+
+    if (!w->index)
+        return;
+    bytes = log_index_encode(w->index, &n);
+    if (bytes && file_write(w->fd, bytes, n, w->offset) == 0)
+        *size += n;
+}
+
+static int end_segment(struct writer *w)
+{
+    struct stored stored = {
+        .serial = w->head.serial,
+        .newest_us = w->newest_us,
+        .first = w->head.first,
+        .last = w->number - 1,
+    };
+    int r = writer_sync(w);
+
+    if (r < 0)
+        return r;
+    stored.size = w->offset;
+    write_index(w, &stored.size);
+    if (ftruncate(w->fd, (off_t)stored.size) < 0 || fsync(w->fd) < 0)
+        return fail(w, -errno);
+    r = store_add(w->store, &stored);
+    w->fd = close_fd(w->fd);
+    log_index_free(STEAL_PTR(w->index));
+    /* Out of memory: it is there, and found at the next start; until then it is never removed. */
+    (void)r;
+    return 0;
+}
+
+int writer_deinit(struct writer *w)
+{
+    int r = w->fd >= 0 && w->error == 0 ? end_segment(w) : w->error;
+
+    w->fd = close_fd(w->fd);
+    log_index_free(STEAL_PTR(w->index));
+    return r;
+}
+
+/* --- records -------------------------------------------------------------------------------- */
+
+/* Returns the number that comes after the chunk's records. */
+static uint64_t seal(const struct writer *w, const struct chunk *chunk, uint64_t number,
+                     uint64_t now_us)
+{
+    for (size_t at = 0; at < chunk->size; number++) {
+        struct log_seal seal = {
+            .number = number,
+            .time_us = now_us,
+            .distance = (uint32_t)MIN(number - 1 - w->synced, (uint64_t)UINT32_MAX),
+        };
+
+        at += log_record_seal(chunk->bytes + at, w->head.salt, &seal);
+    }
+    return number;
+}
+
+static void add_to_index(struct writer *w, const struct chunk *chunk, uint64_t offset)
+{
+    for (size_t at = 0, size; at < chunk->size && w->index; at += size) {
+        const uint8_t *p = chunk->bytes + at;
+        struct log_entry e = {
+            .offset = offset + at,
+            .number = log_record_number(p),
+            .time_us = log_record_time(p),
+            .connection = log_record_connection(p),
+        };
+
+        size = log_record_claim(p);
+        e.end = e.offset + size;
+        if (log_index_add(w->index, &e) < 0)
+            log_index_free(STEAL_PTR(w->index));
+    }
+}
+
+/* All, at the offset. An error leaves a part of them there, which the next attempt overwrites. */
+static int write_chunks(const struct writer *w, const struct chunk *chunks, size_t n)
+{
+    struct iovec vectors[CHUNKS_AT_ONCE];
+    size_t total = 0;
+    ssize_t r;
+
+    for (size_t i = 0; i < n; i++) {
+        vectors[i] = (struct iovec){ chunks[i].bytes, chunks[i].size };
+        total += chunks[i].size;
+    }
+    do
+        r = pwritev(w->fd, vectors, (int)n, (off_t)w->offset);
+    while (r < 0 && errno == EINTR);
+    if (r < 0)
+        return -errno;
+    /* A short write is rare, and most of all before an error, which the rest then meets. */
+    for (size_t i = 0, done = (size_t)r, at = 0; done < total && i < n; at += chunks[i++].size) {
+        size_t skip = done > at ? MIN(done - at, chunks[i].size) : 0;
+        int error =
+            file_write(w->fd, chunks[i].bytes + skip, chunks[i].size - skip, w->offset + at + skip);
+
+        if (error < 0)
+            return error;
+    }
+    return 0;
+}
+
+/* How many of the chunks the segment has room for. One that is larger than a segment has one of its
+ * own, which grows. */
+static size_t fitting(const struct writer *w, const struct chunk *chunks, size_t n)
+{
+    uint64_t left = w->offset < w->size ? w->size - w->offset : 0;
+    size_t fit = 0;
+
+    while (fit < n && fit < CHUNKS_AT_ONCE && chunks[fit].size <= left)
+        left -= chunks[fit++].size;
+    return fit == 0 && w->offset == LOG_HEAD_SIZE ? 1 : fit;
+}
+
+ssize_t writer_append(struct writer *w, const struct chunk *chunks, size_t n, uint64_t now_us)
+{
+    uint64_t number = w->number;
+    size_t fit = w->fd >= 0 ? fitting(w, chunks, n) : 0;
+    int r = w->error;
+
+    assert(n > 0);
+    if (r == 0 && fit == 0 && w->fd >= 0)
+        r = end_segment(w);
+    if (r == 0 && w->fd < 0) {
+        r = begin_segment(w, now_us);
+        fit = r == 0 ? fitting(w, chunks, n) : 0;
+    }
+    for (size_t i = 0; i < fit; i++)
+        number = seal(w, &chunks[i], number, now_us);
+    if (r == 0)
+        r = write_chunks(w, chunks, fit);
+    if (r < 0)
+        return passes(r) ? r : fail(w, r);
+    for (size_t i = 0; i < fit; w->offset += chunks[i++].size)
+        add_to_index(w, &chunks[i], w->offset);
+    w->number = number;
+    w->newest_us = MAX(w->newest_us, now_us);
+    return (ssize_t)fit;
+}

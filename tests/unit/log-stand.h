@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "log/recovery.h"
+#include "log/writer.h"
+
+/* A log in a folder of the test's own, written without threads. Record number n always has the
+ * message that log_stand_message() makes of n and the stand's generation. */
+
+#define LOG_STAND_MESSAGE_MAX 3000
+
+struct log_stand {
+    char folder[64];
+    struct store_limits limits;
+    struct store store;
+    struct writer writer;
+    struct recovery recovery;
+    uint64_t generation;   /* the next message's; more for each start */
+    uint64_t *generations; /* of each record, by number */
+    size_t n;
+};
+
+/* Makes the folder; then log_stand_start(). */
+void log_stand_init(struct log_stand *s);
+void log_stand_deinit(struct log_stand *s);
+
+void log_stand_start(struct log_stand *s);
+/* clean: as a daemon that is stopped; else as one that is killed. */
+void log_stand_stop(struct log_stand *s, bool clean);
+
+/* Appends n records in one batch, without a sync. */
+void log_stand_append(struct log_stand *s, unsigned n);
+
+/* Reads the whole log, forwards and backwards. Fails unless each record is what was last written under
+ * its number, and the numbers rise. Returns how many there are up to number `to`. */
+uint64_t log_stand_check(const struct log_stand *s, uint64_t to);
