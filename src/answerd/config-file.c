@@ -20,7 +20,7 @@
 
 #define SHOWN_MAX 200 /* the most bytes of a value in an error message */
 
-enum section { SECTION_NONE, SECTION_SERVER, SECTION_LISTENER, SECTION_REFUSED };
+enum section { SECTION_NONE, SECTION_SERVER, SECTION_LOG, SECTION_LISTENER, SECTION_REFUSED };
 
 struct reader {
     struct config *config;
@@ -64,12 +64,16 @@ static bool name_valid(const char *name)
 
 static void enter_section(struct reader *r, const char *section)
 {
-    static const char *const known[] = { "Server", "Listener NAME" };
+    static const char *const known[] = { "Server", "Log", "Listener NAME" };
     const char *name = section + strlen("Listener ");
 
     r->section = SECTION_REFUSED;
     if (strcmp(section, "Server") == 0) {
         r->section = SECTION_SERVER;
+        return;
+    }
+    if (strcmp(section, "Log") == 0) {
+        r->section = SECTION_LOG;
         return;
     }
     if (strncmp(section, "Listener ", strlen("Listener ")) != 0) {
@@ -144,15 +148,17 @@ static int set_reply(struct settings *s, const char *value, const char **ret_err
 
 static void unknown_key(struct reader *r, const char *name, const struct config_key *keys)
 {
+    static const char *const sections[] = {
+        [SECTION_SERVER] = "Server", [SECTION_LOG] = "Log", [SECTION_LISTENER] = "Listener"
+    };
     const char *names[32] = { KEY_LISTEN, KEY_REPLY }, *near;
     size_t n = r->section == SECTION_LISTENER ? 2 : 0;
 
     for (; keys->name && n < ARRAY_SIZE(names); keys++)
         names[n++] = keys->name;
     near = suggest(name, names, n);
-    complain(r, "unknown key %s= in [%s]%s%s%s", name,
-             r->section == SECTION_LISTENER ? "Listener" : "Server", near ? "; did you mean " : "",
-             near ?: "", near ? "=?" : "");
+    complain(r, "unknown key %s= in [%s]%s%s%s", name, sections[r->section],
+             near ? "; did you mean " : "", near ?: "", near ? "=?" : "");
 }
 
 /* The start of a value, as much as fits into an error message. */
@@ -217,6 +223,11 @@ static void on_key(struct reader *r, const char *name, const char *value)
         keys = config_listener_keys;
         values = r->listener->values;
         base = r->listener->settings;
+    }
+    if (r->section == SECTION_LOG) {
+        keys = config_log_keys;
+        values = r->config->log_values;
+        base = &r->config->log;
     }
     if (!config_key_find(keys, name))
         unknown_key(r, name, keys);
@@ -297,6 +308,21 @@ static void apply_overrides(struct reader *r, const struct config_overrides *o)
     }
 }
 
+/* The segment that is written to, and the next one's file. */
+static int check_log(struct reader *r)
+{
+    const struct log_settings *log = &r->config->log;
+    const struct config_value *use =
+        &r->config->log_values[config_key_find(config_log_keys, "MaxUse") - config_log_keys];
+
+    if (log->max_use == 0 || log->max_use / 2 >= log->segment_size)
+        return 0;
+    r->file = use->from;
+    r->line = use->line;
+    complain(r, "MaxUse=%s: less than twice SegmentSize=", use->text);
+    return r->result;
+}
+
 int config_load(const char *file, const struct config_overrides *overrides,
                 const struct config_defaults *defaults, struct config **ret, report_fn report,
                 void *userdata)
@@ -317,11 +343,14 @@ int config_load(const char *file, const struct config_overrides *overrides,
     }
     c->max_connections_per_address = UINT64_MAX;
     c->drain_ms = 10 * 1000;
+    log_settings_default(&c->log);
     error = file ? read_files(&r, file) : 0;
     if (error == 0) {
         apply_overrides(&r, overrides);
         error = r.result;
     }
+    if (error == 0)
+        error = check_log(&r);
     for (size_t i = 0; i < c->n_listeners && error == 0; i++)
         error = settings_prepare(c->listeners[i].settings);
     if (error < 0) {

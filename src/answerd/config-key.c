@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "answerd/config-key.h"
@@ -9,6 +10,8 @@
 
 #define SIZE_LIMIT    (UINT64_C(256) * 1024 * 1024) /* of a message; of unsent replies */
 #define WORKERS_LIMIT 1024
+#define SEGMENT_MIN   (UINT64_C(64) * 1024)
+#define SEGMENT_MAX   (UINT64_C(1) << 30)
 
 static int refuse(const char **ret_expected, const char *expected)
 {
@@ -97,7 +100,7 @@ static int read_record(const char *value, void *at, const char **ret_expected)
 {
     if (record_mode_parse(value, at) == 0)
         return 0;
-    return refuse(ret_expected, "journal, stderr or none");
+    return refuse(ret_expected, "journal, log, stderr or none");
 }
 
 static int read_refuse(const char *value, void *at, const char **ret_expected)
@@ -119,6 +122,58 @@ static int read_rate(const char *value, void *at, const char **ret_expected)
         return refuse(ret_expected, "messages a second, from 1 to 1000000, or infinity");
     /* Rounded down: a second allows at least the rate asked for, and at most 1 in 1000 more. */
     *(uint64_t *)at = rate ? UINT64_C(1000000000) / rate : 0;
+    return 0;
+}
+
+static int read_directory(const char *value, void *at, const char **ret_expected)
+{
+    char **directory = at, *copy = value[0] == '/' ? strdup(value) : NULL;
+
+    if (!copy)
+        return refuse(ret_expected, "an absolute path");
+    free(*directory);
+    *directory = copy;
+    return 0;
+}
+
+static int read_segment_size(const char *value, void *at, const char **ret_expected)
+{
+    uint64_t size;
+    int r = parse_size(value, &size);
+
+    if (r < 0 || size < SEGMENT_MIN || size > SEGMENT_MAX)
+        return refuse(ret_expected, "a size from 64K to 1G");
+    *(uint64_t *)at = size;
+    return 0;
+}
+
+static int read_keep_free(const char *value, void *at, const char **ret_expected)
+{
+    uint64_t size;
+
+    if (parse_size(value, &size) < 0)
+        return refuse(ret_expected, "a size like 1G, or 0");
+    *(uint64_t *)at = size;
+    return 0;
+}
+
+static int read_sync(const char *value, void *at, const char **ret_expected)
+{
+    if (strcmp(value, "always") == 0)
+        *(uint64_t *)at = 0;
+    else if (take_span(value, at, ret_expected, "always, or a time span above 0") < 0 ||
+             *(uint64_t *)at == TIMER_NEVER)
+        return refuse(ret_expected, "always, or a time span like 100ms");
+    return 0;
+}
+
+static int read_when_full(const char *value, void *at, const char **ret_expected)
+{
+    bool wait = strcmp(value, "wait") == 0;
+
+    if (!wait && strcmp(value, "rotate") != 0)
+        return refuse(ret_expected, "rotate or wait");
+    *(bool *)at = wait;
     return 0;
 }
 
@@ -144,6 +199,20 @@ const struct config_key config_listener_keys[] = {
     { "Record", "journal", offsetof(struct settings, record), read_record },
     { "Refuse", "none", offsetof(struct settings, rules.refuse_http), read_refuse },
     { "WriteTimeout", "30s", offsetof(struct settings, write_ms), read_timeout },
+    { NULL, NULL, 0, NULL },
+};
+
+const struct config_key config_log_keys[] = {
+    { "Directory", "$STATE_DIRECTORY, or " LOCALSTATEDIR "/lib/answerd",
+      offsetof(struct log_settings, directory), read_directory },
+    { "KeepFree", "a seventh of the disk, at most 4G", offsetof(struct log_settings, keep_free),
+      read_keep_free },
+    { "MaxAge", "infinity", offsetof(struct log_settings, max_age_ms), read_timeout },
+    { "MaxUse", "a tenth of the disk, at most 4G", offsetof(struct log_settings, max_use),
+      read_memory },
+    { "SegmentSize", "64M", offsetof(struct log_settings, segment_size), read_segment_size },
+    { "Sync", "always", offsetof(struct log_settings, sync_ms), read_sync },
+    { "WhenFull", "rotate", offsetof(struct log_settings, wait), read_when_full },
     { NULL, NULL, 0, NULL },
 };
 

@@ -17,11 +17,14 @@ struct config_key {
     int (*read)(const char *value, void *at, const char **ret_expected);
 };
 
-/* The keys of [Server], in struct config. Both tables are sorted by name and end with a NULL
+/* The keys of [Server], in struct config. All tables are sorted by name and end with a NULL
  * name. */
 extern const struct config_key config_server_keys[CONFIG_SERVER_KEYS + 1];
 /* The keys of [Listener], in struct settings. */
 extern const struct config_key config_listener_keys[CONFIG_LISTENER_KEYS + 1];
+
+/* The keys of [Log], in struct log_settings. */
+extern const struct config_key config_log_keys[CONFIG_LOG_KEYS + 1];
 
 /* The key with that name, or NULL. */
 const struct config_key *config_key_find(const struct config_key *keys, const char *name);

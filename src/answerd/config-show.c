@@ -60,6 +60,8 @@ int config_show(const struct config *c, const char *const *listen, size_t n_list
         return -errno;
     (void)fputs("[Server]\n", f);
     show_keys(f, config_server_keys, c->values);
+    (void)fputs("\n[Log]\n", f);
+    show_keys(f, config_log_keys, c->log_values);
     for (size_t i = 0; i < c->n_listeners; i++) {
         const struct config_listener *l = &c->listeners[i];
 

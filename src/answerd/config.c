@@ -29,6 +29,14 @@ struct config_listener *config_find(const struct config *c, const char *name)
     return NULL;
 }
 
+bool config_wants_log(const struct config *c)
+{
+    for (size_t i = 0; i < c->n_listeners; i++)
+        if (c->listeners[i].settings->record == RECORD_LOG)
+            return true;
+    return false;
+}
+
 static void free_values(struct config_value *values, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -48,6 +56,8 @@ void config_free(struct config *c)
         settings_unref(c->listeners[i].settings);
     }
     free_values(c->values, CONFIG_SERVER_KEYS);
+    free_values(c->log_values, CONFIG_LOG_KEYS);
+    free(c->log.directory);
     config_parts_free(&c->parts);
     free(c->listeners);
     free(c);

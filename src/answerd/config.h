@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "answerd/config-parts.h"
+#include "record/log-service.h"
 #include "serve/settings.h"
 
 /*
@@ -15,6 +16,7 @@
 
 #define CONFIG_SERVER_KEYS   5
 #define CONFIG_LISTENER_KEYS 9
+#define CONFIG_LOG_KEYS      7
 
 /* The defaults of a listener. They depend on how the program was started. */
 struct config_defaults {
@@ -45,6 +47,8 @@ struct config {
                               machine's memory */
     uint64_t drain_ms;
     struct config_value values[CONFIG_SERVER_KEYS]; /* in the order of config_server_keys[] */
+    struct log_settings log;
+    struct config_value log_values[CONFIG_LOG_KEYS]; /* in the order of config_log_keys[] */
     struct config_parts parts;                      /* its files */
     struct config_listener *listeners;              /* the first is `default` and always exists */
     size_t n_listeners;
@@ -56,6 +60,9 @@ struct config_listener *config_find(const struct config *c, const char *name);
 /* A new configuration with the defaults, or NULL without memory. */
 struct config_listener *config_add(struct config *c, const char *name,
                                    const struct config_defaults *defaults);
+
+/* Whether a listener records in the log. */
+bool config_wants_log(const struct config *c);
 
 /* NULL is fine. */
 void config_free(struct config *c);

@@ -20,6 +20,7 @@
 #include "answerd/status.h"
 #include "base/macros.h"
 #include "record/event-log.h"
+#include "record/log-service.h"
 #include "serve/crew.h"
 
 /*
@@ -43,6 +44,7 @@ struct server {
     struct listeners listeners;
     struct listener *retired; /* freed once all workers have let go of them */
     struct shared shared;
+    struct log_service log;
     struct crew crew;
     enum phase phase;
     unsigned n_plans; /* plans sent to each worker */
@@ -89,6 +91,15 @@ static unsigned n_cpus(void)
     cpu_set_t set;
 
     return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+/* Starts the record log, if a listener needs it. 0, or a negative errno with a message in wrong[]. */
+static int start_log(struct server *s, const struct config *config, char wrong[static PATH_MAX])
+{
+    if (!config_wants_log(config))
+        return 0;
+    return log_service_start(&s->log, &config->log, strtoull(s->shared.run_id, NULL, 16), wrong,
+                             PATH_MAX);
 }
 
 /* Gives every worker its listeners: all of them or, without memory, none. */
@@ -148,7 +159,9 @@ static int commit(struct server *s, struct config *config, struct wanted *wanted
         return r;
     }
     s->config = config;
-    r = send_plans(s, &want);
+    r = start_log(s, config, wrong);
+    if (r >= 0)
+        r = send_plans(s, &want);
     if (r < 0) {
         report_first(wrong, "out of memory");
         s->config = old;
@@ -293,6 +306,8 @@ static void on_notify(struct server *s)
     s->notify.ready = 0;
     if (s->looking && reload_done(s->looking))
         looked_up(s);
+    if (log_service_error(&s->log) < 0)
+        s->stop_now = true;
     if (!crew_plans_done(&s->crew, s->n_plans))
         return;
     free_retired(s);
@@ -368,7 +383,7 @@ static int run(struct server *s)
             return EXIT_SYSTEM; /* the worker has reported the reason */
     }
     stopped(s);
-    return EXIT_OK;
+    return log_service_error(&s->log) < 0 ? EXIT_IO : EXIT_OK;
 }
 
 static int open_loop(struct server *s)
@@ -391,6 +406,10 @@ static int open_loop(struct server *s)
     s->notify.fd = s->shared.notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (s->signals.fd < 0 || s->notify.fd < 0)
         return -errno;
+    r = log_service_init(&s->log, s->notify.fd);
+    if (r < 0)
+        return r;
+    s->shared.committer = &s->log.committer;
     r = loop_add(&s->loop, &s->signals, EPOLLIN);
     return r < 0 ? r : loop_add(&s->loop, &s->notify, EPOLLIN);
 }
@@ -398,6 +417,7 @@ static int open_loop(struct server *s)
 /* Sets up everything but configuration and listeners. */
 static int start(struct server *s)
 {
+    char wrong[PATH_MAX] = "";
     int r;
 
     budget_begin();
@@ -410,8 +430,17 @@ static int start(struct server *s)
     if (r >= 0)
         r = limits_set(&s->shared, s->config, s->crew.n, s->listeners.n);
     if (r >= 0 && !s->by_hand)
+<<<<<<< HEAD
         event_log(EVENT_STARTED, PACKAGE_STRING ": %u worker%s, MaxConnections=%" PRIu64, s->crew.n,
                   s->crew.n == 1 ? "" : "s", atomic_load(&s->shared.max_connections));
+=======
+        event_log(EVENT_STARTED, PACKAGE_STRING ": %u workers, room for %" PRIu64 " connections",
+                  s->crew.n, atomic_load(&s->shared.max_connections));
+    if (r >= 0)
+        r = start_log(s, s->config, wrong);
+    if (wrong[0] != '\0')
+        (void)fprintf(stderr, "answerd: %s\n", wrong);
+>>>>>>> 9df2696 (WIP Record=log works end to end)
     if (r < 0)
         return r;
     startup_advise(s->config, &s->listeners, report_notice, NULL);
@@ -422,6 +451,7 @@ static int start(struct server *s)
 static void deinit(struct server *s)
 {
     crew_stop(&s->crew, &s->shared);
+    log_service_deinit(&s->log);
     free_retired(s);
     reload_free(s->looking);
     listeners_free(&s->listeners);
@@ -440,6 +470,7 @@ int server_run(const struct options *o)
         .config_file = options_config_file(o),
         .by_hand = service_by_hand(),
         .loop.epoll_fd = -1,
+        .log.committer = { .wake_fd = -1, .keep_fd = -1 },
         .signals.fd = -1,
         .notify.fd = -1,
     };

@@ -5,7 +5,7 @@
 #include "answerd/options.h"
 
 /* Exit statuses, as in sysexits.h. */
-enum { EXIT_OK = 0, EXIT_USAGE = 64, EXIT_SYSTEM = 71, EXIT_BAD_CONFIG = 78 };
+enum { EXIT_OK = 0, EXIT_USAGE = 64, EXIT_SYSTEM = 71, EXIT_IO = 74, EXIT_BAD_CONFIG = 78 };
 
 /*
  * Before anything runs: reads the configuration and opens the sockets.

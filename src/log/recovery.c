@@ -212,7 +212,7 @@ static int take(struct store *store, const struct segment_file *file, bool is_la
 int recover(struct store *store, struct recovery *ret)
 {
     struct recovery rec = { .next_serial = 1, .next_number = 1 };
-    struct segment_list list;
+    struct segment_list list = { 0 };
     int r = segment_list_read(store->dir_fd, &list);
 
     if (r < 0)

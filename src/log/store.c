@@ -51,13 +51,10 @@ static int lock(int dir_fd, pid_t *ret_holder)
     return STEAL_FD(fd);
 }
 
-int store_open(struct store *s, const char *directory, const struct store_limits *limits,
-               pid_t *ret_holder)
+int store_open(struct store *s, const char *directory, pid_t *ret_holder)
 {
-    struct stat st;
-
     *ret_holder = 0;
-    *s = (struct store){ .dir_fd = -1, .lock_fd = -1, .limits = *limits };
+    *s = (struct store){ .dir_fd = -1, .lock_fd = -1 };
     (void)pthread_mutex_init(&s->mutex, NULL);
     if (mkdir(directory, 0700) < 0 && errno != EEXIST)
         return -errno;
@@ -65,12 +62,17 @@ int store_open(struct store *s, const char *directory, const struct store_limits
     if (s->dir_fd < 0)
         return -errno;
     s->lock_fd = lock(s->dir_fd, ret_holder);
-    if (s->lock_fd < 0)
-        return s->lock_fd;
+    return s->lock_fd < 0 ? s->lock_fd : 0;
+}
+
+void store_limit(struct store *s, const struct store_limits *limits)
+{
+    struct stat st;
+
+    s->limits = *limits;
     /* One that was being made when the daemon ended is shorter. */
     s->has_spare = fstatat(s->dir_fd, SPARE, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
                    (uint64_t)st.st_size == limits->segment_size;
-    return 0;
 }
 
 void store_close(struct store *s)
@@ -167,7 +169,7 @@ static int write_zeros(int fd, uint64_t size)
     int r = zeros ? 0 : -ENOMEM;
 
     /* Space that cannot be had is known at once; not every file system can tell (EOPNOTSUPP). */
-    if (r == 0 && fallocate(fd, 0, 0, (off_t)size) < 0 && errno == ENOSPC)
+    if (r == 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) < 0 && errno == ENOSPC)
         return -errno;
     for (uint64_t at = 0; r >= 0 && at < size; at += AT_ONCE) {
         r = file_write(fd, zeros, (size_t)MIN(size - at, (uint64_t)AT_ONCE), at);

@@ -47,10 +47,13 @@ struct store {
 };
 
 /* Opens the folder, which is made if only its last part is missing, and locks it. 0; -EWOULDBLOCK:
- * another process writes to it, *ret_holder is its process id, or 0; or a negative errno. */
-int store_open(struct store *s, const char *directory, const struct store_limits *limits,
-               pid_t *ret_holder);
+ * another process writes to it, *ret_holder is its process id, or 0; or a negative errno.
+ * store_close() follows in all cases. */
+int store_open(struct store *s, const char *directory, pid_t *ret_holder);
 void store_close(struct store *s);
+
+/* Before anything else: sets the limits. */
+void store_limit(struct store *s, const struct store_limits *limits);
 
 /* Hands over a segment that is complete. 0 or -ENOMEM. */
 int store_add(struct store *s, const struct stored *segment);

@@ -27,6 +27,10 @@
     X(RECORD_REFUSED, "09eec57aaa5dcdc97a9b7b1a6195861a", 3)                                       \
     X(HEADER_REFUSED, "47c7aaefbd12139b6263352eec9f36e1", 4)                                       \
     X(HTTP_REFUSED, "3b5cecc66db08aafaad89ef865abbcd4", 5)                                         \
+    X(LOG_FAILED, "cdaa85a9b5802c5a38f4ca0731aae23b", 2)                                           \
+    X(LOG_NO_ROOM, "ef3689ee77d145b065fd33a9020ce214", 3)                                          \
+    X(LOG_RECOVERED, "d54512b9ded45ab2aa416c916379d5cd", 5)                                        \
+    X(LOG_DAMAGED, "56bdabc0298d7478f2502a386755f1f9", 2)                                          \
     X(NOTICE, "feaaff9632dd4a9da6f4d5361ce7e935", 4)
 
 enum event {

@@ -20,12 +20,14 @@
 #define SINK_JOURNAL_SOCKET "/run/systemd/journal/socket" /* journald's own */
 
 enum sink_state {
-    SINK_READY,    /* took everything that was submitted */
-    SINK_BUSY,     /* full or working: submit again in a while, or when its descriptor is ready */
+    SINK_READY,   /* took everything that was submitted */
+    SINK_WORKING, /* it will complete records by itself: submit again when its descriptor is ready */
+    SINK_BUSY,    /* full: submit again in a while, or when its descriptor is ready */
     SINK_STRAINED, /* the system lacks memory, files or space: submit again in a while */
     SINK_AWAY,     /* nothing answers: open again in a while */
 };
 
+struct committer;
 struct sink;
 
 /* The operations of each kind of sink. submit() sets s->state if it is not SINK_READY. */
@@ -53,6 +55,9 @@ struct sink {
 struct sink *sink_journal_new(const char *path);
 /* Writes a line to standard error for each record. */
 struct sink *sink_stderr_new(void);
+
+/* The record log. The committer writes it, for all workers; the sink is away until it is open. */
+struct sink *sink_log_new(struct committer *committer);
 
 /* NULL is fine. */
 void sink_free(struct sink *s);

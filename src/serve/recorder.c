@@ -175,6 +175,34 @@ static void wait_for_room(struct recorder *r, size_t n)
     }
 }
 
+/* The sink is at work, and has completed n records. Its descriptor stays in the loop: it reports
+ * batches, not records. */
+static void wait_for_work(struct recorder *r, size_t n)
+{
+    bool goes_on = n > 0 || r->state != RECORDER_WORKING;
+
+    r->watched = r->watched || watch(r);
+    r->state = r->watched ? RECORDER_WORKING : RECORDER_STRAINED;
+    if (goes_on) {
+        r->deadline_us = now_us() + (r->watched ? REPORT_AFTER_US : STRAINED_US);
+        outage_ends(r);
+        tell_of_the_end(r);
+    }
+}
+
+/* The sink has completed nothing for a while. */
+static void work_is_late(struct recorder *r)
+{
+    if (r->untold_us > 0) {
+        r->deadline_us = now_us() + REPORT_AFTER_US;
+        tell_of_the_end(r);
+        return;
+    }
+    outage_begins(r);
+    r->outage_us = now_us() - REPORT_AFTER_US;
+    report_outage(r);
+}
+
 static void wait_for_return(struct recorder *r)
 {
     if (!r->reported)
@@ -189,6 +217,10 @@ static void wait_for_return(struct recorder *r)
 /* Does what the sink's state requires, after it took n more records. */
 static void follow_up(struct recorder *r, size_t n)
 {
+    if (r->sink->state == SINK_WORKING) {
+        wait_for_work(r, n);
+        return;
+    }
     if (r->sink->state != SINK_READY)
         outage_begins(r);
     /* A sink that takes some records is slow, but not stuck. */
@@ -200,6 +232,8 @@ static void follow_up(struct recorder *r, size_t n)
         r->deadline_us = RECORDER_NEVER;
         outage_ends(r);
         tell_of_the_end(r);
+        return;
+    case SINK_WORKING:
         return;
     case SINK_BUSY:
         wait_for_room(r, n);
@@ -258,10 +292,10 @@ void recorder_commit(struct recorder *r)
 void recorder_dispatch(struct recorder *r)
 {
     r->source.ready = 0;
-    if (r->state != RECORDER_WATCHING)
-        return;
-    loop_remove(&r->context->loop, &r->source);
-    submit(r);
+    if (r->state == RECORDER_WATCHING)
+        loop_remove(&r->context->loop, &r->source);
+    if (r->state == RECORDER_WATCHING || r->state == RECORDER_WORKING)
+        submit(r);
 }
 
 void recorder_check(struct recorder *r)
@@ -272,6 +306,9 @@ void recorder_check(struct recorder *r)
     switch (r->state) {
     case RECORDER_TAKING:
         tell_of_the_end(r);
+        break;
+    case RECORDER_WORKING:
+        work_is_late(r);
         break;
     case RECORDER_PAUSING:
     case RECORDER_STRAINED:

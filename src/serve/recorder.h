@@ -24,6 +24,7 @@
  *    └──┼───────────────────────┴────────────────────────────────────┘  │
  *       └─────────────────────────────── all taken ─────────────────────┘
  *
+ *   TAKING ◄──► WORKING for a sink that completes records by itself
  *   CLOSED until the first connection needs it
  *   any ──► STRAINED   the system lacks memory or files, or the sink cannot be watched
  *   any ──► AWAY       nothing answers
@@ -42,6 +43,7 @@
 enum recorder_state {
     RECORDER_CLOSED, /* not needed yet */
     RECORDER_TAKING,
+    RECORDER_WORKING,  /* as TAKING, while the sink completes records: submit when it has */
     RECORDER_PAUSING,  /* the sink is full: submit again at the deadline */
     RECORDER_WATCHING, /* ... or when its descriptor reports room */
     RECORDER_STRAINED, /* submit again at the deadline */
@@ -64,13 +66,14 @@ struct awaiting {
 
 struct recorder {
     struct context *context;
-    struct source source; /* the sink's descriptor, only in WATCHING */
+    struct source source; /* the sink's descriptor: in WATCHING, and from the first WORKING on */
     struct sink *sink;
     enum recorder_state state;
     uint64_t deadline_us; /* when to try again, on CLOCK_MONOTONIC; RECORDER_NEVER */
     uint64_t outage_us;   /* when the outage began; 0: no outage */
     uint64_t backoff_us;  /* interval between attempts to open a sink that is away */
     uint64_t untold_us;   /* length of an outage whose end is not logged yet; 0: none */
+    bool watched;         /* from the first WORKING on */
     bool reported;        /* the outage was logged */
     size_t places;        /* size of the sink's queue: the most records it took at once */
     size_t n_unsubmitted; /* records staged since the last submit */

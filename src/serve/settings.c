@@ -11,6 +11,7 @@
 
 static const char *const record_names[] = {
     [RECORD_JOURNAL] = "journal",
+    [RECORD_LOG] = "log",
     [RECORD_STDERR] = "stderr",
     [RECORD_NONE] = "none",
 };

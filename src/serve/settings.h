@@ -14,7 +14,7 @@
  * was accepted with, even after a reload.
  */
 
-enum record_mode { RECORD_JOURNAL, RECORD_STDERR, RECORD_NONE, RECORD_MODES };
+enum record_mode { RECORD_JOURNAL, RECORD_LOG, RECORD_STDERR, RECORD_NONE, RECORD_MODES };
 
 #define READ_SIZE (128 * 1024) /* the most that one recv() can return */
 

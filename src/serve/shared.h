@@ -8,6 +8,7 @@
 #include "protocol/session.h"
 #include "serve/address-limit.h"
 
+struct committer;
 struct context;
 
 /*
@@ -17,9 +18,10 @@ struct context;
 struct shared {
     /* 64 random bits in hexadecimal, which make record IDs unique across restarts. */
     char run_id[RUN_ID_MAX + 1];
-    const char *journal_path;  /* NULL: journald's own socket */
-    bool show;                 /* also show on standard error what goes to the journal */
-    struct context **contexts; /* of all workers, for their whole life */
+    struct committer *committer; /* of the record log; NULL: there is none */
+    const char *journal_path;    /* NULL: journald's own socket */
+    bool show;                   /* also show on standard error what goes to the journal */
+    struct context **contexts;   /* of all workers, for their whole life */
     unsigned n_contexts;
     int notify_fd; /* eventfd: a worker has carried out a command, or ended */
 

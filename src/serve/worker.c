@@ -196,7 +196,7 @@ static void admit_waiters(struct worker *w, struct recorder *r)
 /* At the end of a turn: deadline, waiters, submission. */
 static void run_recorder(struct worker *w, struct recorder *r)
 {
-    if (r->state == RECORDER_CLOSED)
+    if (!r || r->state == RECORDER_CLOSED)
         return;
     recorder_check(r);
     admit_waiters(w, r);
@@ -208,13 +208,22 @@ static uint64_t until(uint64_t deadline_us, uint64_t now_us)
     return deadline_us > now_us ? deadline_us - now_us : 0;
 }
 
+static uint64_t recorders_sleep_until(const struct worker *w)
+{
+    uint64_t until = RECORDER_NEVER;
+
+    for (unsigned i = 0; i < RECORD_MODES; i++)
+        if (w->context.recorders[i])
+            until = MIN(until, recorder_sleeps_until(w->context.recorders[i]));
+    return until;
+}
+
 /* How long the loop may wait, in µs. Counted from the current time, not from the turn's clock: the
  * turn may have taken a while. */
 static uint64_t timeout_us(const struct worker *w)
 {
     uint64_t next = timer_wheel_next(&w->context.wheel), wait = LOOP_FOREVER,
-             recorders =
-                 MIN(recorder_sleeps_until(&w->journal), recorder_sleeps_until(&w->console));
+             recorders = recorders_sleep_until(w);
 
     if (recorders == 0)
         return 0;
@@ -247,13 +256,21 @@ void worker_turn(struct worker *w)
     context_read_clock(x);
     dispatch_ready(w);
     run_timers(w);
-    run_recorder(w, &w->journal);
-    run_recorder(w, &w->console);
+    for (unsigned i = 0; i < RECORD_MODES; i++)
+        run_recorder(w, x->recorders[i]);
     if (loop_again(&x->loop))
         dispatch_ready(w);
     connection_free_buried(x);
     watch_memory(w);
     context_leave_out_stall(x);
+}
+
+static bool recorders_are_done(const struct context *x)
+{
+    for (unsigned i = 0; i < RECORD_MODES; i++)
+        if (x->recorders[i] && !recorder_is_done(x->recorders[i]))
+            return false;
+    return true;
 }
 
 bool worker_is_done(const struct worker *w)
@@ -262,7 +279,7 @@ bool worker_is_done(const struct worker *w)
 
     return w->stopping || (x->draining && x->n_live == 0 &&
                            atomic_load_explicit(&x->n_connections, memory_order_relaxed) == 0 &&
-                           recorder_is_done(&w->journal) && recorder_is_done(&w->console));
+                           recorders_are_done(x));
 }
 
 void worker_run(struct worker *w)
@@ -298,6 +315,7 @@ void worker_close(struct worker *w)
     connection_close_all(&w->context);
     free_acceptors(w);
     recorder_deinit(&w->journal);
+    recorder_deinit(&w->log);
     recorder_deinit(&w->console);
     display_deinit(&w->display);
 }
@@ -311,13 +329,16 @@ void worker_free(struct worker *w)
     free(w);
 }
 
-static void init_recorders(struct worker *w, struct sink *journal, struct sink *console)
+static void init_recorders(struct worker *w, struct sink *journal, struct sink *log,
+                           struct sink *console)
 {
     struct context *x = &w->context;
 
     recorder_init(&w->journal, x, journal);
+    recorder_init(&w->log, x, log);
     recorder_init(&w->console, x, console);
     x->recorders[RECORD_JOURNAL] = &w->journal;
+    x->recorders[RECORD_LOG] = &w->log;
     x->recorders[RECORD_STDERR] = &w->console;
     display_init(&w->display);
     x->display = x->shared->show ? &w->display : NULL;
@@ -326,11 +347,13 @@ static void init_recorders(struct worker *w, struct sink *journal, struct sink *
 int worker_new(struct shared *shared, unsigned index, struct worker **ret)
 {
     struct worker *w = calloc(1, sizeof *w);
-    struct sink *journal = sink_journal_new(shared->journal_path), *console = sink_stderr_new();
+    struct sink *journal = sink_journal_new(shared->journal_path),
+                *log = sink_log_new(shared->committer), *console = sink_stderr_new();
     int r;
 
-    if (!w || !journal || !console) {
+    if (!w || !journal || !log || !console) {
         sink_free(journal);
+        sink_free(log);
         sink_free(console);
         free(w);
         return -ENOMEM;
@@ -339,7 +362,7 @@ int worker_new(struct shared *shared, unsigned index, struct worker **ret)
     w->trim.kind = TIMER_TRIM;
     pool_init(&w->context.connections, sizeof(struct connection));
     r = context_init(&w->context, shared);
-    init_recorders(w, journal, console);
+    init_recorders(w, journal, log, console);
     if (r < 0) {
         worker_close(w);
         worker_free(w);

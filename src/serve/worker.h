@@ -31,7 +31,7 @@ void worker_plan_free(struct worker_plan *plan);
 
 struct worker {
     struct context context;
-    struct recorder journal, console; /* for RECORD_JOURNAL, and for RECORD_STDERR */
+    struct recorder journal, log, console; /* in context.recorders */
     struct display display;
     struct acceptor *acceptors;
     struct timer trim; /* of unused memory */

@@ -157,7 +157,8 @@ static void look_at_sleep(const struct worker *w, uint64_t timeout_ns)
              next = timer_wheel_next(&w->context.wheel),
              timer =
                  next == TIMER_NEVER ? NEVER_NS : next * SIM_MS + w->context.stalled_us * SIM_US,
-             recorder = MIN(recorder_sleeps_until(&w->journal), recorder_sleeps_until(&w->console));
+             recorder = MIN(MIN(recorder_sleeps_until(&w->journal), recorder_sleeps_until(&w->log)),
+                            recorder_sleeps_until(&w->console));
 
     if (next != TIMER_NEVER && until > MAX(timer, sim_now()) + SLACK_NS)
         sim_violate("a worker would sleep for %" PRIu64
@@ -192,6 +193,7 @@ void inspect(struct worker *w, uint64_t timeout_ns)
     look_at_clock(w);
     look_at_acceptors(w);
     look_at_recorder(w, &w->journal);
+    look_at_recorder(w, &w->log);
     look_at_recorder(w, &w->console);
     look_at_sleep(w, timeout_ns);
 }

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "record/committer.h"
+
+#define PARCELS_AT_ONCE 64
+/* Nothing announces that there is room on the disk again. */
+#define LOOK_AGAIN_US UINT64_C(100000)
+
+static void wake(int fd)
+{
+    uint64_t one = 1;
+
+    (void)!write(fd, &one, sizeof one);
+}
+
+/* --- parcels -------------------------------------------------------------------------------- */
+
+int parcel_new(int fd, struct parcel **ret)
+{
+    struct parcel *p = calloc(1, sizeof *p);
+
+    if (!p)
+        return -ENOMEM;
+    atomic_init(&p->references, 1);
+    p->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (p->fd < 0) {
+        int error = -errno;
+
+        free(p);
+        return error;
+    }
+    *ret = p;
+    return 0;
+}
+
+void parcel_free(struct parcel *p)
+{
+    if (!p || atomic_fetch_sub(&p->references, 1) > 1)
+        return;
+    buffer_free(&p->bytes);
+    p->fd = close_fd(p->fd);
+    free(p);
+}
+
+/* The sink may send it again, or free it, as soon as it is not away. */
+static void give_back(struct parcel *p)
+{
+    atomic_store_explicit(&p->away, false, memory_order_release);
+    wake(p->fd);
+    parcel_free(p);
+}
+
+/* --- the committer ---------------------------------------------------------------------------- */
+
+int committer_init(struct committer *c)
+{
+    *c = (struct committer){ .wake_fd = -1, .keep_fd = -1, .sync_at_us = COMMITTER_NEVER };
+    c->end = &c->first;
+    c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    c->keep_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return c->wake_fd < 0 || c->keep_fd < 0 ? -errno : 0;
+}
+
+static void discard(struct parcel *p)
+{
+    while (p) {
+        struct parcel *next = p->next;
+
+        parcel_free(p);
+        p = next;
+    }
+}
+
+void committer_deinit(struct committer *c)
+{
+    discard(atomic_exchange(&c->arrived, NULL));
+    discard(STEAL_PTR(c->first));
+    discard(STEAL_PTR(c->written));
+    c->wake_fd = close_fd(c->wake_fd);
+    c->keep_fd = close_fd(c->keep_fd);
+}
+
+void committer_open(struct committer *c, uint64_t sync_us)
+{
+    c->store = c->writer.store;
+    c->sync_us = sync_us;
+    atomic_store(&c->open, true);
+}
+
+void committer_send(struct committer *c, struct parcel *p)
+{
+    struct parcel *first = atomic_load_explicit(&c->arrived, memory_order_relaxed);
+
+    atomic_fetch_add_explicit(&p->references, 1, memory_order_relaxed);
+    atomic_store_explicit(&p->away, true, memory_order_relaxed);
+    do
+        p->next = first;
+    while (!atomic_compare_exchange_weak_explicit(&c->arrived, &first, p, memory_order_release,
+                                                  memory_order_relaxed));
+    /* Where there was one, the committer has been woken, and has yet to look. */
+    if (!first)
+        wake(c->wake_fd);
+}
+
+/* Those that have come since the last call go behind the others, in the order of their coming. */
+static void take_arrived(struct committer *c)
+{
+    struct parcel *newest = atomic_exchange_explicit(&c->arrived, NULL, memory_order_acquire),
+                  *oldest = NULL, **end;
+
+    if (!newest)
+        return;
+    end = &newest->next;
+    while (newest) {
+        struct parcel *next = newest->next;
+
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    *c->end = oldest;
+    c->end = end;
+}
+
+/* Nothing is given back any more. */
+static uint64_t fail(struct committer *c, int error)
+{
+    atomic_store(&c->error, error);
+    return COMMITTER_NEVER;
+}
+
+static bool passes(int error)
+{
+    return error == -EAGAIN || error == -ENOSPC || error == -EDQUOT;
+}
+
+/* The oldest n are written. */
+static void move_on(struct committer *c, size_t n)
+{
+    uint64_t records = 0;
+
+    for (; n > 0; n--) {
+        struct parcel *p = c->first;
+
+        records += p->n;
+        c->first = p->next;
+        p->next = c->written;
+        c->written = p;
+    }
+    if (!c->first)
+        c->end = &c->first;
+    atomic_fetch_add_explicit(&c->n_records, records, memory_order_relaxed);
+}
+
+/* Writes all that there is room for. 0; or a negative errno: something is left. */
+static int write_parcels(struct committer *c)
+{
+    struct chunk chunks[PARCELS_AT_ONCE];
+
+    while (c->first) {
+        uint64_t serial = c->writer.serial;
+        size_t n = 0;
+        ssize_t r;
+
+        for (struct parcel *p = c->first; p && n < PARCELS_AT_ONCE; p = p->next)
+            chunks[n++] = (struct chunk){ buffer_head(p->bytes), buffer_size(p->bytes) };
+        r = writer_append(&c->writer, chunks, n, clock_us(CLOCK_REALTIME));
+        /* The spare is used up, or there is none. */
+        if (r == -EAGAIN || c->writer.serial != serial)
+            wake(c->keep_fd);
+        if (r < 0)
+            return (int)r;
+        move_on(c, (size_t)r);
+    }
+    return 0;
+}
+
+static void give_all_back(struct committer *c)
+{
+    while (c->written) {
+        struct parcel *p = c->written;
+
+        c->written = p->next;
+        give_back(p);
+    }
+}
+
+static int sync_now(struct committer *c)
+{
+    c->sync_at_us = COMMITTER_NEVER;
+    atomic_fetch_add_explicit(&c->n_syncs, 1, memory_order_relaxed);
+    return writer_sync(&c->writer);
+}
+
+/* Syncs, where it is due. 0 or a negative errno. */
+static int sync_written(struct committer *c)
+{
+    uint64_t now_us;
+
+    if (writer_is_synced(&c->writer))
+        return 0;
+    if (c->sync_us == 0)
+        return sync_now(c);
+    now_us = clock_us(CLOCK_MONOTONIC);
+    if (c->sync_at_us == COMMITTER_NEVER)
+        c->sync_at_us = now_us + c->sync_us;
+    return c->sync_at_us <= now_us ? sync_now(c) : 0;
+}
+
+static uint64_t until_sync(const struct committer *c)
+{
+    uint64_t now_us;
+
+    if (c->sync_at_us == COMMITTER_NEVER)
+        return COMMITTER_NEVER;
+    now_us = clock_us(CLOCK_MONOTONIC);
+    return c->sync_at_us > now_us ? c->sync_at_us - now_us : 0;
+}
+
+uint64_t committer_step(struct committer *c)
+{
+    uint64_t wait;
+    int r, error;
+
+    if (atomic_load(&c->error) < 0)
+        return COMMITTER_NEVER;
+    take_arrived(c);
+    r = write_parcels(c);
+    if (r < 0 && !passes(r))
+        return fail(c, r);
+    atomic_store_explicit(&c->blocked, r < 0 && r != -EAGAIN, memory_order_relaxed);
+    error = sync_written(c);
+    if (error < 0)
+        return fail(c, error);
+    give_all_back(c);
+    wait = until_sync(c);
+    return r < 0 ? MIN(wait, LOOK_AGAIN_US) : wait;
+}
+
+int committer_close(struct committer *c)
+{
+    if (atomic_load(&c->open))
+        (void)committer_step(c);
+    return atomic_exchange(&c->open, false) ? writer_deinit(&c->writer) : 0;
+}

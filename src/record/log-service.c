@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "base/timer.h"
+#include "record/event-log.h"
+#include "record/log-service.h"
+
+/* As journald has it: a tenth of the disk, a seventh free, neither above 4 GiB. */
+#define MAX_USE_SHARE   10
+#define KEEP_FREE_SHARE 7
+#define SHARE_MAX       (UINT64_C(4) << 30)
+
+/* For MaxAge=, and for room on the disk, which nothing announces. */
+#define KEEP_AGAIN_MS 60000
+#define NO_ROOM_MS    200
+#define MAX_SEGMENTS                                                                               \
+    2 /* so many fit into MaxUse= at least: one that is written to, and the spare */
+
+void log_settings_default(struct log_settings *settings)
+{
+    *settings = (struct log_settings){
+        .segment_size = UINT64_C(64) << 20,
+        .keep_free = LOG_SHARE,
+        .max_age_ms = TIMER_NEVER,
+    };
+}
+
+const char *log_directory(const struct log_settings *settings)
+{
+    const char *state = getenv("STATE_DIRECTORY");
+
+    if (settings->directory)
+        return settings->directory;
+    /* Several are separated by colons (systemd.exec(5)): the unit has one. */
+    return state && !strchr(state, ':') ? state : LOCALSTATEDIR "/lib/answerd";
+}
+
+int log_service_init(struct log_service *s, int notify_fd)
+{
+    *s = (struct log_service){ .notify_fd = notify_fd };
+    return committer_init(&s->committer);
+}
+
+void log_service_deinit(struct log_service *s)
+{
+    (void)log_service_stop(s);
+    committer_deinit(&s->committer);
+}
+
+static void wake(int fd)
+{
+    uint64_t one = 1;
+
+    (void)!write(fd, &one, sizeof one);
+}
+
+/* Until the eventfd is written to, or the time is over. */
+static void wait_for(int fd, int ms)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    uint64_t value;
+
+    if (poll(&p, 1, ms) > 0)
+        (void)!read(fd, &value, sizeof value);
+}
+
+/* --- threads ---------------------------------------------------------------------------------- */
+
+static void *run_committer(void *userdata)
+{
+    struct log_service *s = userdata;
+    struct committer *c = &s->committer;
+
+    while (!atomic_load(&s->stopping)) {
+        uint64_t wait_us = committer_step(c);
+
+        if (atomic_load(&c->error) < 0)
+            break;
+        if (wait_us > 0 && !atomic_load_explicit(&c->arrived, memory_order_relaxed))
+            wait_for(c->wake_fd,
+                     wait_us == COMMITTER_NEVER
+                         ? -1
+                         : (int)MIN(DIV_ROUND_UP(wait_us, UINT64_C(1000)), (uint64_t)INT32_MAX));
+    }
+    if (atomic_load(&c->error) < 0) {
+        event_log(EVENT_LOG_FAILED,
+                  "the log cannot be written: %s. Nothing more is answered, and the service ends",
+                  strerror(-atomic_load(&c->error)));
+        wake(s->notify_fd);
+    }
+    return NULL;
+}
+
+static void *run_keeper(void *userdata)
+{
+    struct log_service *s = userdata;
+    bool told = false;
+
+    while (!atomic_load(&s->stopping)) {
+        int r = store_keep(&s->store, clock_us(CLOCK_REALTIME));
+
+        if (r < 0 && !told)
+            event_log(EVENT_LOG_NO_ROOM, "the log has no room for its next segment: %s",
+                      strerror(-r));
+        told = r < 0;
+        if (r > 0)
+            wake(s->committer.wake_fd);
+        else
+            wait_for(s->committer.keep_fd, r < 0 ? NO_ROOM_MS : KEEP_AGAIN_MS);
+    }
+    return NULL;
+}
+
+static int start_thread(pthread_t *ret, void *(*run)(void *), struct log_service *s,
+                        const char *name)
+{
+    sigset_t all, before;
+    int r;
+
+    /* Signals are for the main thread. */
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    r = pthread_create(ret, NULL, run, s);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (r == 0)
+        (void)pthread_setname_np(*ret, name);
+    return -r;
+}
+
+/* --- start and stop --------------------------------------------------------------------------- */
+
+static uint64_t share(uint64_t bytes, uint64_t part, uint64_t segment_size)
+{
+    return MAX(MIN(bytes / part, SHARE_MAX), MAX_SEGMENTS * segment_size);
+}
+
+static struct store_limits limits(const struct log_settings *settings, const struct statvfs *vfs)
+{
+    uint64_t disk = (uint64_t)vfs->f_blocks * vfs->f_frsize, size = settings->segment_size;
+
+    return (struct store_limits){
+        .segment_size = size,
+        .max_use = settings->max_use ?: share(disk, MAX_USE_SHARE, size),
+        .keep_free = settings->keep_free != LOG_SHARE ? settings->keep_free
+                                                      : MIN(disk / KEEP_FREE_SHARE, SHARE_MAX),
+        .max_age_us =
+            settings->max_age_ms == TIMER_NEVER ? UINT64_MAX : settings->max_age_ms * 1000,
+        .wait = settings->wait,
+    };
+}
+
+static void tell(const struct recovery *rec, const char *directory)
+{
+    if (rec->n_recovered > 0 || rec->n_cut > 0)
+        event_log(EVENT_LOG_RECOVERED,
+                  "recovered the log %s: %" PRIu64 " records of an incomplete segment, %" PRIu64
+                  " bytes of unfinished ones cut off; the next record is number %" PRIu64,
+                  directory, rec->n_recovered, rec->n_cut, rec->next_number);
+    if (rec->n_damaged > 0)
+        event_log(EVENT_LOG_DAMAGED, "the log %s is damaged: %" PRIu64 " records cannot be read",
+                  directory, rec->n_damaged);
+    if (rec->bad_segment > 0)
+        event_log(EVENT_LOG_DAMAGED, "the log %s is damaged: segment %" PRIu64 " cannot be read",
+                  directory, rec->bad_segment);
+}
+
+static int open_log(struct log_service *s, const struct log_settings *settings, uint64_t run,
+                    char *wrong, size_t wrong_size)
+{
+    const char *directory = log_directory(settings);
+    struct recovery rec;
+    struct statvfs vfs;
+    pid_t holder;
+    int r;
+
+    r = store_open(&s->store, directory, &holder);
+    s->opened = true;
+    if (r == -EWOULDBLOCK) {
+        (void)snprintf(wrong, wrong_size, "the log %s is in use by process %d", directory,
+                       (int)holder);
+        return r;
+    }
+    if (r >= 0 && fstatvfs(s->store.dir_fd, &vfs) < 0)
+        r = -errno;
+    if (r >= 0) {
+        struct store_limits l = limits(settings, &vfs);
+
+        store_limit(&s->store, &l);
+        r = recover(&s->store, &rec);
+    }
+    if (r < 0) {
+        (void)snprintf(wrong, wrong_size, "the log %s: %s", directory, strerror(-r));
+        return r;
+    }
+    tell(&rec, directory);
+    writer_init(&s->committer.writer, &s->store, run, rec.next_serial, rec.next_number);
+    committer_open(&s->committer, settings->sync_ms * 1000);
+    return 0;
+}
+
+int log_service_start(struct log_service *s, const struct log_settings *settings, uint64_t run,
+                      char *wrong, size_t wrong_size)
+{
+    int r;
+
+    if (s->opened)
+        return 0;
+    r = open_log(s, settings, run, wrong, wrong_size);
+    if (r < 0) {
+        (void)log_service_stop(s);
+        return r;
+    }
+    r = start_thread(&s->keeper_thread, run_keeper, s, "log-keeper");
+    s->keeper_runs = r == 0;
+    if (r == 0) {
+        r = start_thread(&s->committer_thread, run_committer, s, "log-committer");
+        s->committer_runs = r == 0;
+    }
+    if (r < 0) {
+        (void)snprintf(wrong, wrong_size, "a thread of the log cannot start: %s", strerror(-r));
+        (void)log_service_stop(s);
+    }
+    return r;
+}
+
+int log_service_stop(struct log_service *s)
+{
+    int r;
+
+    if (!s->opened)
+        return 0;
+    atomic_store(&s->stopping, true);
+    wake(s->committer.wake_fd);
+    wake(s->committer.keep_fd);
+    if (s->committer_runs)
+        (void)pthread_join(s->committer_thread, NULL);
+    if (s->keeper_runs)
+        (void)pthread_join(s->keeper_thread, NULL);
+    r = committer_close(&s->committer);
+    store_close(&s->store);
+    s->committer_runs = s->keeper_runs = s->opened = false;
+    atomic_store(&s->stopping, false);
+    return log_service_error(s) ?: r;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "log/recovery.h"
+#include "record/committer.h"
+
+/*
+ * The record log of the process: its folder, and the threads that work for it. The committer writes
+ * and syncs. The keeper makes the next segment's file, and removes old segments.
+ */
+
+#define LOG_SHARE UINT64_MAX
+
+/* What [Log] says. */
+struct log_settings {
+    char *directory; /* owned by whoever made the settings; NULL: as log_directory() says */
+    uint64_t segment_size;
+    uint64_t max_use;    /* bytes; 0: a share of the disk */
+    uint64_t keep_free;  /* bytes; LOG_SHARE: a share of the disk */
+    uint64_t max_age_ms; /* TIMER_NEVER: no limit */
+    uint64_t sync_ms;    /* 0: always */
+    bool wait;           /* WhenFull=wait */
+};
+
+/* The defaults: all but the numbers is zero. */
+void log_settings_default(struct log_settings *settings);
+
+/* $STATE_DIRECTORY, as systemd gives it to a service with StateDirectory=, or the usual place. */
+const char *log_directory(const struct log_settings *settings);
+
+struct log_service {
+    struct store store;
+    struct committer committer;
+    pthread_t committer_thread, keeper_thread;
+    bool committer_runs, keeper_runs, opened;
+    atomic_bool stopping;
+    int notify_fd; /* eventfd, written to when the log has failed; borrowed */
+};
+
+/* Not started. 0 or a negative errno; log_service_deinit() follows in both cases. */
+int log_service_init(struct log_service *s, int notify_fd);
+void log_service_deinit(struct log_service *s);
+
+/* Opens the log, recovers what the last run left, tells the daemon's log of it, and starts the
+ * threads. run: see struct log_head. 0; or a negative errno, and `wrong` says what was wrong. Nothing
+ * happens where it has been started. */
+int log_service_start(struct log_service *s, const struct log_settings *settings, uint64_t run,
+                      char *wrong, size_t wrong_size);
+
+/* After all workers have ended: writes what is left, and ends the threads. 0; or the negative errno
+ * that ended the log. */
+int log_service_stop(struct log_service *s);
+
+/* The negative errno that ended the log, or 0. From any thread. */
+static inline int log_service_error(const struct log_service *s)
+{
+    return atomic_load(&s->committer.error);
+}

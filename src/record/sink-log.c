@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "base/macros.h"
+#include "log/format.h"
+#include "record/batch.h"
+#include "record/committer.h"
+#include "record/sink.h"
+
+/*
+ * The record log. One parcel is filled while the other one is away: with the committer, which all
+ * workers share. When it comes back, its records are on the disk.
+ */
+
+/* A parcel that has held a large record does not keep its memory. */
+#define BYTES_KEPT (2 * (size_t)BATCH_BYTES)
+
+struct sink_log {
+    struct sink sink;
+    struct committer *committer;
+    struct parcel *filling, *sent; /* sent->n > 0: it is away, or has just come back */
+};
+
+static struct sink_log *log_of(struct sink *s)
+{
+    return CONTAINER_OF(s, struct sink_log, sink);
+}
+
+static void forget_parcels(struct sink_log *s)
+{
+    parcel_free(STEAL_PTR(s->filling));
+    parcel_free(STEAL_PTR(s->sent));
+}
+
+/* The parcels are made once: what is staged stays. */
+static int log_open(struct sink *sink)
+{
+    struct sink_log *s = log_of(sink);
+    _cleanup_close_ int fd = -EBADF;
+    int r;
+
+    if (!s->committer || !atomic_load(&s->committer->open))
+        return -ENOTCONN;
+    fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    r = parcel_new(fd, &s->filling);
+    if (r >= 0)
+        r = parcel_new(fd, &s->sent);
+    if (r < 0) {
+        forget_parcels(s);
+        return r;
+    }
+    return STEAL_FD(fd);
+}
+
+static size_t log_room(const struct sink *sink)
+{
+    const struct sink_log *s = log_of((struct sink *)sink);
+
+    if (!s->filling || buffer_size(s->filling->bytes) >= BATCH_BYTES)
+        return 0;
+    return BATCH_RECORDS - sink->n_waiting;
+}
+
+static int log_stage(struct sink *sink, const struct record *record)
+{
+    struct parcel *p = log_of(sink)->filling;
+    size_t size = log_record_size(record);
+    int r;
+
+    if (size == 0)
+        return -EMSGSIZE;
+    r = buffer_reserve(&p->bytes, size);
+    if (r < 0)
+        return r;
+    log_record_put(buffer_tail(p->bytes), record, size);
+    buffer_commit(p->bytes, size);
+    p->n++;
+    return 0;
+}
+
+/* Takes back the parcel that was away; returns how many records it has brought to the disk. */
+static size_t take_back(struct parcel *p)
+{
+    size_t n = p->n;
+
+    if (n == 0 || atomic_load_explicit(&p->away, memory_order_acquire))
+        return 0;
+    p->n = 0;
+    if (p->bytes->capacity > BYTES_KEPT)
+        buffer_free(&p->bytes);
+    else
+        buffer_clear(p->bytes);
+    return n;
+}
+
+static size_t log_submit(struct sink *sink, _unused_ int *ret_error)
+{
+    struct sink_log *s = log_of(sink);
+    size_t done = take_back(s->sent);
+
+    if (s->sent->n == 0 && s->filling->n > 0) {
+        struct parcel *p = s->filling;
+
+        s->filling = s->sent;
+        s->sent = p;
+        committer_send(s->committer, p);
+    }
+    sink->state = s->sent->n > 0 ? SINK_WORKING : SINK_READY;
+    return done;
+}
+
+static void log_free(struct sink *sink)
+{
+    struct sink_log *s = log_of(sink);
+
+    forget_parcels(s);
+    free(s);
+}
+
+static const struct sink_ops log_ops = {
+    .open = log_open,
+    .free = log_free,
+    .room = log_room,
+    .stage = log_stage,
+    .submit = log_submit,
+};
+
+struct sink *sink_log_new(struct committer *committer)
+{
+    struct sink_log *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return NULL;
+    s->sink = (struct sink){
+        .ops = &log_ops,
+        .name = "log",
+        .state = SINK_AWAY,
+        .fd = -1,
+        .events = EPOLLIN,
+    };
+    s->committer = committer;
+    return &s->sink;
+}
