@@ -9,6 +9,7 @@ E2E_TESTS = \
 	tests/e2e/test_answerd_journal.py \
 	tests/e2e/test_answerd_journal_faults.py \
 	tests/e2e/test_answerd_limits.py \
+	tests/e2e/test_answerd_log.py \
 	tests/e2e/test_answerd_options.py \
 	tests/e2e/test_answerd_peers.py \
 	tests/e2e/test_answerd_refusals.py \

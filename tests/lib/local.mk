@@ -15,6 +15,7 @@ EXTRA_DIST += \
 	tests/lib/net.py \
 	tests/lib/nspawn.py \
 	tests/lib/readme.py \
+	tests/lib/record_log.py \
 	tests/lib/tap.py \
 	tests/lib/test_fixtures.py \
 	tests/lib/test_packaging.py \

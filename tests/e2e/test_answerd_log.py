@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Record=log: a reply says that the record is on the disk."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import unittest
+
+import net
+import record_log
+import tap
+from daemon import Daemon
+
+ERROR_STATUS = 74
+
+
+class Log(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="al", dir="/tmp")
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def start(self, log="", listener="", server="Workers=2", **rest):
+        return Daemon(self, [], config=f"[Server]\n{server}\n[Log]\nDirectory={self.folder}\nSegmentSize=64K\nKeepFree=0\n"
+                                       f"{log}\n[Listener default]\nListen=127.0.0.1:0\nRecord=log\n{listener}\n", **rest)
+
+    def data(self):
+        return [record.data for record in record_log.read(self.folder)]
+
+    def ask(self, client, message):
+        client.sendall(message + b"\n")
+        self.assertEqual(net.recv_line(client), b"ok\n")
+
+    def thread(self, daemon, name):
+        """The id of a thread of the daemon by its name."""
+        for task in os.listdir(f"/proc/{daemon.pid}/task"):
+            with open(f"/proc/{daemon.pid}/task/{task}/comm", encoding="ascii") as file:
+                if file.read().strip() == name:
+                    return int(task)
+        raise AssertionError("no thread " + name)
+
+    def trace(self, daemon, thread, *options, output="/dev/null"):
+        """Attaches strace(1) to one thread."""
+        tid = self.thread(daemon, thread)
+        tracer = subprocess.Popen(["strace", "-qq", "-o", output, *options, "-p", str(tid)], stdin=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+        self.addCleanup(tracer.wait)
+        self.addCleanup(tracer.terminate)
+
+        def traced():
+            with open(f"/proc/{daemon.pid}/task/{tid}/status", encoding="ascii") as status:
+                return "TracerPid:\t0\n" not in status.read()
+
+        net.wait_until(traced, what="the thread to be traced")
+        return tracer
+
+    def inject(self, daemon, what):
+        """From now on, system calls of the committer end as strace's inject= says."""
+        return self.trace(daemon, "log-committer", "-e", "trace=" + what.partition(":")[0], "-e", "inject=" + what)
+
+
+class Records(Log):
+    def test_every_byte_with_all_that_is_known(self):
+        daemon = self.start(listener="Framing=length\nReply={id}")
+        messages = [b"", b"hello", bytes(range(256)), b"\0" * 3000]
+        with daemon.connect() as client:
+            port = str(client.getsockname()[1])
+            ids = []
+            for message in messages:
+                client.sendall(len(message).to_bytes(4, "big") + message)
+                size = int.from_bytes(net.recv_exactly(client, 4), "big")
+                ids.append(net.recv_exactly(client, size).decode())
+            # They are there before anything is stopped.
+            found = record_log.read(self.folder)
+        self.assertEqual([r.data for r in found], messages)
+        self.assertEqual([r.number for r in found], [1, 2, 3, 4])
+        self.assertEqual([f"{r.connection}-{r.seq}" for r in found], [i.split("-", 1)[1] for i in ids])
+        self.assertEqual({(r.peer, r.port, r.listener, r.unfinished) for r in found},
+                         {("127.0.0.1", port, "default", False)})
+        daemon.stop()
+
+    def test_an_unfinished_message(self):
+        daemon = self.start()
+        net.exchange(daemon.address(), b"one\ntwo")
+        daemon.stop()
+        self.assertEqual([(r.data, r.unfinished) for r in record_log.read(self.folder)],
+                         [(b"one", False), (b"two", True)])
+
+    def test_segments_and_restarts(self):
+        sent = []
+        for life in range(3):
+            daemon = self.start()
+            with daemon.connect() as client:
+                for number in range(300):
+                    sent.append(b"%d-%d " % (life, number) + b"x" * 900)
+                    self.ask(client, sent[-1])
+            daemon.stop()
+        self.assertEqual(self.data(), sent)
+        self.assertGreater(len(record_log.segments(self.folder)), 9)
+
+    def test_one_larger_than_a_segment(self):
+        daemon = self.start(listener="MaxMessageSize=1M\nOutputLimit=1M")
+        with daemon.connect() as client:
+            for size in 10, 500000, 10:
+                self.ask(client, b"y" * size)
+        daemon.stop()
+        self.assertEqual([len(d) for d in self.data()], [10, 500000, 10])
+
+    def test_a_second_daemon_is_refused(self):
+        daemon = self.start()
+        other = self.start(ready=False)
+        self.assertIn(f"the log {self.folder} is in use by process {daemon.pid}", other.expect_exit(71))
+        daemon.stop()
+
+    def test_reload_brings_the_log(self):
+        config = f"[Log]\nDirectory={self.folder}\nSegmentSize=64K\n[Listener default]\nListen=127.0.0.1:0\n"
+        daemon = Daemon(self, [], config=config + "Record=none\n")
+        with daemon.connect() as client:
+            self.ask(client, b"not recorded")
+            self.assertEqual(record_log.segments(self.folder), [])
+            daemon.reload(config + "Record=log\n")
+        with daemon.connect() as client:
+            self.ask(client, b"recorded")
+        daemon.stop()
+        self.assertEqual(self.data(), [b"recorded"])
+
+    def test_a_folder_that_cannot_be(self):
+        daemon = Daemon(self, [], config="[Log]\nDirectory=/proc/nothing\n[Listener default]\nListen=127.0.0.1:0\n"
+                                         "Record=log\n", ready=False)
+        self.assertIn("the log /proc/nothing: ", daemon.expect_exit(71))
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is needed")
+    def test_sync_at_intervals_answers_before(self):
+        daemon = self.start(log="Sync=1h", server="Workers=1")
+        with daemon.connect() as client:
+            self.ask(client, b"opens the segment")
+            self.inject(daemon, "fdatasync:error=EIO")
+            for number in range(5):
+                self.ask(client, b"%d" % number)
+        daemon.kill()
+        self.assertEqual(self.data()[1:], [b"%d" % n for n in range(5)])
+
+
+class Retention(Log):
+    def fill(self, daemon, count, size=1000):
+        with daemon.connect() as client:
+            for number in range(count):
+                self.ask(client, b"%d " % number + b"x" * size)
+
+    def test_rotate(self):
+        daemon = self.start(log="MaxUse=256K")
+        self.fill(daemon, 1000)
+        daemon.stop()
+        found = record_log.read(self.folder)
+        self.assertEqual(found[-1].number, 1000)
+        self.assertGreater(found[0].number, 600)
+        self.assertLessEqual(sum(os.stat(path).st_size for path in record_log.segments(self.folder)), 256 << 10)
+
+    def test_wait(self):
+        daemon = self.start(log="MaxUse=256K\nWhenFull=wait")
+        with daemon.connect() as client:
+            client.sendall(b"".join(b"%d " % n + b"x" * 1000 + b"\n" for n in range(400)))
+            daemon.stderr.wait_for("the log has no room for its next segment")
+            daemon.stderr.wait_for("the log has taken nothing")
+            answered = 0
+            first = record_log.segments(self.folder)[0]
+            self.assertEqual(record_log.read(self.folder)[0].number, 1)
+            # Room comes as an administrator makes it: with a larger limit and a restart, and nothing is lost.
+            daemon.kill()
+            while client.recv(3):
+                answered += 1
+        kept = record_log.read(self.folder)
+        self.assertGreaterEqual(len(kept), answered)
+        self.assertTrue(os.path.exists(first))
+        daemon = self.start(log="MaxUse=10M\nWhenFull=wait")
+        self.fill(daemon, 100)
+        daemon.stop()
+        self.assertEqual(len(record_log.read(self.folder)), len(kept) + 100)
+
+
+@unittest.skipUnless(shutil.which("strace"), "strace is needed")
+class Faults(Log):
+    def test_a_sync_that_fails_ends_the_service(self):
+        daemon = self.start(server="Workers=1")
+        with daemon.connect() as client:
+            self.ask(client, b"good")
+            self.inject(daemon, "fdatasync:error=EIO")
+            client.sendall(b"bad\n")
+            said = daemon.expect_exit(ERROR_STATUS)
+            self.assertRegex(said, "the log cannot be written: Input/output error")
+            self.assertEqual(net.recv_until_eof(client), b"")
+        daemon = self.start()
+        with daemon.connect() as client:
+            self.ask(client, b"better")
+        daemon.stop()
+        found = self.data()
+        self.assertEqual(found[0], b"good")
+        self.assertEqual(found[-1], b"better")
+
+    def test_a_write_that_fails_ends_the_service(self):
+        daemon = self.start(server="Workers=1")
+        self.inject(daemon, "pwritev:error=EIO")
+        with daemon.connect() as client:
+            client.sendall(b"bad\n")
+            daemon.expect_exit(ERROR_STATUS)
+            self.assertEqual(net.recv_until_eof(client), b"")
+        self.assertEqual(self.data(), [])
+
+    def test_no_space_holds_replies_until_there_is(self):
+        daemon = self.start(server="Workers=1")
+        tracer = self.inject(daemon, "pwritev:error=ENOSPC")
+        with daemon.connect() as client:
+            client.sendall(b"waits\n")
+            daemon.stderr.wait_for("the log has taken nothing")
+            tracer.terminate()
+            tracer.wait()
+            self.assertEqual(net.recv_line(client), b"ok\n")
+        daemon.stderr.wait_for("the log takes records again")
+        daemon.stop()
+        self.assertEqual(self.data(), [b"waits"])
+
+    def test_one_sync_for_a_message_alone(self):
+        daemon = self.start(server="Workers=1")
+        with daemon.connect() as client:
+            self.ask(client, b"opens the segment")
+            trace = os.path.join(daemon.directory, "trace")
+            tracer = self.trace(daemon, "log-committer", "-e", "trace=fdatasync,pwritev", output=trace)
+            for number in range(20):
+                self.ask(client, b"%d" % number)
+            tracer.terminate()
+            tracer.wait()
+        with open(trace, encoding="ascii") as file:
+            calls = [line.partition("(")[0] for line in file]
+        self.assertEqual(calls, ["pwritev", "fdatasync"] * 20)
+        daemon.stop()
+
+
+class Kill(Log):
+    def test_nothing_answered_is_missing(self):
+        """kill -9, fifty times, while many clients send."""
+        answered, lives = [], 50
+        for life in range(lives):
+            daemon = self.start()
+            threads = []
+            for number in range(8):
+                def load(client=daemon.connect(), name=b"%d-%d-" % (life, number)):
+                    seq = 0
+                    with client:
+                        try:
+                            while True:
+                                client.sendall(b"".join(name + b"%d\n" % (seq + i) for i in range(10)))
+                                for i in range(10):
+                                    net.recv_line(client)
+                                    answered.append(name + b"%d" % (seq + i))
+                                seq += 10
+                        except (OSError, AssertionError):
+                            pass
+
+                threads.append(threading.Thread(target=load))
+                threads[-1].start()
+            before = len(answered)
+            net.wait_until(lambda: len(answered) > before + 50, what="some answers", interval=0.001)
+            daemon.kill()
+            for thread in threads:
+                thread.join()
+        daemon = self.start()
+        daemon.stop()
+        found = self.data()
+        self.assertEqual(len(set(found)), len(found))
+        self.assertFalse(set(answered) - set(found))
+
+
+if __name__ == "__main__":
+    tap.main()
