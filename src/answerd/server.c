@@ -430,17 +430,12 @@ static int start(struct server *s)
     if (r >= 0)
         r = limits_set(&s->shared, s->config, s->crew.n, s->listeners.n);
     if (r >= 0 && !s->by_hand)
-<<<<<<< HEAD
         event_log(EVENT_STARTED, PACKAGE_STRING ": %u worker%s, MaxConnections=%" PRIu64, s->crew.n,
                   s->crew.n == 1 ? "" : "s", atomic_load(&s->shared.max_connections));
-=======
-        event_log(EVENT_STARTED, PACKAGE_STRING ": %u workers, room for %" PRIu64 " connections",
-                  s->crew.n, atomic_load(&s->shared.max_connections));
     if (r >= 0)
         r = start_log(s, s->config, wrong);
     if (wrong[0] != '\0')
         (void)fprintf(stderr, "answerd: %s\n", wrong);
->>>>>>> 9df2696 (WIP Record=log works end to end)
     if (r < 0)
         return r;
     startup_advise(s->config, &s->listeners, report_notice, NULL);

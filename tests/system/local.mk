@@ -10,6 +10,7 @@ SYSTEM_TESTS = \
 	tests/system/test_deployment.py \
 	tests/system/test_journal.py \
 	tests/system/test_lifecycle.py \
+	tests/system/test_log.py \
 	tests/system/test_memory.py \
 	tests/system/test_package.py \
 	tests/system/test_readme.py
