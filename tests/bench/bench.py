@@ -25,6 +25,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 
+import durable
 import journald
 import measure
 import servers
@@ -42,6 +43,7 @@ class Sizes:
         self.crowd = 200 if quick else 10000
         self.counted = 500 if quick else 30000
         self.recorded = 2000 if quick else 150000
+        self.durable_seconds, self.largest = (0.2, 200) if quick else (1.5, 10000)
         self.recording = (50, 100, 200, 400) if quick else (50, 1000, 5000, 15000)
 
 
@@ -159,6 +161,11 @@ class Bench:
                     for a in turns.rotated(self.answerds, number):
                         self.add(a.name, **{column: measure.journal_answerd(a, n, connections, in_flight, *cpus)})
 
+    def durable(self, rounds):
+        """Servers that answer when a message is on the disk."""
+        self.raise_limit()
+        durable.measure_all(self, rounds, self.sizes.durable_seconds, self.sizes.largest)
+
     def workers(self, rounds):
         """One and two workers, with the load on the same two CPUs. The load has as many processes as workers: one
         alone could not keep two busy, and a worker that sleeps between messages pays for waking up."""
@@ -193,7 +200,7 @@ def options():
     parser.add_argument("--only", help="these servers alone, such as floor,answerd")
     parser.add_argument("--also", type=other_answerd, action="append", default=[], metavar="NAME=BINARY",
                         help="another answerd, by turns with the built one")
-    parser.add_argument("--parts", default="compare,memory,instructions,journal,crowd,workers",
+    parser.add_argument("--parts", default="compare,memory,instructions,journal,crowd,workers,durable",
                         help="what to measure (%(default)s)")
     parser.add_argument("--output", help="write the table to this file too")
     return parser.parse_args()
@@ -209,7 +216,8 @@ def main():
     rounds = 1 if asked.quick else asked.rounds
     parts = {"compare": lambda: bench.compare(rounds), "memory": bench.memory,
              "instructions": bench.instructions, "journal": lambda: bench.journal(rounds),
-             "crowd": lambda: bench.crowd(rounds), "workers": lambda: bench.workers(rounds)}
+             "crowd": lambda: bench.crowd(rounds), "workers": lambda: bench.workers(rounds),
+             "durable": lambda: bench.durable(rounds)}
     for part in asked.parts.split(","):
         if part not in parts:
             sys.exit(f"bench: no such part: {part}")

@@ -5,6 +5,8 @@ import os
 import platform
 import statistics
 
+import durable
+
 
 def ratio(value, floor):
     return "" if value is None or not floor else f" ({value / floor:.2f})"
@@ -164,7 +166,7 @@ def write(bench, rounds):
         parts += [cost(bench, median), throughput(bench, median)]
     if any(median(c.name, "idle") is not None for c in bench.contenders):
         parts.append(memory(bench, median))
-    parts += [alone(bench, median), crowd(bench, median)]
+    parts += [alone(bench, median), crowd(bench, median), *durable.tables(bench, row, figure)]
     if bench.also:
         parts += [against(bench), ["In brackets, where half of the rounds' ratios lie."]]
     parts.append([f"Medians of {rounds} rounds, in brackets the ratio to the floor, or to the flood."
