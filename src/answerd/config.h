@@ -49,8 +49,8 @@ struct config {
     struct config_value values[CONFIG_SERVER_KEYS]; /* in the order of config_server_keys[] */
     struct log_settings log;
     struct config_value log_values[CONFIG_LOG_KEYS]; /* in the order of config_log_keys[] */
-    struct config_parts parts;                      /* its files */
-    struct config_listener *listeners;              /* the first is `default` and always exists */
+    struct config_parts parts;                       /* its files */
+    struct config_listener *listeners;               /* the first is `default` and always exists */
     size_t n_listeners;
 };
 
