@@ -27,6 +27,7 @@ unit_tests += tests/unit/test-crew
 unit_tests += tests/unit/test-entry
 unit_tests += tests/unit/test-escape
 unit_tests += tests/unit/test-event-log
+unit_tests += tests/unit/test-format
 unit_tests += tests/unit/test-frame
 unit_tests += tests/unit/test-histogram
 unit_tests += tests/unit/test-input
@@ -180,6 +181,11 @@ tests_unit_test_event_log_SOURCES += tests/unit/decoder.h
 tests_unit_test_event_log_CFLAGS = $(unit_cflags)
 tests_unit_test_event_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 tests_unit_test_event_log_LDADD = $(unit_libs)
+
+tests_unit_test_format_SOURCES = tests/unit/test-format.c
+tests_unit_test_format_SOURCES += tests/unit/random.h
+tests_unit_test_format_CFLAGS = $(unit_cflags)
+tests_unit_test_format_LDADD = $(unit_libs)
 
 tests_unit_test_frame_SOURCES = tests/unit/test-frame.c
 tests_unit_test_frame_SOURCES += tests/unit/random.h
