@@ -191,6 +191,8 @@ static int take(struct store *store, const struct segment_file *file, bool is_la
     *stored = (struct stored){ .serial = file->serial, .size = file->allocated };
     if (r == -EBADMSG || r == -EPROTO) {
         rec->bad_segment = file->serial;
+        /* It has used up some numbers, and at most as many as it could hold. */
+        rec->next_number += file->size / LOG_RECORD_MIN;
         stored->newest_us = UINT64_MAX; /* never too old: somebody has to look at it */
         return 1;
     }

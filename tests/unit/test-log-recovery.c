@@ -152,6 +152,23 @@ START_TEST(damage_before_synced_records_is_not_a_torn_end)
 }
 END_TEST
 
+/* Nobody can tell which numbers it has used. */
+START_TEST(a_segment_without_a_head_stays_and_its_numbers_are_not_used_again)
+{
+    uint8_t zeros[LOG_HEAD_SIZE] = { 0 };
+
+    log_stand_append(&stand, 10);
+    ck_assert_int_eq(file_write(stand.writer.fd, zeros, sizeof zeros, 0), 0);
+    log_stand_stop(&stand, false);
+    log_stand_start(&stand);
+    ck_assert_uint_eq(stand.recovery.bad_segment, 1);
+    ck_assert_uint_eq(stand.recovery.next_serial, 2);
+    ck_assert_uint_gt(stand.recovery.next_number, 10);
+    log_stand_append(&stand, 1);
+    ck_assert_uint_eq(log_stand_check(&stand, UINT64_MAX), 1);
+}
+END_TEST
+
 /* Whatever the disk does to the bytes: no crash, and no record that was not written. */
 START_TEST(no_damage_makes_a_wrong_record)
 {
@@ -193,6 +210,7 @@ Suite *test_suite(void)
     tcase_add_test(c, a_kill_loses_nothing);
     tcase_add_test(c, after_a_power_failure_all_that_was_synced_is_there);
     tcase_add_test(c, damage_before_synced_records_is_not_a_torn_end);
+    tcase_add_test(c, a_segment_without_a_head_stays_and_its_numbers_are_not_used_again);
     tcase_add_test(c, no_damage_makes_a_wrong_record);
     suite_add_tcase(suite, c);
     return suite;
