@@ -465,7 +465,7 @@ int server_run(const struct options *o)
         .config_file = options_config_file(o),
         .by_hand = service_by_hand(),
         .loop.epoll_fd = -1,
-        .log.committer = { .wake_fd = -1, .keep_fd = -1 },
+        .log.committer = { .wake_fd = -1, .keep_fd = -1, .synced_fd = -1 },
         .signals.fd = -1,
         .notify.fd = -1,
     };

@@ -61,11 +61,14 @@ static void give_back(struct parcel *p)
 
 int committer_init(struct committer *c)
 {
-    *c = (struct committer){ .wake_fd = -1, .keep_fd = -1, .sync_at_us = COMMITTER_NEVER };
+    *c = (struct committer){
+        .wake_fd = -1, .keep_fd = -1, .synced_fd = -1, .sync_at_us = COMMITTER_NEVER
+    };
     c->end = &c->first;
     c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     c->keep_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return c->wake_fd < 0 || c->keep_fd < 0 ? -errno : 0;
+    c->synced_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return c->wake_fd < 0 || c->keep_fd < 0 || c->synced_fd < 0 ? -errno : 0;
 }
 
 static void discard(struct parcel *p)
@@ -85,12 +88,14 @@ void committer_deinit(struct committer *c)
     discard(STEAL_PTR(c->written));
     c->wake_fd = close_fd(c->wake_fd);
     c->keep_fd = close_fd(c->keep_fd);
+    c->synced_fd = close_fd(c->synced_fd);
 }
 
 void committer_open(struct committer *c, uint64_t sync_us)
 {
     c->store = c->writer.store;
     c->sync_us = sync_us;
+    atomic_store(&c->synced, c->writer.synced);
     atomic_store(&c->open, true);
 }
 
@@ -224,6 +229,26 @@ static uint64_t until_sync(const struct committer *c)
     return c->sync_at_us > now_us ? c->sync_at_us - now_us : 0;
 }
 
+/* Tells the mirror. A mirror that is busy looks by itself, so it costs no system call. The order of
+ * the two accesses matters, here and in committer_watch(): one of the two threads sees the other. */
+static void publish(struct committer *c)
+{
+    if (atomic_load_explicit(&c->synced, memory_order_relaxed) == c->writer.synced)
+        return;
+    atomic_store(&c->synced, c->writer.synced);
+    if (atomic_load(&c->watched) && atomic_exchange(&c->watched, false))
+        wake(c->synced_fd);
+}
+
+bool committer_watch(struct committer *c, uint64_t synced)
+{
+    atomic_store(&c->watched, true);
+    if (atomic_load(&c->synced) == synced)
+        return true;
+    atomic_store(&c->watched, false);
+    return false;
+}
+
 uint64_t committer_step(struct committer *c)
 {
     uint64_t wait;
@@ -240,13 +265,20 @@ uint64_t committer_step(struct committer *c)
     if (error < 0)
         return fail(c, error);
     give_all_back(c);
+    publish(c);
     wait = until_sync(c);
     return r < 0 ? MIN(wait, LOOK_AGAIN_US) : wait;
 }
 
 int committer_close(struct committer *c)
 {
+    int r;
+
     if (atomic_load(&c->open))
         (void)committer_step(c);
-    return atomic_exchange(&c->open, false) ? writer_deinit(&c->writer) : 0;
+    if (!atomic_exchange(&c->open, false))
+        return 0;
+    r = writer_deinit(&c->writer);
+    publish(c);
+    return r;
 }

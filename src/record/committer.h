@@ -48,6 +48,11 @@ struct committer {
     int wake_fd; /* eventfd: there is something to do for the committer */
     int keep_fd; /* eventfd: there is something to do for the keeper, see store_keep() */
 
+    /* For the mirror. */
+    atomic_uint_least64_t synced; /* number of the last synced record */
+    atomic_bool watched;          /* the mirror sleeps until more is synced */
+    int synced_fd;                /* eventfd: wakes it */
+
     /* The committer's own. */
     struct parcel *first, **end; /* oldest first: not written yet */
     struct parcel *written;      /* but not given back */
@@ -67,6 +72,16 @@ void committer_send(struct committer *c, struct parcel *p);
 /* Does what there is to do. Returns how long there will be nothing, in µs, unless it is woken:
  * COMMITTER_NEVER, or a time. */
 uint64_t committer_step(struct committer *c);
+
+/* The number of the last record that is synced. From any thread. */
+static inline uint64_t committer_synced(const struct committer *c)
+{
+    return atomic_load_explicit(&c->synced, memory_order_acquire);
+}
+
+/* The mirror is about to sleep: the next sync writes to c->synced_fd once. False: more than `synced`
+ * is synced already. */
+bool committer_watch(struct committer *c, uint64_t synced);
 
 /* Writes and syncs what is left, and completes the segment. 0 or a negative errno. */
 int committer_close(struct committer *c);
