@@ -344,6 +344,7 @@ int config_load(const char *file, const struct config_overrides *overrides,
     c->max_connections_per_address = UINT64_MAX;
     c->drain_ms = 10 * 1000;
     log_settings_default(&c->log);
+    c->log.mirror = defaults->record == RECORD_JOURNAL;
     error = file ? read_files(&r, file) : 0;
     if (error == 0) {
         apply_overrides(&r, overrides);

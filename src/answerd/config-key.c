@@ -177,6 +177,16 @@ static int read_when_full(const char *value, void *at, const char **ret_expected
     return 0;
 }
 
+static int read_mirror(const char *value, void *at, const char **ret_expected)
+{
+    bool journal = strcmp(value, "journal") == 0;
+
+    if (!journal && strcmp(value, "none") != 0)
+        return refuse(ret_expected, "journal or none");
+    *(bool *)at = journal;
+    return 0;
+}
+
 const struct config_key config_server_keys[] = {
     { "DrainTimeout", "10s", offsetof(struct config, drain_ms), read_drain },
     { "MaxConnections", "what LimitNOFILE= allows", offsetof(struct config, max_connections),
@@ -210,6 +220,7 @@ const struct config_key config_log_keys[] = {
     { "MaxAge", "infinity", offsetof(struct log_settings, max_age_ms), read_timeout },
     { "MaxUse", "a tenth of the disk, at most 4G", offsetof(struct log_settings, max_use),
       read_memory },
+    { "Mirror", "journal", offsetof(struct log_settings, mirror), read_mirror },
     { "SegmentSize", "64M", offsetof(struct log_settings, segment_size), read_segment_size },
     { "Sync", "always", offsetof(struct log_settings, sync_ms), read_sync },
     { "WhenFull", "rotate", offsetof(struct log_settings, wait), read_when_full },

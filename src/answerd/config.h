@@ -16,7 +16,7 @@
 
 #define CONFIG_SERVER_KEYS   5
 #define CONFIG_LISTENER_KEYS 9
-#define CONFIG_LOG_KEYS      7
+#define CONFIG_LOG_KEYS      8
 
 /* The defaults of a listener. They depend on how the program was started. */
 struct config_defaults {

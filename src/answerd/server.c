@@ -274,7 +274,7 @@ static void on_signals(struct server *s)
             reload(s);
             break;
         case SIGUSR1:
-            status_log_counters(&s->shared);
+            status_log_counters(&s->shared, log_service_unmirrored(&s->log));
             break;
         }
     s->signals.ready = 0;
@@ -294,7 +294,7 @@ static void ready(struct server *s)
     s->phase = RUNNING;
     for (size_t i = 0; i < s->listeners.n && s->by_hand; i++)
         (void)fprintf(stderr, "listening on %s\n", s->listeners.items[i]->address);
-    status_tell_ready(&s->status, &s->shared, now_ms());
+    status_tell_ready(&s->status, &s->shared, log_service_unmirrored(&s->log), now_ms());
 }
 
 /* Workers have carried out a command or ended, or a reload has looked up its addresses. */
@@ -337,7 +337,7 @@ static void run_timers(struct server *s)
     if (s->tick_next_ms <= now) {
         s->tick_next_ms = now + TICK_MS;
         if (s->phase == RUNNING)
-            status_tell(&s->status, &s->shared, now);
+            status_tell(&s->status, &s->shared, log_service_unmirrored(&s->log), now);
     }
     if (s->watchdog_next_ms <= now) {
         s->watchdog_next_ms = now + s->watchdog_ms;
@@ -406,7 +406,7 @@ static int open_loop(struct server *s)
     s->notify.fd = s->shared.notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (s->signals.fd < 0 || s->notify.fd < 0)
         return -errno;
-    r = log_service_init(&s->log, s->notify.fd);
+    r = log_service_init(&s->log, s->notify.fd, s->shared.journal_path);
     if (r < 0)
         return r;
     s->shared.committer = &s->log.committer;

@@ -30,29 +30,39 @@ static unsigned waiting(const struct shared *s)
     return n;
 }
 
-void status_log_counters(const struct shared *s)
+void status_log_counters(const struct shared *s, uint64_t unmirrored)
 {
+    char mirror[40] = "";
+
+    if (unmirrored > 0)
+        (void)snprintf(mirror, sizeof mirror, " unmirrored=%" PRIu64, unmirrored);
     event_log(EVENT_COUNTERS,
               "connections=%" PRIu64 " accepted=%" PRIu64 " refused=%" PRIu64 " messages=%" PRIu64
               " bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " timeouts=%" PRIu64
-              " protocol_errors=%" PRIu64 " shed=%" PRIu64 " discarded=%" PRIu64,
+              " protocol_errors=%" PRIu64 " shed=%" PRIu64 " discarded=%" PRIu64 "%s",
               atomic_load(&s->n_connections), SUM(s, accepted), SUM(s, refused), SUM(s, messages),
               SUM(s, bytes_in), SUM(s, bytes_out), SUM(s, timeouts), SUM(s, protocol_errors),
-              SUM(s, shed), SUM(s, discarded));
+              SUM(s, shed), SUM(s, discarded), mirror);
 }
 
 /* True if the line has changed. */
-static bool update(struct status *status, const struct shared *s, uint64_t now_ms)
+static bool update(struct status *status, const struct shared *s, uint64_t unmirrored,
+                   uint64_t now_ms)
 {
     uint64_t messages = SUM(s, messages), ms = MAX(now_ms - status->told_ms, UINT64_C(1));
     uint64_t connections = atomic_load(&s->n_connections);
     char text[sizeof status->text];
+    size_t n;
 
     (void)snprintf(
         text, sizeof text,
         "%" PRIu64 " connection%s, %" PRIu64 " messages/s, %" PRIu64 " message%s in all%s",
         connections, connections == 1 ? "" : "s", (messages - status->messages) * 1000 / ms,
         messages, messages == 1 ? "" : "s", waiting(s) ? "; waiting for the journal" : "");
+    n = strlen(text);
+    if (unmirrored > 0)
+        (void)snprintf(text + n, sizeof text - n, "; %" PRIu64 " record%s not in the journal yet",
+                       unmirrored, unmirrored == 1 ? "" : "s");
     status->told_ms = now_ms;
     status->messages = messages;
     if (strcmp(text, status->text) == 0)
@@ -61,15 +71,17 @@ static bool update(struct status *status, const struct shared *s, uint64_t now_m
     return true;
 }
 
-void status_tell(struct status *status, const struct shared *s, uint64_t now_ms)
+void status_tell(struct status *status, const struct shared *s, uint64_t unmirrored,
+                 uint64_t now_ms)
 {
-    if (update(status, s, now_ms))
+    if (update(status, s, unmirrored, now_ms))
         service_notify("STATUS=%s", status->text);
 }
 
-void status_tell_ready(struct status *status, const struct shared *s, uint64_t now_ms)
+void status_tell_ready(struct status *status, const struct shared *s, uint64_t unmirrored,
+                       uint64_t now_ms)
 {
-    (void)update(status, s, now_ms);
+    (void)update(status, s, unmirrored, now_ms);
     service_notify("READY=1\nSTATUS=%s", status->text);
 }
 

@@ -31,6 +31,7 @@
     X(LOG_NO_ROOM, "ef3689ee77d145b065fd33a9020ce214", 3)                                          \
     X(LOG_RECOVERED, "d54512b9ded45ab2aa416c916379d5cd", 5)                                        \
     X(LOG_DAMAGED, "56bdabc0298d7478f2502a386755f1f9", 2)                                          \
+    X(MIRROR_MISSED, "43bc5d774e474d67911c08f4b934e4b1", 3)                                        \
     X(NOTICE, "feaaff9632dd4a9da6f4d5361ce7e935", 4)
 
 enum event {

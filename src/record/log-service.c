@@ -23,6 +23,9 @@
 /* For MaxAge=, and for room on the disk, which nothing announces. */
 #define KEEP_AGAIN_MS 60000
 #define NO_ROOM_MS    200
+/* How long a stop waits for the mirror. */
+#define CATCH_UP_US UINT64_C(1000000)
+
 #define MAX_SEGMENTS                                                                               \
     2 /* so many fit into MaxUse= at least: one that is written to, and the spare */
 
@@ -32,6 +35,7 @@ void log_settings_default(struct log_settings *settings)
         .segment_size = UINT64_C(64) << 20,
         .keep_free = LOG_SHARE,
         .max_age_ms = TIMER_NEVER,
+        .mirror = true,
     };
 }
 
@@ -45,9 +49,9 @@ const char *log_directory(const struct log_settings *settings)
     return state && !strchr(state, ':') ? state : LOCALSTATEDIR "/lib/answerd";
 }
 
-int log_service_init(struct log_service *s, int notify_fd)
+int log_service_init(struct log_service *s, int notify_fd, const char *journal_path)
 {
-    *s = (struct log_service){ .notify_fd = notify_fd };
+    *s = (struct log_service){ .notify_fd = notify_fd, .journal_path = journal_path };
     return committer_init(&s->committer);
 }
 
@@ -117,6 +121,47 @@ static void *run_keeper(void *userdata)
             wake(s->committer.wake_fd);
         else
             wait_for(s->committer.keep_fd, r < 0 ? NO_ROOM_MS : KEEP_AGAIN_MS);
+    }
+    return NULL;
+}
+
+/* Until the committer or a stop wakes the mirror, the time is over, or, if the mirror watches for
+ * it, the journal has room. */
+static void mirror_sleeps(struct log_service *s, uint64_t wait_us)
+{
+    struct pollfd p[] = {
+        { .fd = s->committer.synced_fd, .events = POLLIN },
+        { .fd = s->mirror.watch ? s->mirror.sink->fd : -1, .events = POLLOUT },
+    };
+    struct timespec t = {
+        .tv_sec = (time_t)(wait_us / 1000000),
+        .tv_nsec = (long)(wait_us % 1000000 * 1000),
+    };
+    uint64_t value;
+
+    if (ppoll(p, ARRAY_SIZE(p), wait_us == MIRROR_NEVER ? NULL : &t, NULL) > 0 && p[0].revents)
+        (void)!read(p[0].fd, &value, sizeof value);
+}
+
+static void *run_mirror(void *userdata)
+{
+    struct log_service *s = userdata;
+    struct mirror *m = &s->mirror;
+    uint64_t until_us = MIRROR_NEVER;
+
+    for (;;) {
+        bool stopping = atomic_load(&s->mirror_stopping);
+        uint64_t synced = committer_synced(&s->committer), now_us = clock_us(CLOCK_MONOTONIC),
+                 wait_us = mirror_step(m, synced, now_us);
+
+        if (stopping) {
+            until_us = MIN(until_us, now_us + CATCH_UP_US);
+            if (mirror_waiting(m, synced) == 0 || m->sink->state == SINK_AWAY || now_us >= until_us)
+                break;
+            wait_us = MIN(wait_us, until_us - now_us);
+        }
+        if (wait_us < MIRROR_NEVER || m->watch || committer_watch(&s->committer, synced))
+            mirror_sleeps(s, wait_us);
     }
     return NULL;
 }
@@ -203,9 +248,33 @@ static int open_log(struct log_service *s, const struct log_settings *settings, 
         return r;
     }
     tell(&rec, directory);
+    if (settings->mirror) {
+        s->mirrors = true;
+        r = mirror_init(&s->mirror, s->store.dir_fd, rec.next_number - 1, s->journal_path);
+    }
+    if (r < 0) {
+        (void)snprintf(wrong, wrong_size, "the mirror of the log %s: %s", directory, strerror(-r));
+        return r;
+    }
     writer_init(&s->committer.writer, &s->store, run, rec.next_serial, rec.next_number);
     committer_open(&s->committer, settings->sync_ms * 1000);
     return 0;
+}
+
+static int start_threads(struct log_service *s)
+{
+    int r = start_thread(&s->keeper_thread, run_keeper, s, "log-keeper");
+
+    s->keeper_runs = r == 0;
+    if (r < 0)
+        return r;
+    r = start_thread(&s->committer_thread, run_committer, s, "log-committer");
+    s->committer_runs = r == 0;
+    if (r < 0 || !s->mirrors)
+        return r;
+    r = start_thread(&s->mirror_thread, run_mirror, s, "log-mirror");
+    s->mirror_runs = r == 0;
+    return r;
 }
 
 int log_service_start(struct log_service *s, const struct log_settings *settings, uint64_t run,
@@ -220,17 +289,30 @@ int log_service_start(struct log_service *s, const struct log_settings *settings
         (void)log_service_stop(s);
         return r;
     }
-    r = start_thread(&s->keeper_thread, run_keeper, s, "log-keeper");
-    s->keeper_runs = r == 0;
-    if (r == 0) {
-        r = start_thread(&s->committer_thread, run_committer, s, "log-committer");
-        s->committer_runs = r == 0;
-    }
+    r = start_threads(s);
     if (r < 0) {
         (void)snprintf(wrong, wrong_size, "a thread of the log cannot start: %s", strerror(-r));
         (void)log_service_stop(s);
     }
     return r;
+}
+
+uint64_t log_service_unmirrored(const struct log_service *s)
+{
+    return s->mirror_runs ? mirror_waiting(&s->mirror, committer_synced(&s->committer)) : 0;
+}
+
+/* Last, since the committer's last records are for the mirror, too. */
+static void stop_mirror(struct log_service *s)
+{
+    atomic_store(&s->mirror_stopping, true);
+    wake(s->committer.synced_fd);
+    if (s->mirror_runs)
+        (void)pthread_join(s->mirror_thread, NULL);
+    if (s->mirrors)
+        mirror_deinit(&s->mirror);
+    s->mirror_runs = s->mirrors = false;
+    atomic_store(&s->mirror_stopping, false);
 }
 
 int log_service_stop(struct log_service *s)
@@ -247,6 +329,7 @@ int log_service_stop(struct log_service *s)
     if (s->keeper_runs)
         (void)pthread_join(s->keeper_thread, NULL);
     r = committer_close(&s->committer);
+    stop_mirror(s);
     store_close(&s->store);
     s->committer_runs = s->keeper_runs = s->opened = false;
     atomic_store(&s->stopping, false);

@@ -32,6 +32,7 @@ E2E_TESTS = \
 	tests/e2e/test_gone_peers.py \
 	tests/e2e/test_held_replies.py \
 	tests/e2e/test_last_messages.py \
+	tests/e2e/test_mirror.py \
 	tests/e2e/test_replies_apart.py \
 	tests/e2e/test_senders_haproxy.py \
 	tests/e2e/test_senders_rsyslog.py \
