@@ -160,11 +160,14 @@ class Behind(Mirror):
         net.wait_until(lambda: status(r" 1000 messages in all$"))
         daemon.stop()
 
-    def test_idle_it_does_nothing(self):
+    def test_idle_it_sleeps_until_a_record_is_synced(self):
         daemon = self.start()
         self.answer(daemon, messages(0, 10))
         self.journal.wait_for(10)
-        self.expect_asleep(daemon)
+        for turn in range(5):
+            self.expect_asleep(daemon)
+            self.answer(daemon, messages(10 + turn, 1))
+            self.assertEqual(self.journal.wait_for(11 + turn), messages(0, 11 + turn))
         daemon.stop()
 
     def test_retention_overtakes(self):

@@ -39,6 +39,7 @@ unit_tests += tests/unit/test-log-recovery
 unit_tests += tests/unit/test-loop
 unit_tests += tests/unit/test-macros
 unit_tests += tests/unit/test-memory
+unit_tests += tests/unit/test-mirror
 unit_tests += tests/unit/test-opening
 unit_tests += tests/unit/test-output
 unit_tests += tests/unit/test-output-memory
@@ -235,6 +236,16 @@ tests_unit_test_log_recovery_LDADD = $(unit_libs)
 tests_unit_test_loop_SOURCES = tests/unit/test-loop.c
 tests_unit_test_loop_CFLAGS = $(unit_cflags)
 tests_unit_test_loop_LDADD = $(unit_libs)
+
+tests_unit_test_mirror_SOURCES = tests/unit/test-mirror.c
+tests_unit_test_mirror_SOURCES += tests/unit/decoder.c
+tests_unit_test_mirror_SOURCES += tests/unit/decoder.h
+tests_unit_test_mirror_SOURCES += tests/unit/log-stand.c
+tests_unit_test_mirror_SOURCES += tests/unit/log-stand.h
+tests_unit_test_mirror_SOURCES += tests/unit/random.h
+tests_unit_test_mirror_CFLAGS = $(unit_cflags)
+tests_unit_test_mirror_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_log
+tests_unit_test_mirror_LDADD = $(unit_libs)
 
 tests_unit_test_macros_SOURCES = tests/unit/test-macros.c
 tests_unit_test_macros_CFLAGS = $(unit_cflags)
