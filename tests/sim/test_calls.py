@@ -33,6 +33,7 @@ ELSEWHERE = """
     ferror fprintf program_invocation_short_name sigfillset fflush fputs fwrite stdout stderr
     tdelete tdestroy tfind tsearch
     __asprintf_chk asprintf getopt_long opterr optind optopt
+    ppoll
 """.split()
 
 # For sanitizers and coverage.
