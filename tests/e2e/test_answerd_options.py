@@ -40,7 +40,7 @@ class Refused(unittest.TestCase):
         for arguments, said in [
             (["--framing=lines"], "--framing=lines: not line, length, netstring or chunk"),
             (["-f", ""], "--framing=: not line, length, netstring or chunk"),
-            (["--record=disk"], "--record=disk: not journal, stderr or none"),
+            (["--record=disk"], "--record=disk: not journal, log, stderr or none"),
             (["--workers=0"], "--workers=0: not a number from 1 to 1024, or auto"),
             (["-w", "1025"], "--workers=1025: not a number from 1 to 1024, or auto"),
             (["-w-1"], "--workers=-1: not a number from 1 to 1024, or auto"),
