@@ -94,6 +94,21 @@ bool log_index_may_have(const struct log_index *x, uint64_t connection)
     return true;
 }
 
+size_t log_index_mark_at(const struct log_index *x, uint64_t offset)
+{
+    size_t low = 0, high = x->n_marks;
+
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+
+        if (x->marks[middle].offset <= offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static size_t encoded_size(uint64_t n_marks)
 {
     return LOG_INDEX_GAP + (size_t)n_marks * LOG_MARK_SIZE + LOG_FILTER_SIZE + LOG_TRAILER_SIZE;
@@ -138,6 +153,16 @@ static size_t size_by_trailer(const uint8_t *trailer, uint64_t file_size)
     return size;
 }
 
+/* Marks rise, and lie within the records. */
+static bool marks_are_sound(const struct log_index *x)
+{
+    for (size_t i = 0; i < x->n_marks; i++)
+        if (x->marks[i].offset < (i > 0 ? x->marks[i - 1].offset + 1 : LOG_HEAD_SIZE) ||
+            x->marks[i].offset >= x->end || x->marks[i].number == 0)
+            return false;
+    return true;
+}
+
 static int decode(const uint8_t *bytes, size_t size, struct log_index *x)
 {
     const uint8_t *trailer = bytes + size - LOG_TRAILER_SIZE, *p = bytes + LOG_INDEX_GAP;
@@ -159,7 +184,7 @@ static int decode(const uint8_t *bytes, size_t size, struct log_index *x)
     x->end = get_le64(trailer + AT_END);
     x->first = get_le64(trailer + AT_FIRST);
     x->last = get_le64(trailer + AT_LAST);
-    return 0;
+    return marks_are_sound(x) ? 0 : -ENODATA;
 }
 
 int log_index_read(int fd, uint64_t file_size, struct log_index **ret)

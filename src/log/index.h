@@ -59,6 +59,9 @@ int log_index_add(struct log_index *x, const struct log_entry *e);
 /* Whether the segment may have a record of that connection. */
 bool log_index_may_have(const struct log_index *x, uint64_t connection);
 
+/* Which mark the record at the offset belongs to. There is at least one mark. */
+size_t log_index_mark_at(const struct log_index *x, uint64_t offset);
+
 /* The bytes of the index, its gap first, to be freed with free(). They belong at offset x->end.
  * NULL, out of memory. */
 uint8_t *log_index_encode(const struct log_index *x, size_t *ret_size);

@@ -11,6 +11,7 @@
 
 #include "base/macros.h"
 #include "base/parse.h"
+#include "log/bytes.h"
 #include "log/file.h"
 #include "log/segment.h"
 
@@ -275,19 +276,32 @@ static bool plausible(const struct segment *s, uint64_t offset, uint64_t after, 
            (after == 0 || number - after <= 1 + (offset - since) / LOG_RECORD_MIN);
 }
 
+/* How many bytes from the offset on, at least 1, cannot begin a record: where its size would be are
+ * zeros. Most of an incomplete segment is zeros. */
+static size_t zeros(const struct segment *s, uint64_t offset)
+{
+    const uint8_t *p = loaded(s, offset) + 4, *end = s->window + s->n, *at = p;
+
+    while (end - at >= 8 && get_le64(at) == 0)
+        at += 8;
+    return at - p > 4 ? (size_t)(at - p) - 3 : 1;
+}
+
 int segment_skip(struct segment *s, uint64_t after)
 {
     uint64_t since = s->offset;
 
-    for (uint64_t offset = since + 1; offset + LOG_RECORD_MIN <= limit(s); offset++) {
+    for (uint64_t offset = since + 1; offset + LOG_RECORD_MIN <= limit(s);) {
         ssize_t r = load(s, offset, LOG_RECORD_MIN, false);
 
         if (r < 0)
             return (int)r;
         if (r < LOG_RECORD_MIN)
             break;
-        if (!plausible(s, offset, after, since))
+        if (!plausible(s, offset, after, since)) {
+            offset += zeros(s, offset);
             continue;
+        }
         r = look(s, offset, false);
         if (r < 0 && r != -EBADMSG)
             return (int)r;
@@ -295,8 +309,69 @@ int segment_skip(struct segment *s, uint64_t after)
             s->offset = offset;
             return 1;
         }
+        offset++;
     }
     return 0;
+}
+
+int segment_was_synced(struct segment *s, uint64_t number)
+{
+    uint64_t offset = s->offset, last = number - 1;
+    struct log_item item;
+    int r;
+
+    while ((r = segment_skip(s, last)) > 0) {
+        while ((r = segment_next(s, &item)) > 0) {
+            last = item.number;
+            if (item.distance < last && last - 1 - item.distance >= number) {
+                s->offset = offset;
+                return 1;
+            }
+        }
+        if (r < 0 && r != -EBADMSG)
+            break;
+    }
+    s->offset = offset;
+    return r;
+}
+
+/* The end of the last sound record from the mark on that ends before `stop`; 0: there is none; or a
+ * negative errno. */
+static int64_t last_end(struct segment *s, uint64_t offset, uint64_t after, uint64_t stop)
+{
+    uint64_t end = 0;
+    ssize_t r;
+
+    s->offset = offset;
+    for (;;) {
+        while ((r = look(s, s->offset, false)) > 0 && s->offset + (uint64_t)r < stop) {
+            after = log_record_number(loaded(s, s->offset));
+            end = s->offset += (uint64_t)r;
+        }
+        if (r > 0 || (r < 0 && r != -EBADMSG))
+            break;
+        r = segment_skip(s, after);
+        if (r <= 0 || s->offset >= stop)
+            break;
+    }
+    return r < 0 && r != -EBADMSG ? r : (int64_t)end;
+}
+
+int segment_skip_back(struct segment *s)
+{
+    const struct log_index *x = s->index;
+    uint64_t stop = s->offset;
+    size_t mark = x && x->n_marks > 0 ? log_index_mark_at(x, stop - 1) : 0;
+    int64_t end;
+
+    do {
+        bool begins = !x || x->n_marks == 0;
+
+        end = last_end(s, begins ? LOG_HEAD_SIZE : x->marks[mark].offset,
+                       (begins ? s->head.first : x->marks[mark].number) - 1, stop);
+    } while (end == 0 && mark-- > 0);
+    s->offset = end > 0 ? (uint64_t)end : stop;
+    return end > 0 ? 1 : (int)end;
 }
 
 int segment_seek_end(struct segment *s)

@@ -65,6 +65,22 @@ int segment_previous(struct segment *s, struct log_item *ret);
  * none. */
 int segment_skip(struct segment *s, uint64_t after);
 
+/* After -EBADMSG of segment_previous(): goes to the end of the sound record before. 1; 0: there is
+ * none, and the offset stays; or a negative errno. */
+int segment_skip_back(struct segment *s);
+
+/* Where no sound record is, but the one of that number should be: 1: a later record tells that it
+ * was synced, so it is damaged. 0: none does; it was never written completely, or not yet. Or a
+ * negative errno. The offset stays. */
+int segment_was_synced(struct segment *s, uint64_t number);
+
+/* Whether no record can follow: the offset is behind the last one. False where the segment has no
+ * index. */
+static inline bool segment_is_over(const struct segment *s)
+{
+    return s->index && s->offset >= s->index->end;
+}
+
 /* Goes to the end of the records, to where segment_next() would find nothing more that is sound. 0
  * or a negative errno. */
 int segment_seek_end(struct segment *s);

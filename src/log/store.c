@@ -14,8 +14,8 @@
 #include "log/file.h"
 #include "log/store.h"
 
-#define LOCK     "lock"
-#define SPARE    "spare"
+#define LOCK     STORE_LOCK
+#define SPARE    STORE_SPARE
 #define AT_ONCE  ((size_t)1024 * 1024) /* of zeros: the disk is never busy for long with them */
 #define PID_SIZE 24
 

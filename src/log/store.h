@@ -18,6 +18,10 @@
  * accesses.
  */
 
+/* Their names in the folder. */
+#define STORE_LOCK  "lock"
+#define STORE_SPARE "spare"
+
 /* UINT64_MAX: no limit. */
 struct store_limits {
     uint64_t segment_size; /* bytes */

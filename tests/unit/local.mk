@@ -35,6 +35,7 @@ unit_tests += tests/unit/test-input-limits
 unit_tests += tests/unit/test-journal-limit
 unit_tests += tests/unit/test-link
 unit_tests += tests/unit/test-log-format
+unit_tests += tests/unit/test-log-reader
 unit_tests += tests/unit/test-log-recovery
 unit_tests += tests/unit/test-loop
 unit_tests += tests/unit/test-macros
@@ -225,6 +226,13 @@ tests_unit_test_log_format_SOURCES = tests/unit/test-log-format.c
 tests_unit_test_log_format_SOURCES += tests/unit/random.h
 tests_unit_test_log_format_CFLAGS = $(unit_cflags)
 tests_unit_test_log_format_LDADD = $(unit_libs)
+
+tests_unit_test_log_reader_SOURCES = tests/unit/test-log-reader.c
+tests_unit_test_log_reader_SOURCES += tests/unit/log-stand.c
+tests_unit_test_log_reader_SOURCES += tests/unit/log-stand.h
+tests_unit_test_log_reader_SOURCES += tests/unit/random.h
+tests_unit_test_log_reader_CFLAGS = $(unit_cflags)
+tests_unit_test_log_reader_LDADD = $(unit_libs)
 
 tests_unit_test_log_recovery_SOURCES = tests/unit/test-log-recovery.c
 tests_unit_test_log_recovery_SOURCES += tests/unit/log-stand.c

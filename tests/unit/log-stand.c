@@ -14,8 +14,6 @@
 #include "random.h"
 #include "runner.h"
 
-#define RUN UINT64_C(0x0123456789abcdef)
-
 void log_stand_init(struct log_stand *s)
 {
     *s = (struct log_stand){
@@ -49,7 +47,8 @@ void log_stand_start(struct log_stand *s)
     ck_assert_int_eq(store_open(&s->store, s->folder, &holder), 0);
     store_limit(&s->store, &s->limits);
     ck_assert_int_eq(recover(&s->store, &s->recovery), 0);
-    writer_init(&s->writer, &s->store, RUN, s->recovery.next_serial, s->recovery.next_number);
+    writer_init(&s->writer, &s->store, LOG_STAND_RUN, s->recovery.next_serial,
+                s->recovery.next_number);
 }
 
 void log_stand_stop(struct log_stand *s, bool clean)
@@ -113,7 +112,7 @@ void log_stand_append(struct log_stand *s, unsigned n)
     free(bytes);
 }
 
-static void check_item(const struct log_stand *s, const struct log_item *item)
+void log_stand_check_item(const struct log_stand *s, const struct log_item *item)
 {
     uint8_t data[LOG_STAND_MESSAGE_MAX];
     char id[64];
@@ -144,7 +143,7 @@ static uint64_t check_segment(const struct log_stand *s, struct segment *segment
         while ((r = segment_next(segment, &item)) > 0) {
             ck_assert_uint_gt(item.number, *last);
             *last = item.number;
-            check_item(s, &item);
+            log_stand_check_item(s, &item);
             n += item.number <= to;
             sound++;
         }
@@ -154,7 +153,7 @@ static uint64_t check_segment(const struct log_stand *s, struct segment *segment
     ck_assert_int_eq(segment_seek_end(segment), 0);
     for (before = *last + 1; segment_previous(segment, &item) > 0; before = item.number, sound--) {
         ck_assert_uint_lt(item.number, before);
-        check_item(s, &item);
+        log_stand_check_item(s, &item);
     }
     ck_assert_uint_eq(sound, 0);
     return n;

@@ -8,6 +8,7 @@
  * message that log_stand_message() makes of n and the stand's generation. */
 
 #define LOG_STAND_MESSAGE_MAX 3000
+#define LOG_STAND_RUN         UINT64_C(0x0123456789abcdef)
 
 struct log_stand {
     char folder[64];
@@ -30,6 +31,9 @@ void log_stand_stop(struct log_stand *s, bool clean);
 
 /* Appends n records in one batch, without a sync. */
 void log_stand_append(struct log_stand *s, unsigned n);
+
+/* Fails unless the record is what was last written under its number. */
+void log_stand_check_item(const struct log_stand *s, const struct log_item *item);
 
 /* Reads the whole log, forwards and backwards. Fails unless each record is what was last written under
  * its number, and the numbers rise. Returns how many there are up to number `to`. */
