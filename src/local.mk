@@ -8,6 +8,7 @@ include src/log/local.mk
 include src/record/local.mk
 include src/serve/local.mk
 include src/answerd/local.mk
+include src/answerlog/local.mk
 include src/ask/local.mk
 include src/ask-bench/local.mk
 
@@ -21,6 +22,11 @@ answerd_libs = \
 	src/libnet.a \
 	src/libbase.a \
 	$(SYSTEMD_LIBS)
+answerlog_libs = \
+	src/libanswerlog.a \
+	src/librecord.a \
+	src/liblog.a \
+	src/libbase.a
 ask_libs = \
 	src/libask.a \
 	src/libprotocol.a \

@@ -20,6 +20,8 @@ LAYERS = {
     "record": {"base", "net", "log"},
     "serve": {"base", "protocol", "net", "log", "record"},
     "answerd": {"base", "protocol", "net", "log", "record", "serve"},
+    # Of record/ only the fields of a journal entry, for -o export.
+    "answerlog": {"base", "log", "record"},
     "ask": {"base", "protocol", "net"},
     "ask-bench": {"base", "protocol", "net"},
 }

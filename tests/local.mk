@@ -15,6 +15,7 @@ AM_TESTS_ENVIRONMENT = \
 	ANSWERD='$(abs_top_builddir)/answerd'; export ANSWERD; \
 	ASK='$(abs_top_builddir)/ask'; export ASK; \
 	ASK_BENCH='$(abs_top_builddir)/ask-bench'; export ASK_BENCH; \
+	ANSWERLOG='$(abs_top_builddir)/answerlog'; export ANSWERLOG; \
 	ASAN_OPTIONS="allocator_may_return_null=1:$$ASAN_OPTIONS"; export ASAN_OPTIONS; \
 	TSAN_OPTIONS="allocator_may_return_null=1:$$TSAN_OPTIONS"; export TSAN_OPTIONS; \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
