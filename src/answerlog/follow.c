@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <poll.h>
-#include <stdint.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -12,26 +11,21 @@ int follow_open(const char *directory)
 {
     _cleanup_close_ int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 
-    if (fd < 0 || inotify_add_watch(fd, directory,
-                                    IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF |
-                                        IN_MOVE_SELF | IN_ONLYDIR) < 0)
+    if (fd < 0 ||
+        inotify_add_watch(fd, directory, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0)
         return -errno;
     return STEAL_FD(fd);
 }
 
-/* Takes all events that are there. */
+/* Takes all events that are there: what they say is seen in the folder. */
 static int drain(int fd)
 {
     _Alignas(struct inotify_event) char events[16 * 1024];
-    const struct inotify_event *e;
     ssize_t n;
 
-    while ((n = read(fd, events, sizeof events)) > 0)
-        for (char *p = events; p < events + n; p += sizeof *e + e->len) {
-            e = (const void *)p;
-            if (e->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED))
-                return -ENOENT;
-        }
+    do
+        n = read(fd, events, sizeof events);
+    while (n > 0);
     return n < 0 && errno != EAGAIN ? -errno : 1;
 }
 

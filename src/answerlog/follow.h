@@ -10,6 +10,6 @@
  * negative errno. */
 int follow_open(const char *directory);
 
-/* Waits. 1: something was written; 0: nobody reads standard output any more; -ENOENT: the folder
- * was removed; or another negative errno. */
+/* Waits. 1: something was written; 0: nobody reads standard output any more; or a negative
+ * errno. */
 int follow_wait(int fd);

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "answerlog/print-export.h"
 #include "answerlog/print-json.h"
 #include "answerlog/print.h"
 #include "base/escape.h"
 #include "base/macros.h"
-#include "record/entry.h"
 
 #define PIECE_MAX 1024 /* bytes that are escaped at once, each into four at most */
 
@@ -69,20 +68,6 @@ static void print_data(const struct record *record)
         (void)fwrite(record->data, 1, record->size, stdout);
 }
 
-static int print_export(struct printer *p, const struct log_item *item)
-{
-    int r;
-
-    buffer_clear(p->scratch);
-    r = entry_record(&p->scratch, &item->record);
-    if (r < 0)
-        return r;
-    (void)printf("__REALTIME_TIMESTAMP=%" PRIu64 "\n", item->time_us);
-    (void)fwrite(buffer_head(p->scratch), 1, buffer_size(p->scratch), stdout);
-    (void)putchar('\n');
-    return 0;
-}
-
 int printer_print(struct printer *p, const struct log_item *item)
 {
     int r = 0;
@@ -104,7 +89,7 @@ int printer_print(struct printer *p, const struct log_item *item)
         print_json(item);
         break;
     case FORM_EXPORT:
-        r = print_export(p, item);
+        r = print_export(item, &p->scratch);
         break;
     case FORM_DATA:
         print_data(&item->record);

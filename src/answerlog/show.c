@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +22,14 @@ struct showing {
 static uint64_t most(const struct options *o)
 {
     return o->select.id ? MIN(o->lines, UINT64_C(1)) : o->lines;
+}
+
+/* When to stop. */
+static bool is_enough(const struct showing *s)
+{
+    const struct options *o = s->options;
+
+    return s->n >= (o->follow && !o->select.id ? UINT64_MAX : most(o));
 }
 
 /* Goes back before the last records that match. 0 or a negative errno. */
@@ -55,23 +64,23 @@ static int print_matching(struct showing *s, const struct log_item *item)
 static int print_forwards(struct showing *s)
 {
     struct log_item item;
-    int r;
+    int r = 0;
 
-    while ((r = reader_next(&s->reader, &item)) > 0) {
-        r = print_matching(s, &item);
-        if (r < 0 || (s->options->select.id && s->n > 0))
+    while (r >= 0 && !is_enough(s)) {
+        r = reader_next(&s->reader, &item);
+        if (r <= 0)
             break;
+        r = print_matching(s, &item);
     }
     return r;
 }
 
 static int print_backwards(struct showing *s)
 {
-    uint64_t n = most(s->options);
     struct log_item item;
     int r = reader_seek_end(&s->reader);
 
-    while (r >= 0 && s->n < n) {
+    while (r >= 0 && !is_enough(s)) {
         r = reader_previous(&s->reader, &item);
         if (r <= 0)
             break;
@@ -80,24 +89,23 @@ static int print_backwards(struct showing *s)
     return r;
 }
 
-/* Ends with an error, or with standard output. */
+/* Ends with an error, with standard output, or with the record of an ID. */
 static int follow(struct showing *s, int fd)
 {
-    int r;
+    int r = 0;
 
     s->reader.live = true;
-    for (;;) {
+    while (r >= 0 && !is_enough(s)) {
         if (fflush(stdout) != 0)
             return -errno;
         r = follow_wait(fd);
         if (r <= 0)
-            return r;
+            break;
         r = reader_refresh(&s->reader);
         if (r >= 0)
             r = print_forwards(s);
-        if (r < 0)
-            return r;
     }
+    return r;
 }
 
 static int run(struct showing *s)

@@ -136,16 +136,18 @@ static bool parse_clock(const char **p, struct tm *tm, uint64_t *ret_us)
 /* "", UTC, Z, +HHMM or -HH:MM: minutes east of UTC. */
 static bool parse_zone(const char *p, bool *ret_local, int *ret_minutes)
 {
-    int sign = *p == '-' ? -1 : 1, hours, minutes;
+    int sign, hours, minutes;
 
-    p += *p == ' ';
     *ret_local = *p == '\0';
     *ret_minutes = 0;
-    if (*p == '\0' || strcmp(p, "UTC") == 0 || strcmp(p, "Z") == 0)
+    if (*ret_local)
+        return true;
+    p += *p == ' ';
+    if (strcmp(p, "UTC") == 0 || strcmp(p, "Z") == 0)
         return true;
     if (*p != '+' && *p != '-')
         return false;
-    p++;
+    sign = *p++ == '-' ? -1 : 1;
     hours = digits(&p, 2);
     (void)skip(&p, ':');
     minutes = digits(&p, 2);
@@ -181,6 +183,8 @@ static int by_calendar(const char *text, uint64_t now_us, uint64_t *ret_us)
         text += has_date;
         if (!parse_clock(&text, &tm, &us))
             return -EINVAL;
+    } else if (*text != '\0' && *text != ' ') {
+        return -EINVAL;
     }
     if (!parse_zone(text, &local, &minutes) || !exists(&tm))
         return -EINVAL;

@@ -16,6 +16,11 @@ E2E_TESTS = \
 	tests/e2e/test_answerd_reload.py \
 	tests/e2e/test_answerd_stderr.py \
 	tests/e2e/test_answerd_stop.py \
+	tests/e2e/test_answerlog_export.py \
+	tests/e2e/test_answerlog_follow.py \
+	tests/e2e/test_answerlog_reads.py \
+	tests/e2e/test_answerlog_show.py \
+	tests/e2e/test_answerlog_verify.py \
 	tests/e2e/test_ask.py \
 	tests/e2e/test_ask_answerd.py \
 	tests/e2e/test_ask_bench.py \
@@ -43,5 +48,6 @@ EXTRA_DIST += $(E2E_TESTS)
 EXTRA_DIST += tests/e2e/asking.py
 EXTRA_DIST += tests/e2e/bench_server.py
 EXTRA_DIST += tests/e2e/benching.py
+EXTRA_DIST += tests/e2e/logreading.py
 EXTRA_DIST += tests/e2e/screen.py
 EXTRA_DIST += tests/e2e/senders.py

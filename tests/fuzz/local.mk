@@ -40,6 +40,14 @@ tests_fuzz_fuzz_frame_LDADD = $(fuzz_libs)
 tests_fuzz_replay_frame_SOURCES = tests/fuzz/fuzz-frame.c $(replay)
 tests_fuzz_replay_frame_LDADD = $(fuzz_libs)
 
+fuzz_targets += tests/fuzz/fuzz-log
+replays += tests/fuzz/replay-log
+tests_fuzz_fuzz_log_SOURCES = tests/fuzz/fuzz-log.c tests/fuzz/target.h
+tests_fuzz_fuzz_log_CFLAGS = $(fuzz_cflags)
+tests_fuzz_fuzz_log_LDADD = $(fuzz_libs)
+tests_fuzz_replay_log_SOURCES = tests/fuzz/fuzz-log.c $(replay)
+tests_fuzz_replay_log_LDADD = $(fuzz_libs)
+
 fuzz_targets += tests/fuzz/fuzz-parse
 replays += tests/fuzz/replay-parse
 tests_fuzz_fuzz_parse_SOURCES = tests/fuzz/fuzz-parse.c tests/fuzz/target.h

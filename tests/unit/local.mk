@@ -4,6 +4,8 @@
 unit_tests =
 unit_tests += tests/unit/test-acceptor
 unit_tests += tests/unit/test-address
+unit_tests += tests/unit/test-answerlog-select
+unit_tests += tests/unit/test-answerlog-when
 unit_tests += tests/unit/test-ask-options
 unit_tests += tests/unit/test-ask-pending
 unit_tests += tests/unit/test-ask-render
@@ -34,6 +36,7 @@ unit_tests += tests/unit/test-input
 unit_tests += tests/unit/test-input-limits
 unit_tests += tests/unit/test-journal-limit
 unit_tests += tests/unit/test-link
+unit_tests += tests/unit/test-log-damage
 unit_tests += tests/unit/test-log-format
 unit_tests += tests/unit/test-log-reader
 unit_tests += tests/unit/test-log-recovery
@@ -71,6 +74,14 @@ tests_unit_test_acceptor_LDADD = $(stand_libs)
 tests_unit_test_address_SOURCES = tests/unit/test-address.c
 tests_unit_test_address_CFLAGS = $(unit_cflags)
 tests_unit_test_address_LDADD = $(unit_libs)
+
+tests_unit_test_answerlog_select_SOURCES = tests/unit/test-answerlog-select.c
+tests_unit_test_answerlog_select_CFLAGS = $(unit_cflags)
+tests_unit_test_answerlog_select_LDADD = tests/unit/librunner.a $(answerlog_libs) $(CHECK_LIBS)
+
+tests_unit_test_answerlog_when_SOURCES = tests/unit/test-answerlog-when.c
+tests_unit_test_answerlog_when_CFLAGS = $(unit_cflags)
+tests_unit_test_answerlog_when_LDADD = tests/unit/librunner.a $(answerlog_libs) $(CHECK_LIBS)
 
 tests_unit_test_ask_options_SOURCES = tests/unit/test-ask-options.c
 tests_unit_test_ask_options_CFLAGS = $(unit_cflags)
@@ -221,6 +232,13 @@ tests_unit_test_histogram_SOURCES = tests/unit/test-histogram.c
 tests_unit_test_histogram_SOURCES += tests/unit/random.h
 tests_unit_test_histogram_CFLAGS = $(unit_cflags)
 tests_unit_test_histogram_LDADD = $(unit_libs)
+
+tests_unit_test_log_damage_SOURCES = tests/unit/test-log-damage.c
+tests_unit_test_log_damage_SOURCES += tests/unit/log-stand.c
+tests_unit_test_log_damage_SOURCES += tests/unit/log-stand.h
+tests_unit_test_log_damage_SOURCES += tests/unit/random.h
+tests_unit_test_log_damage_CFLAGS = $(unit_cflags)
+tests_unit_test_log_damage_LDADD = $(unit_libs)
 
 tests_unit_test_log_format_SOURCES = tests/unit/test-log-format.c
 tests_unit_test_log_format_SOURCES += tests/unit/random.h
