@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import daemon
 import tap
 
-PROGRAMS = ("answerd", "ask", "ask-bench")
+PROGRAMS = ("answerd", "answerlog", "ask", "ask-bench")
 LOADER = "/usr/share/bash-completion/bash_completion"
 
 # Completes the end of a line, whose words are cut at `=` and `:` as readline does.
@@ -57,12 +57,14 @@ class Bash(unittest.TestCase):
                 self.assertEqual({o.rstrip("=") for o in self.complete(name, "--")}, options(name))
 
     def test_values(self):
-        for name in PROGRAMS:
+        for name in "answerd", "ask", "ask-bench":
             for line in ("-f ", "--framing ", "--framing="):
                 with self.subTest(name=name, line=line):
                     self.assertEqual(self.complete(name, line), {"line", "length", "netstring", "chunk"})
         self.assertEqual(self.complete("answerd", "--record=j"), {"journal"})
         self.assertEqual(self.complete("ask-bench", "--verify e"), {"echo"})
+        self.assertEqual(self.complete("answerlog", "-o short"), {"short", "short-iso"})
+        self.assertIn("/etc/ssl", self.complete("answerlog", "-n 5 /etc/ss"))
         self.assertIn("/etc/passwd", self.complete("answerd", "--config=/etc/passw"))
 
 

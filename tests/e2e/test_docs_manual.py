@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import daemon
 import tap
 
-PROGRAMS = {"answerd": "answerd.8", "ask": "ask.1", "ask-bench": "ask-bench.1"}
+PROGRAMS = {"answerd": "answerd.8", "answerlog": "answerlog.1", "ask": "ask.1", "ask-bench": "ask-bench.1"}
 SCREEN = (24, 80)
 # These depend on the machine's manual pages and the age of their index.
 OF_THE_MACHINE = re.compile(r"referenced manual not found|outdated mandoc\.db")
@@ -76,6 +76,9 @@ class Options(unittest.TestCase):
 
     def test_answerd(self):
         self.compare("answerd")
+
+    def test_answerlog(self):
+        self.compare("answerlog")
 
     def test_ask(self):
         self.compare("ask")

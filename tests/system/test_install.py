@@ -20,8 +20,8 @@ FOLDERS = (
     ("systemdsystemunitdir", "systemd", "systemdsystemunitdir",
      {"answerd.service", "answerd.socket", "answerd.target", "answerd@.service", "answerd@.socket"}),
     ("catalogdir", "systemd", "catalogdir", {"answerd.catalog"}),
-    ("bashcompletiondir", "bash-completion", "completionsdir", {"answerd", "ask", "ask-bench"}),
-    ("zshcompletiondir", None, None, {"_answerd", "_ask", "_ask-bench"}),
+    ("bashcompletiondir", "bash-completion", "completionsdir", {"answerd", "answerlog", "ask", "ask-bench"}),
+    ("zshcompletiondir", None, None, {"_answerd", "_answerlog", "_ask", "_ask-bench"}),
 )
 
 

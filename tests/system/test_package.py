@@ -38,6 +38,7 @@ class Package(unittest.TestCase):
         self.assertEqual(system.show("answerd.socket", "ActiveState"), "active")
         self.assertEqual(system.ask(b"packaged"), b"ok\n")
         self.assertIn(b"packaged", system.messages())
+        system.run("answerlog --version && test -s /usr/share/man/man1/answerlog.1.gz")
         system.run("answerd --check && test -s /etc/answerd/answerd.conf")
         self.assertIn("A client sent a message", system.run("journalctl -q -x -n 3 -u answerd.service"))
 
@@ -49,7 +50,7 @@ class Package(unittest.TestCase):
         system.run("dpkg --purge answerd")
         install("clients")
         system.run("ask --version && ask-bench --version")
-        self.assertNotEqual(system.container.status("command -v answerd"), 0)
+        self.assertNotEqual(system.container.status("command -v answerd answerlog"), 0)
         listed = system.run("dpkg -L answerd-clients")
         for manual in ("ask", "ask-bench"):
             self.assertIn(f"/usr/share/man/man1/{manual}.1", listed)
@@ -66,13 +67,13 @@ class Package(unittest.TestCase):
 
     def test_shells_find_the_completions(self):
         install("clients")
-        for name in ("answerd", "ask", "ask-bench"):
+        for name in ("answerd", "answerlog", "ask", "ask-bench"):
             system.run(f"test -s /usr/share/bash-completion/completions/{name}")
         if system.container.status("command -v zsh") != 0:
             self.skipTest("zsh is not installed")
-        found = system.run("zsh -fc 'autoload -Uz compinit && compinit -D && echo $_comps[answerd] $_comps[ask] "
-                           "$_comps[ask-bench]'")
-        self.assertEqual(found, "_answerd _ask _ask-bench\n")
+        found = system.run("zsh -fc 'autoload -Uz compinit && compinit -D && echo $_comps[answerd] $_comps[answerlog] "
+                           "$_comps[ask] $_comps[ask-bench]'")
+        self.assertEqual(found, "_answerd _answerlog _ask _ask-bench\n")
 
     def test_upgrade_under_load(self):
         system.ask(b"before")
