@@ -259,5 +259,32 @@ class Look(unittest.TestCase):
         self.assertGreaterEqual(asked, 11)
 
 
+class RecordLog(unittest.TestCase):
+    """What answerlog shows of a log with the same messages as in README."""
+
+    def mask(self, text):
+        text = re.sub(r"(?m)^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d", "TIME", text)
+        return readme.mask(re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+", "TIME", text))
+
+    def test_answerlog(self):
+        folder = tempfile.mkdtemp(prefix="ar", dir="/tmp")
+        self.addCleanup(shutil.rmtree, folder)
+        server = daemon.Daemon(self, [], config=f"[Log]\nDirectory={folder}/log\nMirror=none\n[Listener default]\n"
+                                                "Listen=127.0.0.1:0\nRecord=log\n")
+        self.assertEqual(net.exchange(server.address(), b"hello\nand more\n"), b"ok\nok\n")
+        server.stop()
+        # The one in README reads the usual folder.
+        with open(os.path.join(folder, "answerlog"), "w", encoding="utf-8") as file:
+            file.write(f'#!/bin/sh\nexec {daemon.program("answerlog")} "$@" {folder}/log\n')
+        os.chmod(file.name, 0o755)
+        env = dict(os.environ, PATH=folder + ":" + os.environ["PATH"], LC_ALL="C.UTF-8")
+        (block,) = readme.conversations("What a reply promises")
+        for line, expected in block:
+            with self.subTest(line):
+                said = subprocess.run(line, shell=True, env=env, check=True, text=True, timeout=net.TIMEOUT,
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+                self.assertEqual(self.mask(said), self.mask(expected))
+
+
 if __name__ == "__main__":
     tap.main()
