@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "answerlog/gaps.h"
@@ -33,17 +34,20 @@ static void name_records(const struct gap *gap, char text[static TEXT_MAX])
 
 static const char *reason(const struct gap *gap)
 {
+    bool plural = gap->last_serial > gap->serial;
+
     switch (gap->kind) {
     case GAP_UNREADABLE:
         return "cannot be read: damaged, or from a newer version";
     case GAP_MISSING:
-        return "not found";
+        return plural ? "were not found" : "was not found";
     case GAP_REMOVED:
-        return "removed by retention before being read";
+        return plural ? "were removed by retention before they were read"
+                      : "was removed by retention before it was read";
     case GAP_DAMAGED:
         break;
     }
-    return "damaged";
+    return plural ? "are damaged" : "is damaged";
 }
 
 static void report(void *userdata, const struct gap *gap)

@@ -108,11 +108,10 @@ static int describe_end(struct survey *s)
     r = written_end(segment, &end);
     if (r < 0)
         return r;
-    (void)printf("segment %" PRIu64 " is incomplete: answerd writes to it, or was killed\n",
+    (void)printf("segment %" PRIu64 " is incomplete: answerd is writing to it, or was killed\n",
                  segment->serial);
     if (end > 0)
-        (void)printf("an unfinished record of %" PRIu64
-                     " bytes is at its end; it was not answered\n",
+        (void)printf("it ends with %" PRIu64 " bytes of an unfinished record\n",
                      end - segment->offset);
     return 0;
 }

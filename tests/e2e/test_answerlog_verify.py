@@ -67,7 +67,7 @@ class Verify(unittest.TestCase):
             file.seek(end)
             file.write(os.urandom(4) + b"\x80\0\0\0" + os.urandom(40))
         text = self.verify()
-        self.assertRegex(text, r"an unfinished record of \d+ bytes is at its end")
+        self.assertRegex(text, r"(?m)^it ends with \d+ bytes of an unfinished record$")
         self.assertIn("no damage\n", text)
         self.assertEqual(messages(self.folder), PLAIN)
 
@@ -75,7 +75,7 @@ class Verify(unittest.TestCase):
         segments = self.log.segments()
         number = self.first_number(segments[1])
         logreading.damage(segments[1], HEAD + 60)
-        error = f"answerlog: segment 2 damaged; record {number} is missing\n"
+        error = f"answerlog: segment 2 is damaged; record {number} is missing\n"
         self.assertIn("damaged: 1 gap, at least 1 record missing\n", self.verify(status=1, error=error))
         left = [m for i, m in enumerate(PLAIN, 1) if i != number]
         self.assertEqual(messages(self.folder, status=1, error=error), left)
@@ -90,7 +90,7 @@ class Verify(unittest.TestCase):
         for part in range(3):
             self.log.record([b"new %d" % part])
         logreading.damage(self.log.segments()[-1], HEAD + 60)
-        error = f"answerlog: segment {len(self.log.segments())} damaged; record 2001 is missing\n"
+        error = f"answerlog: segment {len(self.log.segments())} is damaged; record 2001 is missing\n"
         self.assertEqual(messages("-n", "2", self.folder), [b"new 1", b"new 2"])
         self.assertEqual(messages(self.folder, status=1, error=error), PLAIN + [b"new 1", b"new 2"])
 
@@ -98,7 +98,7 @@ class Verify(unittest.TestCase):
         segments = self.log.segments()
         first, after = self.first_number(segments[1]), self.first_number(segments[2])
         os.unlink(segments[1])
-        error = f"answerlog: segment 2 not found; records {first} to {after - 1} are missing\n"
+        error = f"answerlog: segment 2 was not found; records {first} to {after - 1} are missing\n"
         self.verify(status=1, error=error)
         self.assertEqual(messages(self.folder, status=1, error=error), PLAIN[:first - 1] + PLAIN[after - 1:])
 
