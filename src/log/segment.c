@@ -16,6 +16,7 @@
 #include "log/segment.h"
 
 #define WINDOW ((size_t)128 * 1024)
+#define BLOCK  ((size_t)4096)
 #define SUFFIX ".log"
 #define DIGITS 10
 
@@ -264,6 +265,11 @@ int segment_previous(struct segment *s, struct log_item *ret)
     return 1;
 }
 
+static bool is_zero(const uint8_t *p, size_t n)
+{
+    return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
+}
+
 /* Whether it is worth while to compute a checksum here: a record of that number could stand so far
  * behind the last. */
 static bool plausible(const struct segment *s, uint64_t offset, uint64_t after, uint64_t since)
@@ -287,13 +293,28 @@ static size_t zeros(const struct segment *s, uint64_t offset)
     return at - p > 4 ? (size_t)(at - p) - 3 : 1;
 }
 
+/* Where a record can start at the earliest, from the offset on. If its checksum is 0, it starts with
+ * up to 4 zeros, and the last bytes of its size may be zeros too; so there is a byte that is not 0
+ * among its first 6. */
+static int pass_zeros(struct segment *s, uint64_t *offset)
+{
+    ssize_t r;
+
+    while ((r = load(s, *offset, BLOCK, false)) == (ssize_t)BLOCK &&
+           is_zero(loaded(s, *offset), BLOCK))
+        *offset += BLOCK - LOG_RECORD_HEAD;
+    return r < 0 ? (int)r : 0;
+}
+
 int segment_skip(struct segment *s, uint64_t after)
 {
     uint64_t since = s->offset;
 
     for (uint64_t offset = since + 1; offset + LOG_RECORD_MIN <= limit(s);) {
-        ssize_t r = load(s, offset, LOG_RECORD_MIN, false);
+        ssize_t r = pass_zeros(s, &offset);
 
+        if (r == 0)
+            r = load(s, offset, LOG_RECORD_MIN, false);
         if (r < 0)
             return (int)r;
         if (r < LOG_RECORD_MIN)
