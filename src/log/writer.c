@@ -195,8 +195,7 @@ static int write_chunks(const struct writer *w, const struct chunk *chunks, size
     return 0;
 }
 
-/* How many of the chunks the segment has room for. One that is larger than a segment has one of its
- * own, which grows. */
+/* How many of the chunks the segment has room for. */
 static size_t fitting(const struct writer *w, const struct chunk *chunks, size_t n)
 {
     uint64_t left = w->offset < w->size ? w->size - w->offset : 0;
@@ -204,31 +203,75 @@ static size_t fitting(const struct writer *w, const struct chunk *chunks, size_t
 
     while (fit < n && fit < CHUNKS_AT_ONCE && chunks[fit].size <= left)
         left -= chunks[fit++].size;
-    return fit == 0 && w->offset == LOG_HEAD_SIZE ? 1 : fit;
+    return fit;
 }
 
-ssize_t writer_append(struct writer *w, const struct chunk *chunks, size_t n, uint64_t now_us)
+/* The first records of a chunk that is larger than a segment: as many as fit, but one at least. A
+ * record that is larger than a segment has one to itself, which grows. */
+static struct chunk beginning(const struct writer *w, const struct chunk *chunk)
+{
+    uint64_t left = w->size - w->offset;
+    struct chunk part = { chunk->bytes, log_record_claim(chunk->bytes) };
+
+    while (part.size < chunk->size) {
+        size_t next = log_record_claim(chunk->bytes + part.size);
+
+        if (part.size + next > left)
+            break;
+        part.size += next;
+    }
+    return part;
+}
+
+static int write_records(struct writer *w, const struct chunk *chunks, size_t n, uint64_t now_us)
 {
     uint64_t number = w->number;
-    size_t fit = w->fd >= 0 ? fitting(w, chunks, n) : 0;
-    int r = w->error;
+    int r;
 
-    assert(n > 0);
-    if (r == 0 && fit == 0 && w->fd >= 0)
-        r = end_segment(w);
-    if (r == 0 && w->fd < 0) {
-        r = begin_segment(w, now_us);
-        fit = r == 0 ? fitting(w, chunks, n) : 0;
-    }
-    for (size_t i = 0; i < fit; i++)
+    for (size_t i = 0; i < n; i++)
         number = seal(w, &chunks[i], number, now_us);
-    if (r == 0)
-        r = write_chunks(w, chunks, fit);
+    r = write_chunks(w, chunks, n);
     if (r < 0)
         return passes(r) ? r : fail(w, r);
-    for (size_t i = 0; i < fit; w->offset += chunks[i++].size)
+    for (size_t i = 0; i < n; w->offset += chunks[i++].size)
         add_to_index(w, &chunks[i], w->offset);
     w->number = number;
     w->newest_us = MAX(w->newest_us, now_us);
-    return (ssize_t)fit;
+    return 0;
+}
+
+/* A segment that has room for the first chunk, or an empty one. */
+static int find_room(struct writer *w, const struct chunk *chunk, uint64_t now_us)
+{
+    int r = w->error;
+
+    if (r == 0 && w->fd >= 0 && w->offset > LOG_HEAD_SIZE && fitting(w, chunk, 1) == 0)
+        r = end_segment(w);
+    if (r == 0 && w->fd < 0)
+        r = begin_segment(w, now_us);
+    return r == 0 || passes(r) ? r : fail(w, r);
+}
+
+ssize_t writer_append(struct writer *w, struct chunk *chunks, size_t n, uint64_t now_us)
+{
+    struct chunk part;
+    size_t fit;
+    int r;
+
+    assert(n > 0);
+    r = find_room(w, &chunks[0], now_us);
+    if (r < 0)
+        return r;
+    fit = fitting(w, chunks, n);
+    if (fit > 0) {
+        r = write_records(w, chunks, fit, now_us);
+        return r < 0 ? r : (ssize_t)fit;
+    }
+    part = beginning(w, &chunks[0]);
+    r = write_records(w, &part, 1, now_us);
+    if (r < 0)
+        return r;
+    chunks[0].bytes += part.size;
+    chunks[0].size -= part.size;
+    return chunks[0].size == 0;
 }

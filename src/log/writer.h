@@ -45,10 +45,11 @@ void writer_init(struct writer *w, struct store *store, uint64_t run, uint64_t s
 /* Completes the segment. 0 or a negative errno. */
 int writer_deinit(struct writer *w);
 
-/* Seals the records, and writes the oldest chunks: as many as fit into the segment, at least one.
- * Returns how many; -EAGAIN: the next segment is not ready; -ENOSPC: there is no room for one; or
+/* Seals the records, and writes the oldest chunks: as many as fit into the segment. Of a chunk that is
+ * larger than a segment it writes the first records, and the chunk is what is left. Returns how many
+ * chunks are written whole; -EAGAIN: the next segment is not ready; -ENOSPC: there is no room for one; or
  * another negative errno, which is final. now_us: CLOCK_REALTIME. */
-ssize_t writer_append(struct writer *w, const struct chunk *chunks, size_t n, uint64_t now_us);
+ssize_t writer_append(struct writer *w, struct chunk *chunks, size_t n, uint64_t now_us);
 
 /* Waits until all that was appended is on the disk. 0, or a negative errno, which is final. */
 int writer_sync(struct writer *w);

@@ -183,6 +183,8 @@ static int write_parcels(struct committer *c)
         if (r < 0)
             return (int)r;
         move_on(c, (size_t)r);
+        if ((size_t)r < n)
+            buffer_consume(c->first->bytes, buffer_size(c->first->bytes) - chunks[r].size);
     }
     return 0;
 }

@@ -67,6 +67,22 @@ START_TEST(a_clean_stop_leaves_nothing_to_recover)
 }
 END_TEST
 
+/* A batch is spread over segments, and a record that is larger than one makes it grow. */
+START_TEST(no_batch_is_too_large_for_a_segment)
+{
+    struct segment_list list;
+
+    log_stand_append(&stand, 1000);
+    ck_assert_int_eq(writer_sync(&stand.writer), 0);
+    ck_assert_uint_eq(log_stand_check(&stand, 1000), 1000);
+    ck_assert_int_eq(segment_list_read(stand.store.dir_fd, &list), 0);
+    ck_assert_uint_ge(list.n, 5);
+    for (size_t i = 0; i < list.n; i++)
+        ck_assert_uint_le(list.items[i].size, stand.limits.segment_size + 40000);
+    segment_list_free(&list);
+}
+END_TEST
+
 START_TEST(a_kill_loses_nothing)
 {
     for (unsigned round = 0; round < 20; round++) {
@@ -207,6 +223,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 120);
     tcase_add_test(c, a_clean_stop_leaves_nothing_to_recover);
+    tcase_add_test(c, no_batch_is_too_large_for_a_segment);
     tcase_add_test(c, a_kill_loses_nothing);
     tcase_add_test(c, after_a_power_failure_all_that_was_synced_is_there);
     tcase_add_test(c, damage_before_synced_records_is_not_a_torn_end);
