@@ -249,7 +249,7 @@ static int find_room(struct writer *w, const struct chunk *chunk, uint64_t now_u
         r = end_segment(w);
     if (r == 0 && w->fd < 0)
         r = begin_segment(w, now_us);
-    return r == 0 || passes(r) ? r : fail(w, r);
+    return r == 0 || (w->error == 0 && passes(r)) ? r : fail(w, r);
 }
 
 ssize_t writer_append(struct writer *w, struct chunk *chunks, size_t n, uint64_t now_us)

@@ -141,9 +141,10 @@ static uint64_t fail(struct committer *c, int error)
     return COMMITTER_NEVER;
 }
 
-static bool passes(int error)
+/* A sync that failed for want of room does not pass: the writer knows it. */
+static bool passes(const struct committer *c, int error)
 {
-    return error == -EAGAIN || error == -ENOSPC || error == -EDQUOT;
+    return c->writer.error == 0 && (error == -EAGAIN || error == -ENOSPC || error == -EDQUOT);
 }
 
 /* The oldest n are written. */
@@ -211,8 +212,10 @@ static int sync_written(struct committer *c)
 {
     uint64_t now_us;
 
-    if (writer_is_synced(&c->writer))
+    if (writer_is_synced(&c->writer)) {
+        c->sync_at_us = COMMITTER_NEVER; /* the end of a segment has synced it */
         return 0;
+    }
     if (c->sync_us == 0)
         return sync_now(c);
     now_us = clock_us(CLOCK_MONOTONIC);
@@ -260,7 +263,7 @@ uint64_t committer_step(struct committer *c)
         return COMMITTER_NEVER;
     take_arrived(c);
     r = write_parcels(c);
-    if (r < 0 && !passes(r))
+    if (r < 0 && !passes(c, r))
         return fail(c, r);
     atomic_store_explicit(&c->blocked, r < 0 && r != -EAGAIN, memory_order_relaxed);
     error = sync_written(c);

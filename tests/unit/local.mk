@@ -19,6 +19,7 @@ unit_tests += tests/unit/test-bench-message
 unit_tests += tests/unit/test-bench-pacer
 unit_tests += tests/unit/test-bench-sources
 unit_tests += tests/unit/test-buffer
+unit_tests += tests/unit/test-committer
 unit_tests += tests/unit/test-config-key
 unit_tests += tests/unit/test-connection
 unit_tests += tests/unit/test-connection-deadlines
@@ -239,6 +240,15 @@ tests_unit_test_log_damage_SOURCES += tests/unit/log-stand.h
 tests_unit_test_log_damage_SOURCES += tests/unit/random.h
 tests_unit_test_log_damage_CFLAGS = $(unit_cflags)
 tests_unit_test_log_damage_LDADD = $(unit_libs)
+
+tests_unit_test_committer_SOURCES = tests/unit/test-committer.c
+tests_unit_test_committer_SOURCES += tests/unit/log-stand.c
+tests_unit_test_committer_SOURCES += tests/unit/log-stand.h
+tests_unit_test_committer_SOURCES += tests/unit/random.h
+tests_unit_test_committer_CFLAGS = $(unit_cflags)
+tests_unit_test_committer_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=clock_gettime,--wrap=fdatasync,--wrap=fsync,--wrap=pwritev
+tests_unit_test_committer_LDADD = $(unit_libs)
 
 tests_unit_test_log_format_SOURCES = tests/unit/test-log-format.c
 tests_unit_test_log_format_SOURCES += tests/unit/random.h
