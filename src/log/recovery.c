@@ -146,9 +146,14 @@ static int written_end(struct segment *s, uint64_t end, uint64_t *ret)
     return n < 0 ? (int)n : 0;
 }
 
-static int take_incomplete(struct store *store, struct segment *s, bool is_last,
+/* What the place of a segment in the log is. */
+enum { FIRST = 1 << 0, LAST = 1 << 1 };
+
+/* An empty last segment goes, unless it alone knows which number comes next. */
+static int take_incomplete(struct store *store, struct segment *s, unsigned place,
                            struct stored *stored, struct recovery *rec)
 {
+    bool is_last = place & LAST, discard;
     uint64_t end = s->size, written = 0;
     struct survey x;
     int r = 0;
@@ -169,12 +174,13 @@ static int take_incomplete(struct store *store, struct segment *s, bool is_last,
     stored->first = s->head.first;
     stored->last = x.last;
     stored->newest_us = x.newest_us;
-    if (is_last && x.n == 0)
+    discard = place == LAST && x.n == 0;
+    if (discard)
         r = discard_empty(store->dir_fd, s->serial);
     else if (is_last)
         r = complete(store->dir_fd, s->serial, end, x.index, &stored->size);
     log_index_free(x.index);
-    return r < 0 ? r : x.n > 0 || !is_last;
+    return r < 0 ? r : !discard;
 }
 
 static uint64_t newest(const struct log_index *x)
@@ -187,7 +193,7 @@ static uint64_t newest(const struct log_index *x)
 }
 
 /* 1: to be kept in the store. */
-static int take(struct store *store, const struct segment_file *file, bool is_last,
+static int take(struct store *store, const struct segment_file *file, unsigned place,
                 struct stored *stored, struct recovery *rec)
 {
     struct segment s;
@@ -204,12 +210,12 @@ static int take(struct store *store, const struct segment_file *file, bool is_la
     if (r < 0)
         return r;
     if (s.index) {
-        stored->first = s.index->first;
-        stored->last = s.index->last;
+        stored->first = s.head.first;
+        stored->last = s.index->last ?: s.head.first - 1;
         stored->newest_us = newest(s.index);
         r = 1;
     } else {
-        r = take_incomplete(store, &s, is_last, stored, rec);
+        r = take_incomplete(store, &s, place, stored, rec);
     }
     rec->next_number = MAX(rec->next_number, stored->last + 1);
     segment_close(&s);
@@ -227,7 +233,8 @@ int recover(struct store *store, struct recovery *ret)
     for (size_t i = 0; i < list.n && r >= 0; i++) {
         struct stored stored;
 
-        r = take(store, &list.items[i], i + 1 == list.n, &stored, &rec);
+        r = take(store, &list.items[i], (i == 0 ? FIRST : 0U) | (i + 1 == list.n ? LAST : 0U),
+                 &stored, &rec);
         rec.next_serial = list.items[i].serial + 1;
         if (r > 0)
             r = store_add(store, &stored);

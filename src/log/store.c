@@ -51,6 +51,17 @@ static int lock(int dir_fd, pid_t *ret_holder)
     return STEAL_FD(fd);
 }
 
+/* After a crash, a new folder is there only if the folder above was synced. Where we may not read that
+ * one, somebody else has made ours: systemd, for StateDirectory=. */
+static int sync_parent(int dir_fd)
+{
+    _cleanup_close_ int fd = openat(dir_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return errno == EACCES ? 0 : -errno;
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
 int store_open(struct store *s, const char *directory, pid_t *ret_holder)
 {
     *ret_holder = 0;
@@ -62,7 +73,7 @@ int store_open(struct store *s, const char *directory, pid_t *ret_holder)
     if (s->dir_fd < 0)
         return -errno;
     s->lock_fd = lock(s->dir_fd, ret_holder);
-    return s->lock_fd < 0 ? s->lock_fd : 0;
+    return s->lock_fd < 0 ? s->lock_fd : sync_parent(s->dir_fd);
 }
 
 void store_limit(struct store *s, const struct store_limits *limits)
@@ -94,6 +105,7 @@ int store_add(struct store *s, const struct stored *segment)
         s->segments = segments;
         segments[s->n++] = *segment;
     }
+    s->writing = false;
     (void)pthread_mutex_unlock(&s->mutex);
     return segments ? 0 : -ENOMEM;
 }
@@ -108,20 +120,26 @@ static uint64_t add(uint64_t a, uint64_t b)
 /* Bytes of the complete segments, and of the one that is written to. */
 static uint64_t in_use(const struct store *s)
 {
-    uint64_t use = s->limits.segment_size;
+    uint64_t use = s->writing ? s->limits.segment_size : 0;
 
     for (size_t i = 0; i < s->n; i++)
         use = add(use, s->segments[i].size);
     return use;
 }
 
+/* The newest segment stays: its numbers tell which one comes next. */
+static bool has_removable(const struct store *s)
+{
+    return s->n > (s->writing ? 0 : 1);
+}
+
 /* Whether a spare, which is made or to be made, leaves room enough. */
 static bool has_room(const struct store *s, uint64_t free_bytes, bool spare_is_made)
 {
     uint64_t need = spare_is_made ? 0 : s->limits.segment_size;
+    bool fits = add(in_use(s), s->limits.segment_size) <= s->limits.max_use;
 
-    return add(in_use(s), s->limits.segment_size) <= s->limits.max_use &&
-           free_bytes >= add(s->limits.keep_free, need);
+    return (fits || (!s->writing && s->n <= 1)) && free_bytes >= add(s->limits.keep_free, need);
 }
 
 static bool too_old(const struct store *s, uint64_t now_us)
@@ -137,11 +155,11 @@ enum task { TASK_NONE, TASK_REMOVE, TASK_MAKE, TASK_NO_ROOM };
 /* With the mutex held. */
 static enum task next_task(const struct store *s, uint64_t free_bytes, uint64_t now_us)
 {
-    if (too_old(s, now_us))
+    if (has_removable(s) && too_old(s, now_us))
         return TASK_REMOVE;
     if (has_room(s, free_bytes, s->has_spare))
         return s->has_spare ? TASK_NONE : TASK_MAKE;
-    if (s->n > 0 && !s->limits.wait)
+    if (has_removable(s) && !s->limits.wait)
         return TASK_REMOVE;
     return s->has_spare ? TASK_NONE : TASK_NO_ROOM;
 }
@@ -244,6 +262,7 @@ int store_take(struct store *s, uint64_t serial, const struct log_head *head)
         return -errno;
     (void)pthread_mutex_lock(&s->mutex);
     s->has_spare = false;
+    s->writing = true;
     s->error = 0;
     (void)pthread_mutex_unlock(&s->mutex);
     return STEAL_FD(fd);

@@ -45,6 +45,7 @@ struct store {
     pthread_mutex_t mutex; /* for what follows; it is held for a moment, never over a disk access */
     struct stored *segments; /* oldest first */
     size_t n;
+    bool writing; /* a spare was taken, and its segment is not complete yet */
     bool has_spare;
     int error;           /* why there is no spare: a negative errno */
     uint64_t removed_to; /* the number of the last record that was removed; 0: none was */

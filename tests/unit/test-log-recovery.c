@@ -139,6 +139,50 @@ START_TEST(after_a_power_failure_all_that_was_synced_is_there)
 }
 END_TEST
 
+/* Retention removes what it may, at a time in the far future. */
+static void age(void)
+{
+    while (store_keep(&stand.store, UINT64_MAX / 2) > 0)
+        ;
+}
+
+START_TEST(numbers_go_on_where_retention_removes_everything)
+{
+    stand.limits.max_age_us = 1;
+    log_stand_append(&stand, 7);
+    for (unsigned round = 0; round < 3; round++) {
+        log_stand_stop(&stand, round > 0);
+        log_stand_start(&stand);
+        age();
+        ck_assert_uint_eq(stand.recovery.next_number, 8);
+    }
+}
+END_TEST
+
+/* A segment that has begun lets all older ones go, and then has no record itself. */
+START_TEST(numbers_go_on_behind_an_empty_segment)
+{
+    struct log_head head = { .serial = 2, .salt = 1, .first = 8 };
+    int fd;
+
+    stand.limits.max_age_us = 1;
+    log_stand_append(&stand, 7);
+    log_stand_stop(&stand, true);
+    log_stand_start(&stand);
+    age();
+    fd = store_take(&stand.store, head.serial, &head);
+    ck_assert_int_ge(fd, 0);
+    age();
+    ck_assert_uint_eq(stand.store.n, 0);
+    (void)close(fd);
+    for (unsigned round = 0; round < 3; round++) {
+        log_stand_stop(&stand, false);
+        log_stand_start(&stand);
+        ck_assert_uint_eq(stand.recovery.next_number, 8);
+    }
+}
+END_TEST
+
 /* The disk damages what was synced: what can be read stays, and the rest is counted. */
 START_TEST(damage_before_synced_records_is_not_a_torn_end)
 {
@@ -226,6 +270,8 @@ Suite *test_suite(void)
     tcase_add_test(c, no_batch_is_too_large_for_a_segment);
     tcase_add_test(c, a_kill_loses_nothing);
     tcase_add_test(c, after_a_power_failure_all_that_was_synced_is_there);
+    tcase_add_test(c, numbers_go_on_where_retention_removes_everything);
+    tcase_add_test(c, numbers_go_on_behind_an_empty_segment);
     tcase_add_test(c, damage_before_synced_records_is_not_a_torn_end);
     tcase_add_test(c, a_segment_without_a_head_stays_and_its_numbers_are_not_used_again);
     tcase_add_test(c, no_damage_makes_a_wrong_record);
