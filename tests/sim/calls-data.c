@@ -10,6 +10,7 @@
 #include "calls.h"
 #include "datagram.h"
 #include "descriptors.h"
+#include "eventfd.h"
 #include "fiber.h"
 #include "listening.h"
 #include "memfile.h"
@@ -311,7 +312,8 @@ static ssize_t write_file(int fd, const void *bytes, size_t n)
         return transmit("write", fd, &s);
     if (!file->kind->write)
         return -EINVAL;
-    if (sim_fault(SIM_INTERRUPT))
+    /* A signal interrupts only a write that waits, and an eventfd that is not full takes it. */
+    if (!sim_eventfd_is(file) && sim_fault(SIM_INTERRUPT))
         return -EINTR;
     if (sim_memfile_is(file)) {
         if (sim_fault(SIM_NO_KERNEL))

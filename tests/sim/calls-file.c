@@ -13,10 +13,12 @@
 #include "calls.h"
 #include "datagram.h"
 #include "descriptors.h"
+#include "disk-file.h"
 #include "fiber.h"
 #include "memfile.h"
 #include "names.h"
 #include "observer.h"
+#include "own.h"
 #include "seed.h"
 #include "stream.h"
 #include "terminal.h"
@@ -134,7 +136,7 @@ static int open_path(const char *path, int flags)
     struct sim_file *file;
 
     if (strcmp(path, "/proc/self/fd/2") != 0 && strcmp(path, "/dev/stderr") != 0)
-        return -ENOENT;
+        return sim_disk_open_path(path, flags);
     if (sim_fault(SIM_NO_DESCRIPTOR))
         return -EMFILE;
     file = sim_terminal_open();
@@ -168,23 +170,70 @@ int __wrap_fstat(int fd, struct stat *st)
         return (int)sim_call_leave("fstat", fd, 0, -EBADF);
     memset(st, 0, sizeof *st);
     st->st_mode = file->kind->is_socket ? S_IFSOCK : S_IFIFO;
+    if (sim_disk_file_of(file))
+        sim_inode_stat(sim_disk_file_of(file)->inode, st);
     return (int)sim_call_leave("fstat", fd, 0, 0);
 }
 
-/* Only whether one descriptor is ready now: code that serves many connections may not wait here. */
+/* A thread that waits for a file. */
+struct waiting {
+    struct sim_watch watch;
+    struct sim_fiber *fiber;
+};
+
+static bool on_wake(struct sim_watch *watch, uint32_t key)
+{
+    (void)key;
+    sim_fiber_wake(CONTAINER_OF(watch, struct waiting, watch)->fiber);
+    return true;
+}
+
+/* The process was killed while the thread waited. */
+static void on_gone(struct sim_watch *watch)
+{
+    sim_own_free(CONTAINER_OF(watch, struct waiting, watch));
+}
+
+static void sleep_for(struct sim_file *file, uint64_t until)
+{
+    struct waiting *w = sim_own_alloc(sizeof *w);
+
+    w->watch.wake = on_wake;
+    w->watch.gone = on_gone;
+    w->fiber = sim_fiber_self();
+    sim_watch_add(&w->watch, file, false);
+    sim_fiber_sleep(until);
+    sim_watch_remove(&w->watch);
+    sim_own_free(w);
+}
+
+/* Of one descriptor. Code that serves many connections may not wait here, a thread of its own may. */
+static int poll_file(struct pollfd *p, int timeout)
+{
+    uint64_t until = timeout < 0 ? SIM_NEVER : sim_now() + (uint64_t)timeout * SIM_MS;
+    struct sim_file *file = sim_call_file("poll", p->fd);
+
+    if (!file)
+        return -EBADF;
+    for (;;) {
+        p->revents = (short)(file->kind->poll(file) & ((uint32_t)p->events | EPOLLERR | EPOLLHUP));
+        if (p->revents != 0 || timeout == 0 || sim_now() >= until)
+            return p->revents != 0;
+        if (sim_fault(SIM_INTERRUPT))
+            return -EINTR;
+        assert(sim_fiber_self());
+        sleep_for(file, until);
+    }
+}
+
 int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
 {
-    struct sim_file *file;
-
     if (!sim_world_stands)
         return __real_poll(fds, n, timeout);
     sim_call_enter();
-    assert(n == 1 && timeout == 0);
-    file = sim_call_file("poll", fds->fd);
-    if (!file)
-        return (int)sim_call_leave("poll", fds->fd, 0, -EBADF);
-    fds->revents = (short)(file->kind->poll(file) & ((uint32_t)fds->events | EPOLLERR | EPOLLHUP));
-    return (int)sim_call_leave("poll", fds->fd, 0, fds->revents != 0);
+    assert(n == 1);
+    return (int)sim_call_leave("poll", fds->fd, (uint64_t)(int64_t)timeout,
+                               poll_file(fds, timeout));
 }
 
 int __wrap_access(const char *path, int mode)

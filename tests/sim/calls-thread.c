@@ -72,6 +72,21 @@ int __wrap_pthread_create(pthread_t *ret, const pthread_attr_t *attributes, void
     return 0;
 }
 
+#define LOOK_AGAIN_NS SIM_MS
+
+/* A thread waits for another, or the main program lets the world turn. */
+static void wait_for(const struct thread *t)
+{
+    while (!sim_fiber_ended(t->fiber) && !sim_violation()) {
+        if (sim_fiber_self())
+            sim_fiber_sleep(sim_now() + LOOK_AGAIN_NS);
+        else if (!sim_turn(SIM_NEVER))
+            sim_violate("a thread is waited for that will never end");
+        else if (threads.turned)
+            threads.turned();
+    }
+}
+
 int __wrap_pthread_join(pthread_t thread, void **ret)
 {
     struct thread *t;
@@ -79,12 +94,7 @@ int __wrap_pthread_join(pthread_t thread, void **ret)
     if (!sim_world_stands)
         return __real_pthread_join(thread, ret);
     t = &threads.all[thread - 1];
-    while (!sim_fiber_ended(t->fiber) && !sim_violation()) {
-        if (!sim_turn(SIM_NEVER))
-            sim_violate("a thread is waited for that will never end");
-        else if (threads.turned)
-            threads.turned();
-    }
+    wait_for(t);
     if (sim_fiber_ended(t->fiber)) {
         sim_fiber_free(t->fiber);
         t->fiber = NULL;

@@ -342,6 +342,7 @@ Suite *test_suite(void)
     add_stream_cases(stream);
     add_listening_cases(listeners);
     add_datagram_cases(datagram);
+    add_file_cases(datagram);
     suite_add_tcase(s, epoll);
     suite_add_tcase(s, stream);
     suite_add_tcase(s, listeners);

@@ -87,3 +87,4 @@ void add_epoll_cases(TCase *tc);
 void add_stream_cases(TCase *tc);
 void add_listening_cases(TCase *tc);
 void add_datagram_cases(TCase *tc);
+void add_file_cases(TCase *tc);

@@ -71,3 +71,8 @@ struct sim_file *sim_eventfd_new(uint64_t count)
     c->count = count;
     return &c->file;
 }
+
+bool sim_eventfd_is(const struct sim_file *file)
+{
+    return file->kind == &counter_kind;
+}

@@ -20,6 +20,8 @@ static const struct {
     [SIM_SWITCH] = { "switches of threads", 300000 },
     [SIM_STALL] = { "pauses of the process", 1000 },
     [SIM_TIMESHIFT] = { "settings of the clock", 1000 },
+    [SIM_DISK_ERROR] = { "failed disk accesses", 10000 },
+    [SIM_DISK_FULL] = { "writes without room", 50000 },
 };
 
 static struct {

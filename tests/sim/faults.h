@@ -20,6 +20,8 @@ enum sim_fault {
     SIM_SWITCH,        /* another thread runs next, at any call */
     SIM_STALL,         /* the process stands still for a while */
     SIM_TIMESHIFT,     /* the wall clock is set */
+    SIM_DISK_ERROR,    /* EIO */
+    SIM_DISK_FULL,     /* ENOSPC, EDQUOT */
     SIM_FAULTS
 };
 

@@ -6,8 +6,10 @@ tests_sim_libworld_a_SOURCES = \
 	tests/sim/blank.c \
 	tests/sim/blank.h \
 	tests/sim/calls-data.c \
+	tests/sim/calls-disk.c \
 	tests/sim/calls-epoll.c \
 	tests/sim/calls-file.c \
+	tests/sim/calls-folder.c \
 	tests/sim/calls-memory.c \
 	tests/sim/calls-socket.c \
 	tests/sim/calls-thread.c \
@@ -18,6 +20,10 @@ tests_sim_libworld_a_SOURCES = \
 	tests/sim/datagram.h \
 	tests/sim/descriptors.c \
 	tests/sim/descriptors.h \
+	tests/sim/disk-file.c \
+	tests/sim/disk-file.h \
+	tests/sim/disk.c \
+	tests/sim/disk.h \
 	tests/sim/epoll.c \
 	tests/sim/epoll.h \
 	tests/sim/eventfd.c \
@@ -70,6 +76,7 @@ sim_libs = tests/sim/libworld.a tests/unit/librunner.a $(CHECK_LIBS)
 tests_sim_test_conformance_SOURCES = \
 	tests/sim/conformance-datagram.c \
 	tests/sim/conformance-epoll.c \
+	tests/sim/conformance-file.c \
 	tests/sim/conformance-listening.c \
 	tests/sim/conformance-stream.c \
 	tests/sim/conformance.c \
@@ -115,9 +122,15 @@ tests_sim_simulate_SOURCES = \
 	tests/sim/drive/conn.h \
 	tests/sim/drive/crowd.c \
 	tests/sim/drive/crowd.h \
+	tests/sim/drive/daemon-log.c \
+	tests/sim/drive/daemon-log.h \
 	tests/sim/drive/inspect.c \
 	tests/sim/drive/journal.c \
+	tests/sim/drive/ledger.c \
+	tests/sim/drive/ledger.h \
 	tests/sim/drive/life.h \
+	tests/sim/drive/logged.c \
+	tests/sim/drive/logged.h \
 	tests/sim/drive/operator.c \
 	tests/sim/drive/others.h \
 	tests/sim/drive/process.c \

@@ -11,7 +11,7 @@ TOP = Path(os.environ.get("top_srcdir", Path(__file__).resolve().parent.parent.p
 BUILD = Path(os.environ.get("top_builddir", TOP / "build"))
 
 # The libraries of workers, if they exist.
-LIBRARIES = ["libbase", "libprotocol", "libnet", "libjournal", "librecord", "libserve"]
+LIBRARIES = ["libbase", "libprotocol", "libnet", "libjournal", "liblog", "librecord", "libserve"]
 # If workers are part of this one, only these objects.
 PROCESS = "libanswerd"
 WORKER = {"acceptor", "address-limit", "connection", "conversation", "log", "output", "recorder", "settings", "worker"}
@@ -24,11 +24,13 @@ PURE = """
     strcspn strdup strftime strerror strerrordesc_np strerrorname_np strlen strncmp strnlen strrchr strspn strtod strtol strtoul
     strtoull vsnprintf
     ceil exp2 floor log2 sqrt
+    qsort
     pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock
 """.split()
 
 # Called before or beside the workers, from functions that no worker calls.
 ELSEWHERE = """
+    getenv
     freeaddrinfo gai_strerror getaddrinfo getrlimit if_indextoname if_nametoindex lstat mallopt setrlimit
     ferror fprintf program_invocation_short_name sigfillset fflush fputs fwrite stdout stderr
     tdelete tdestroy tfind tsearch

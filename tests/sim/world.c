@@ -6,6 +6,7 @@
 #include "base/macros.h"
 #include "datagram.h"
 #include "descriptors.h"
+#include "disk.h"
 #include "epoll.h"
 #include "fiber.h"
 #include "memfile.h"
@@ -50,6 +51,7 @@ void sim_world_begin(enum sim_world_kind kind, bool verbose)
     sim_datagram_begin(plain);
     sim_terminal_begin(plain);
     sim_memfile_begin(plain);
+    sim_disk_begin(plain);
     sim_threads_begin();
     settings.cost_ns = plain ? 1000 : sim_scale(100, 100000);
     open_standard_files();
@@ -62,6 +64,7 @@ void sim_world_end(void)
     sim_observer = NULL;
     sim_threads_end();
     sim_descriptors_end();
+    sim_disk_end();
     sim_terminal_end();
     sim_names_end();
     sim_tasks_end();
@@ -74,6 +77,7 @@ void sim_world_turn_fair(void)
     struct sim_tcp_settings fair = *sim_tcp_settings();
 
     sim_faults_stop();
+    sim_disk_limit(UINT64_MAX);
     fair.latency_max = MIN(fair.latency_max, (uint32_t)SIM_MS);
     fair.cut = 0;
     sim_tcp_configure(&fair);

@@ -12,6 +12,7 @@
 #include "../trace.h"
 #include "base/macros.h"
 #include "book.h"
+#include "ledger.h"
 #include "life.h"
 #include "process.h"
 
@@ -253,6 +254,9 @@ static const struct sim_observer observer = {
     .accepted = on_accepted,
     .unread = on_unread,
     .closing = on_closing,
+    .written = ledger_written,
+    .synced = ledger_synced,
+    .unlinking = ledger_unlinking,
     .waiting = on_waiting,
 };
 
@@ -264,6 +268,7 @@ void book_begin(void)
     memset(&life, 0, sizeof life);
     sim_observer = &observer;
     records_begin();
+    ledger_begin();
 }
 
 void book_end(void)
@@ -272,6 +277,7 @@ void book_end(void)
         conn_free(book.conns[i]);
     sim_own_free(book.conns);
     records_end();
+    ledger_end();
 }
 
 struct conn *book_dial(enum framing framing)

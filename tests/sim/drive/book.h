@@ -48,6 +48,17 @@ void book_drain_begins(void);
 void record_taken(const uint8_t *entry, size_t n);
 /* The terminal took bytes from a worker. */
 void record_printed(unsigned worker, const char *bytes, size_t n);
+/* A record of the log may be answered now: it was synced, or written if that is enough. */
+struct record_in_log {
+    const char *peer, *port, *listener;
+    uint64_t connection, seq;
+    const uint8_t *data;
+    uint64_t size;
+    bool unfinished;
+};
+struct conn *record_logged(const struct record_in_log *r);
+/* The last record of the connection is no longer there. */
+void record_revoke(struct conn *c);
 void records_begin(void);
 void records_end(void);
 

@@ -138,8 +138,9 @@ static void look_at_recorder(const struct worker *w, const struct recorder *r)
 {
     const struct sim_file *epoll = sim_descriptor(w->context.loop.epoll_fd);
 
-    if (r->sink->fd >= 0 && sim_epoll_has(epoll, r->sink->fd) != (r->state == RECORDER_WATCHING))
-        sim_violate("the journal's socket is in the loop, or is not, and should not be so");
+    if (r->sink->fd >= 0 &&
+        sim_epoll_has(epoll, r->sink->fd) != (r->state == RECORDER_WATCHING || r->watched))
+        sim_violate("a sink's descriptor is in the loop, or is not, and should not be so");
     if ((r->state == RECORDER_AWAY || r->state == RECORDER_PAUSING ||
          r->state == RECORDER_STRAINED) &&
         r->deadline_us == RECORDER_NEVER)

@@ -4,6 +4,7 @@
 
 #include "../clock.h"
 #include "../descriptors.h"
+#include "../disk.h"
 #include "../epoll.h"
 #include "../seed.h"
 #include "../trace.h"
@@ -46,7 +47,9 @@ bool operator_is_due(void)
 
 static void limit_the_system(void)
 {
-    if (sim_below(2) > 0)
+    if (setups_have_log() && sim_below(2) > 0)
+        sim_disk_limit(sim_below(2) > 0 ? sim_scale(1 << 16, 1 << 22) : UINT64_MAX);
+    else if (sim_below(2) > 0)
         sim_epoll_limit(sim_below(2) > 0 ? sim_scale(4, 64) : UINT32_MAX);
     else
         sim_descriptors_limit(sim_below(2) > 0 ? (int)sim_scale(24, 128) : 1024, SIZE_MAX);
@@ -69,7 +72,10 @@ void operator_act(void)
         process_stop();
         break;
     case 14:
-        process_kill();
+        if (setups_have_log() && sim_below(2) > 0)
+            process_crash();
+        else
+            process_kill();
         break;
     case 13:
         process_drain();

@@ -17,6 +17,8 @@
 #include "../world.h"
 #include "base/macros.h"
 #include "book.h"
+#include "daemon-log.h"
+#include "ledger.h"
 #include "process.h"
 #include "record/event-log.h"
 
@@ -161,11 +163,15 @@ void process_begin(void)
     sim_threads_set_turned(book_turned);
     event_log_open(false, JOURNAL_PATH);
     process.shared.notify_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    daemon_log_init();
     sim_say("BEGINS, life %u", process.life);
     if (crew_start(&process.crew, &process.shared, process.n_workers) < 0)
         sim_violate("the workers do not start, though nothing is wrong");
     book_process_began();
-    process_reload(process.life == 1);
+    if (daemon_log_start())
+        process_reload(process.life == 1);
+    else if (process.up)
+        process_stop();
 }
 
 void process_ping(void)
@@ -202,6 +208,7 @@ void process_tend(void)
 {
     if (!process.up)
         return;
+    daemon_log_listen();
     if (process.pinged_at > 0 && crew_pings_answered(&process.crew, process.n_pings))
         process.pinged_at = 0;
     if (process.pinged_at > 0 && sim_now() - process.pinged_at > WITHIN)
@@ -274,7 +281,7 @@ void process_stop(void)
     if (!process.stopping)
         book_process_ended();
     crew_stop(&process.crew, &process.shared);
-    if (sim_violation())
+    if (sim_violation() || !daemon_log_stop() || sim_violation())
         return;
     sim_threads_end();
     for (unsigned i = 0; i < process.n_places; i++)
@@ -287,6 +294,11 @@ void process_stop(void)
     sim_world_look_for_leaks(0);
 }
 
+bool process_log_has_failed(void)
+{
+    return process.up && daemon_log_has_failed();
+}
+
 static void forget_nothing(void *item)
 {
     (void)item;
@@ -296,6 +308,7 @@ void process_kill(void)
 {
     sim_say("KILL");
     book_excuse_all(EXCUSE_KILLED);
+    daemon_log_forget();
     sim_threads_end();
     tdestroy(process.shared.addresses.tree, forget_nothing);
     sim_world_kill();
@@ -304,6 +317,14 @@ void process_kill(void)
     forget_process();
     book_process_gone();
     sim_world_look_for_leaks(0);
+}
+
+void process_crash(void)
+{
+    process_kill();
+    sim_say("CRASH");
+    sim_disk_crash();
+    ledger_crashed();
 }
 
 struct worker *process_worker(void)

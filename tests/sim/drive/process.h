@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "../file.h"
+#include "record/log-service.h"
 #include "serve/crew.h"
 #include "setup.h"
 
@@ -36,6 +37,7 @@ struct process {
     uint64_t pinged_at, stopped_at;
     struct crew crew;
     struct shared shared;
+    struct log_service log;                    /* if setups_have_log() */
     uint64_t max_connections, max_per_address; /* the highest in this life */
     uint64_t min_per_address;                  /* the lowest */
     size_t memory_limit;
@@ -49,6 +51,7 @@ extern struct process process;
 void process_draw(void);
 void process_forget(void); /* at the end of a run */
 
+/* It may fail to start: then it is not up. */
 void process_begin(void);
 /* Serves all places, or a random part of them, with new or old settings. */
 void process_reload(bool all);
@@ -58,6 +61,10 @@ void process_ping(void);
 void process_drain(void);
 void process_stop(void); /* waits for its end, and checks for leftovers */
 void process_kill(void);
+/* The machine loses power, and is there again at once. */
+void process_crash(void);
+/* Whether the log has failed, so that the process has to stop. */
+bool process_log_has_failed(void);
 
 /* Call between turns: what the main thread does after a notification. */
 void process_tend(void);

@@ -191,6 +191,42 @@ void record_taken(const uint8_t *bytes, size_t n)
     note(c, number_of(&e.seq), e.data.value, e.data.size);
 }
 
+struct conn *record_logged(const struct record_in_log *r)
+{
+    struct conn *c = NULL;
+    struct said_message m;
+    unsigned pid;
+
+    if (r->port[0] != '\0')
+        c = book_find((unsigned)strtoul(r->port, NULL, 10));
+    else if (sscanf(r->peer, "pid=%u", &pid) == 1)
+        c = book_find(pid);
+    if (!c || !c->setup || c->life != process.life) {
+        sim_violate("a record of the log is of no connection");
+        return NULL;
+    }
+    if (c->setup->record != RECORD_LOG || strcmp(r->listener, c->setup->name) != 0)
+        sim_violate("connection %u: a record of the log has other rules", c->number);
+    if (c->id == 0)
+        c->id = r->connection;
+    if (r->connection != c->id)
+        sim_violate("connection %u: a record of the log has another connection", c->number);
+    if (conn_message(c, r->seq - 1, &m) &&
+        r->unfinished != (c->framing == FRAMING_LINE && m.end == m.data + m.size))
+        sim_violate("connection %u: record %" PRIu64 " of the log is marked wrongly", c->number,
+                    r->seq);
+    note(c, r->seq, r->data, r->size);
+    return c;
+}
+
+void record_revoke(struct conn *c)
+{
+    book.records--;
+    c->recorded--;
+    if (c->replied > c->recorded)
+        sim_violate("connection %u: a record is written again, and it was answered", c->number);
+}
+
 /* PEER: TEXT */
 static struct conn *conn_of_line(const char *line, const char **ret_text)
 {

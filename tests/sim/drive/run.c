@@ -11,6 +11,7 @@
 #include "../world.h"
 #include "book.h"
 #include "client.h"
+#include "daemon-log.h"
 #include "others.h"
 #include "process.h"
 #include "run.h"
@@ -47,7 +48,7 @@ static void storm(void)
         turn();
         if (operator_is_due())
             operator_act();
-        if (process_has_ended())
+        if (process_has_ended() || process_log_has_failed())
             process_stop();
         if (!process.up && !sim_violation() && !operator_is_due() && sim_below(64) == 0)
             process_begin();
@@ -60,13 +61,15 @@ static void have_a_server(void)
     while ((process_is_busy() || (process.up && process.draining)) && !sim_violation()) {
         turn();
         look_for_stall("draining");
-        if (process_has_ended())
+        if (process_has_ended() || process_log_has_failed())
             process_stop();
     }
     if (sim_violation())
         return;
     if (!process.up)
         process_begin();
+    if (!process.up)
+        sim_violate("the program does not start, though nothing is wrong");
     process_reload(true);
     process_limit(true);
 }
@@ -76,6 +79,7 @@ static void fair(void)
 {
     sim_world_turn_fair();
     operator_turn_fair();
+    daemon_log_turn_fair();
     journal_turn_fair();
     terminal_turn_fair();
     book.progress_at = sim_now();
@@ -83,6 +87,11 @@ static void fair(void)
     have_a_server();
     while (!clients_are_done() && !sim_violation()) {
         turn();
+        /* An error that came just before. */
+        if (process_log_has_failed()) {
+            process_stop();
+            have_a_server();
+        }
         if (book_quiet() > STALLED_NS / 2)
             clients_let_go();
         look_for_stall("the end");
@@ -143,6 +152,8 @@ void run(const struct run_options *options, struct run_result *ret)
     if (setups_are_large() && sim_below(2) > 0)
         sim_fault_set(SIM_NO_KERNEL, 200000);
     process_draw();
+    if (setups_have_log())
+        daemon_log_draw();
     journal_begin();
     terminal_begin();
     clients_begin();

@@ -18,7 +18,7 @@ static struct {
     struct setup *all;
     unsigned n;
     uint32_t max_message, output_limit;
-    bool short_spans, large;
+    bool short_spans, large, log;
 } setups;
 
 void setups_begin(void)
@@ -29,11 +29,17 @@ void setups_begin(void)
     setups.max_message = setups.large ? 1 << 19 : sim_scale(1, 1 << 19);
     setups.output_limit = sim_scale(1, 1 << 18);
     setups.short_spans = sim_below(2);
+    setups.log = sim_below(5) == 4;
 }
 
 bool setups_are_large(void)
 {
     return setups.large;
+}
+
+bool setups_have_log(void)
+{
+    return setups.log;
 }
 
 void setups_end(void)
@@ -82,10 +88,12 @@ const struct setup *setup_draw(enum framing framing, bool mute)
     struct setup *s = add(framing);
 
     s->record = records[sim_below(ARRAY_SIZE(records))];
+    if (setups.log && sim_below(3) > 0)
+        s->record = RECORD_LOG;
     s->mute = mute;
     s->reply = (enum reply_kind)sim_below(REPLY_KINDS);
     /* Without records, the ID cannot be checked. */
-    if (s->reply == REPLY_ID && s->record != RECORD_JOURNAL)
+    if (s->reply == REPLY_ID && s->record != RECORD_JOURNAL && s->record != RECORD_LOG)
         s->reply = REPLY_OK;
     s->max_message = sim_scale(setups.large ? 1 << 18 : 1, setups.max_message);
     if (framing == FRAMING_CHUNK)

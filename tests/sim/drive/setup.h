@@ -30,6 +30,8 @@ void setups_end(void);
 
 /* Whether the run is about large messages. */
 bool setups_are_large(void);
+/* Whether the program has a record log. */
+bool setups_have_log(void);
 /* framing, mute: fixed for an address, since its clients know them. */
 const struct setup *setup_draw(enum framing framing, bool mute);
 /* Records to the journal, answers "ok", without limits. */

@@ -20,9 +20,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 from catalogue import MUTATIONS  # noqa: E402
 
 TOP = Path(os.environ.get("top_srcdir", Path(__file__).resolve().parents[3]))
-LIBRARIES = ["serve", "record", "net", "protocol", "base"]
+LIBRARIES = ["serve", "record", "log", "net", "protocol", "base"]
 CC = shlex.split(os.environ.get("CC", "gcc"))
 CFLAGS = shlex.split(os.environ.get("CFLAGS", f"-include config.h -I{TOP}/src -std=gnu17 -D_GNU_SOURCE -O2"))
+# The shell has taken the quotes away.
+CFLAGS += ["-ULOCALSTATEDIR", '-DLOCALSTATEDIR="/var"']
 LDFLAGS = shlex.split(os.environ.get("LDFLAGS", ""))
 SEEDS = 4000
 CROWD = 3000
