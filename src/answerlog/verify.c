@@ -99,21 +99,25 @@ static int written_end(struct segment *segment, uint64_t *ret)
 static int describe_end(struct survey *s)
 {
     struct segment *segment = &s->reader.segment;
-    uint64_t end;
+    uint64_t serial = segment->serial, at = segment->offset, end;
+    struct log_item item;
     int r;
 
     if (!reader_is_growing(&s->reader))
         return 0;
     s->synced = MAX(s->synced, segment->head.first - 1);
-    r = written_end(segment, &end);
-    if (r < 0)
-        return r;
     (void)printf("segment %" PRIu64 " is incomplete: answerd is writing to it, or was killed\n",
-                 segment->serial);
-    if (end > 0)
-        (void)printf("it ends with %" PRIu64 " bytes of an unfinished record\n",
-                     end - segment->offset);
-    return 0;
+                 serial);
+    r = written_end(segment, &end);
+    if (r < 0 || end == 0)
+        return r;
+    /* Where another record is there by now, it was none that is unfinished. */
+    r = reader_refresh(&s->reader);
+    if (r >= 0)
+        r = reader_next(&s->reader, &item);
+    if (r == 0)
+        (void)printf("it ends with %" PRIu64 " bytes of an unfinished record\n", end - at);
+    return MIN(r, 0);
 }
 
 /* --- the result ----------------------------------------------------------------------------- */

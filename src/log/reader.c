@@ -239,10 +239,11 @@ static int begin(struct reader *r, const struct segment *s)
     return 0;
 }
 
-/* 1; 0: there is none; or a negative errno. */
+/* 1; 0: there is none; or a negative errno. Where a serial is missing, the list is read again:
+ * readdir(3) may leave out a file that is renamed meanwhile, and yet list a later one. */
 static int enter_next(struct reader *r)
 {
-    bool removed = false;
+    bool removed = false, again = false;
     int result = 0;
 
     while (result == 0) {
@@ -251,6 +252,11 @@ static int enter_next(struct reader *r)
 
         if (!file)
             return 0;
+        if (r->serial > 0 && file->serial > r->serial + 1 && !again) {
+            again = true;
+            result = read_list(r);
+            continue;
+        }
         removed = removed || (r->serial > 0 && file == r->list.items);
         if (r->serial > 0 && file->serial > r->serial + 1)
             suspect(r, removed ? GAP_REMOVED : GAP_MISSING, r->serial + 1);
@@ -381,6 +387,7 @@ static int begin_at_end(struct reader *r, struct segment *s, bool is_last, bool 
 /* 1; 0: there is none; or a negative errno. any: also one of which nothing is wanted. */
 static int enter_previous(struct reader *r, bool any)
 {
+    bool again = false;
     int result = 0;
 
     while (result == 0) {
@@ -390,6 +397,11 @@ static int enter_previous(struct reader *r, bool any)
 
         if (serial == 0)
             return 0;
+        if (r->serial < UINT64_MAX && serial + 1 < r->serial && !again) {
+            again = true;
+            result = read_list(r);
+            continue;
+        }
         if (r->serial < UINT64_MAX && serial + 1 < r->serial)
             suspect(r, GAP_MISSING, serial + 1);
         if (r->pending.kind == GAP_MISSING)

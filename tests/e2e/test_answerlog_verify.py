@@ -43,7 +43,7 @@ class Verify(unittest.TestCase):
 
     def test_while_the_daemon_writes(self):
         with Load(self.log.daemon.connect, clients=4, burst=16) as load:
-            for _ in range(20):
+            for _ in range(5):
                 self.assertIn("no damage\n", self.verify())
                 found = [o["number"] for o in objects(self.folder)]
                 self.assertEqual(found, list(range(1, len(found) + 1)))

@@ -309,6 +309,32 @@ START_TEST(segments_that_are_missing_or_unreadable)
 }
 END_TEST
 
+/* readdir(3) may leave out a file that is renamed meanwhile, though it lists a later one. */
+static void forget_third(void)
+{
+    struct segment_list *list = &reader.list;
+
+    ck_assert_uint_gt(list->n, 5);
+    memmove(&list->items[2], &list->items[3], (list->n - 3) * sizeof *list->items);
+    list->n--;
+}
+
+START_TEST(a_list_that_lacks_a_new_segment)
+{
+    uint64_t last = 0, first;
+
+    append(2000);
+    open_reader(&READER_SCOPE_ALL);
+    forget_third();
+    ck_assert_uint_eq(read_on(&last), 2000);
+    ck_assert_int_eq(reader_seek_end(&reader), 0);
+    forget_third();
+    ck_assert_uint_eq(read_back(&first), 2000);
+    ck_assert_uint_eq(n_gaps, 0);
+    reader_close(&reader);
+}
+END_TEST
+
 START_TEST(retention_is_no_damage)
 {
     uint64_t last = 0, second, number;
@@ -444,6 +470,7 @@ Suite *test_suite(void)
     tcase_add_test(c, damage_in_the_segment_that_is_written_to);
     tcase_add_test(c, an_unfinished_end_is_no_damage);
     tcase_add_test(c, segments_that_are_missing_or_unreadable);
+    tcase_add_test(c, a_list_that_lacks_a_new_segment);
     tcase_add_test(c, retention_is_no_damage);
     tcase_add_test(c, a_cut_segment_lacks_its_last_records);
     tcase_add_test(c, a_scope_passes_over_segments);
