@@ -113,7 +113,8 @@ class Which(unittest.TestCase):
 
 
 class Forms(unittest.TestCase):
-    BYTES = [b"plain", b"", b"a\nb\0c\xff\x1b[1m", "größe \u202e \x85".encode(), b'quote " and \\ back', bytes(range(256))]
+    BYTES = [b"plain", b"", b"a\nb\0c\xff\x1b[1m", "größe \u202e \x85".encode(), b'quote " and \\ back',
+             bytes(range(256))]
 
     def setUp(self):
         self.log = Log(self, framing="length")
