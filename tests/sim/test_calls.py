@@ -25,6 +25,7 @@ PURE = """
     strtoull vsnprintf
     ceil exp2 floor log2 sqrt
     qsort
+    __cpu_model
     pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock
 """.split()
 

@@ -378,7 +378,7 @@ START_TEST(fails_cleanly_without_resources)
         ck_assert_int_eq(stand_descriptors(), descriptors);
     }
     ck_assert_int_eq(r, 0);
-    ck_assert_uint_eq(n, 4);
+    ck_assert_uint_eq(n, 5);
     worker_close(w);
     worker_free(w);
     hooks.add_error = ENOSPC;

@@ -95,7 +95,7 @@ void daemon_log_init(void)
     if (!setups_have_log())
         return;
     state.started = state.heard = false;
-    if (log_service_init(&process.log, process.shared.notify_fd) < 0)
+    if (log_service_init(&process.log, process.shared.notify_fd, NULL) < 0)
         sim_violate("the log does not begin, though nothing is wrong");
     process.shared.committer = &process.log.committer;
 }
