@@ -9,7 +9,7 @@
 #include "seed.h"
 
 #define BLOCK    4096
-#define RUN_MAX  64 /* sectors that share a fate, at most */
+#define RUN_MAX  8 /* sectors that share a fate, at most */
 #define ENDLESS  (UINT64_C(1) << 40)
 #define NAMES_AT 8
 

@@ -36,23 +36,19 @@ static const char usage[] =
     "  --shorten     a failing run is made as short as it can be, and then shown\n"
     "  --keep-going  shows all failing runs, and not the first alone\n"
     "  --crowd=N     instead: so many connections that record at once\n"
+    "  --log         every run has a record log\n"
     "  --canary with a fault that has to be found\n"
     "  --help        this text\n";
 
 static void parse(int argc, char **argv, struct options *o)
 {
     static const struct option known[] = {
-        { "seed", required_argument, NULL, 's' },
-        { "from", required_argument, NULL, 'f' },
-        { "seeds", required_argument, NULL, 'n' },
-        { "seconds", required_argument, NULL, 't' },
-        { "verbose", no_argument, NULL, 'v' },
-        { "shorten", no_argument, NULL, 'm' },
-        { "keep-going", no_argument, NULL, 'k' },
-        { "crowd", required_argument, NULL, 'w' },
-        { "canary", no_argument, NULL, 'c' },
-        { "help", no_argument, NULL, 'h' },
-        { 0 },
+        { "seed", required_argument, NULL, 's' },  { "from", required_argument, NULL, 'f' },
+        { "seeds", required_argument, NULL, 'n' }, { "seconds", required_argument, NULL, 't' },
+        { "verbose", no_argument, NULL, 'v' },     { "shorten", no_argument, NULL, 'm' },
+        { "keep-going", no_argument, NULL, 'k' },  { "log", no_argument, NULL, 'l' },
+        { "crowd", required_argument, NULL, 'w' }, { "canary", no_argument, NULL, 'c' },
+        { "help", no_argument, NULL, 'h' },        { 0 },
     };
 
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) >= 0;)
@@ -85,6 +81,9 @@ static void parse(int argc, char **argv, struct options *o)
             break;
         case 'c':
             o->run.canary = true;
+            break;
+        case 'l':
+            o->run.log = true;
             break;
         case 'h':
             (void)fputs(usage, stdout);
@@ -148,8 +147,8 @@ static void fail(const struct options *o, const char *program, uint64_t seed,
                  const struct run_result *r)
 {
     (void)printf("seed %" PRIu64 ": %s\n", seed, r->violation);
-    (void)printf("    again: %s --seed=%" PRIu64 " --verbose%s\n", program, seed,
-                 o->run.canary ? " --canary" : "");
+    (void)printf("    again: %s --seed=%" PRIu64 " --verbose%s%s\n", program, seed,
+                 o->run.log ? " --log" : "", o->run.canary ? " --canary" : "");
     if (o->shorten)
         shorten(seed, &o->run);
     (void)fflush(stdout);

@@ -18,7 +18,7 @@ WORKER = {"acceptor", "address-limit", "connection", "conversation", "log", "out
 
 # They touch only the memory they are given.
 PURE = """
-    __assert_fail __ctype_b_loc __ctype_tolower_loc __ctype_toupper_loc __errno_location __memcpy_chk __memmove_chk
+    __assert_fail __cpu_model __ctype_b_loc __ctype_tolower_loc __ctype_toupper_loc __errno_location __memcpy_chk __memmove_chk
     __memset_chk __snprintf_chk __sprintf_chk __stack_chk_fail __strcpy_chk __vsnprintf_chk abort bcmp gmtime_r
     inet_ntop inet_pton memchr memcmp memcpy memmem memmove memrchr memset snprintf sprintf stpcpy strchr strcmp strcpy
     strcspn strdup strftime strerror strerrordesc_np strerrorname_np strlen strncmp strnlen strrchr strspn strtod strtol strtoul

@@ -72,7 +72,7 @@ void operator_act(void)
         process_stop();
         break;
     case 14:
-        if (setups_have_log() && sim_below(2) > 0)
+        if (setups_have_log() && sim_below(4) > 0)
             process_crash();
         else
             process_kill();

@@ -147,7 +147,7 @@ void run(const struct run_options *options, struct run_result *ret)
     sim_world_begin(SIM_BY_SEED, options->verbose);
     book_begin();
     book.canary = options->canary;
-    setups_begin();
+    setups_begin(options->log);
     /* Large entries take several paths, which lack of kernel memory selects. */
     if (setups_are_large() && sim_below(2) > 0)
         sim_fault_set(SIM_NO_KERNEL, 200000);

@@ -16,6 +16,7 @@ struct run_result {
 
 struct run_options {
     bool verbose;
+    bool log;    /* every run has a record log */
     bool canary; /* a fault that must be found: the journal forgets an entry now and then */
 };
 

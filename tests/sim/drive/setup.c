@@ -21,7 +21,7 @@ static struct {
     bool short_spans, large, log;
 } setups;
 
-void setups_begin(void)
+void setups_begin(bool log)
 {
     setups.all = NULL;
     setups.n = 0;
@@ -29,7 +29,7 @@ void setups_begin(void)
     setups.max_message = setups.large ? 1 << 19 : sim_scale(1, 1 << 19);
     setups.output_limit = sim_scale(1, 1 << 18);
     setups.short_spans = sim_below(2);
-    setups.log = sim_below(5) == 4;
+    setups.log = sim_below(5) == 4 || log;
 }
 
 bool setups_are_large(void)

@@ -23,9 +23,9 @@ struct setup {
     uint64_t idle_ms, message_ms, write_ms, cost_ns;
 };
 
-/* Draws what a run's setups have in common. A run that mixed everything would show little of
+/* log: there is a record log in any case. Draws what a run's setups have in common. A run that mixed everything would show little of
  * each. */
-void setups_begin(void);
+void setups_begin(bool log);
 void setups_end(void);
 
 /* Whether the run is about large messages. */

@@ -4,6 +4,7 @@
 S = "src/serve/"
 R = "src/record/"
 N = "src/net/"
+L = "src/log/"
 
 MUTATIONS = [
     ("failure-to-the-last", "a failed record is reported to the last connection in the batch, not to its own", [
@@ -125,4 +126,34 @@ MUTATIONS = [
     ("gather-held", "a reply that waits for its record is gathered with those before it", [
         (S + "output.c", "while (s != oldest(o) && may_go(s) && n < sizeof x->scratch);",
          "while (s != oldest(o) && n < sizeof x->scratch);")]),
+    ("log-reply-before-sync", "the log gives records back before they are synced", [
+        (R + "committer.c", "    error = sync_written(c);\n    if (error < 0)\n        return fail(c, error);\n    give_all_back(c);",
+         "    give_all_back(c);\n    error = sync_written(c);\n    if (error < 0)\n        return fail(c, error);")]),
+    ("log-second-batch-unsynced", "a batch that was written right after another one is not synced", [
+        (L + "writer.c", "    if (fdatasync(w->fd) < 0)\n        return fail(w, -errno);\n    w->synced = w->number - 1;",
+         "    if (w->synced + 2 != w->number && fdatasync(w->fd) < 0)\n        return fail(w, -errno);\n"
+         "    w->synced = w->number - 1;")]),
+    ("log-cut-too-much", "recovery cuts off the last record too", [
+        (L + "recovery.c", "    *ret_end = end;", "    *ret_end = last >= s->head.first && item.size < end ? end - item.size : end;")]),
+    ("log-no-salt", "the checksum of a record does not cover the segment's salt", [
+        (L + "format.c", "return crc32c(crc32c(0, bytes, sizeof bytes), p + AT_SIZE", "return crc32c(0, p + AT_SIZE")]),
+    ("log-name-unsynced", "the folder is not synced after a segment has got its name", [
+        (L + "store.c", "renameat(s->dir_fd, SPARE, s->dir_fd, name) < 0 ||\n        fsync(s->dir_fd) < 0)",
+         "renameat(s->dir_fd, SPARE, s->dir_fd, name) < 0)")]),
+    ("log-folder-unsynced", "the folder above is not synced", [
+        (L + "store.c", "return fsync(fd) < 0 ? -errno : 0;", "return 0;")]),
+    ("log-sync-retried", "a failed sync is tried again", [
+        (L + "writer.c", "    if (fdatasync(w->fd) < 0)\n        return fail(w, -errno);\n    w->synced",
+         "    while (fdatasync(w->fd) < 0)\n        (void)0;\n    w->synced")]),
+    ("log-parcel-kept", "a parcel that comes back wakes nobody", [
+        (R + "committer.c", "    wake(p->fd);\n    parcel_free(p);", "    parcel_free(p);")]),
+    ("log-keeper-asleep", "the keeper is not woken when the spare is used up", [
+        (R + "committer.c", "        if (r == -EAGAIN || c->writer.serial != serial)\n            wake(c->keep_fd);\n", "        (void)serial;\n")]),
+    ("log-failure-untold", "the main thread does not hear that the log has failed", [
+        (R + "log-service.c", "                  strerror(-atomic_load(&c->error)));\n        wake(s->notify_fd);",
+         "                  strerror(-atomic_load(&c->error)));")]),
+    ("log-no-room-final", "a sync that fails for want of room counts as backpressure", [
+        (R + "committer.c", "c->writer.error == 0 && (error == -EAGAIN ||", "c && (error == -EAGAIN ||")]),
+    ("log-numbers-again", "retention removes the newest segment before the next one has begun", [
+        (L + "store.c", "return s->n > (s->writing ? 0 : 1);", "return s->n > 0;")]),
 ]

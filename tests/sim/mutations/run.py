@@ -74,7 +74,9 @@ def look(mutation, seeds):
     name, what, edits = mutation
     with tempfile.TemporaryDirectory() as folder:
         program = build(Path(folder), edits)
-        found = attempt(program, f"--seeds={seeds}") or attempt(program, f"--crowd={CROWD}")
+        # Faults of the record log are found where there is one.
+        kind = ["--log"] if name.startswith("log-") else []
+        found = attempt(program, f"--seeds={seeds}", *kind) or attempt(program, f"--crowd={CROWD}")
     print(f"{'found    ' if found else 'NOT FOUND'} {name}: {what}\n          {found or ''}", flush=True)
     return bool(found)
 
