@@ -13,7 +13,7 @@
 
 /* Where an incomplete segment ends: before the first record that is not sound, and that no later
  * one vouches for. A record vouches for all those that it says were synced. */
-static int find_end(struct segment *s, uint64_t *ret_end)
+static int find_end(struct segment *s, uint64_t *ret_end, uint64_t *ret_synced)
 {
     uint64_t last = s->head.first - 1, synced = 0, end = 0, missing = 0;
     struct log_item item;
@@ -39,6 +39,7 @@ static int find_end(struct segment *s, uint64_t *ret_end)
             break;
     }
     *ret_end = end;
+    *ret_synced = synced;
     return 0;
 }
 
@@ -46,11 +47,12 @@ static int find_end(struct segment *s, uint64_t *ret_end)
 struct survey {
     struct log_index *index;
     uint64_t n, n_damaged, last, newest_us;
+    uint64_t unsynced; /* the offset of the first record that may not be on the disk */
 };
 
-static int survey(struct segment *s, uint64_t end, struct survey *ret)
+static int survey(struct segment *s, uint64_t end, uint64_t synced, struct survey *ret)
 {
-    struct survey x = { .index = log_index_new(), .last = s->head.first - 1 };
+    struct survey x = { .index = log_index_new(), .last = s->head.first - 1, .unsynced = end };
     struct log_item item;
     uint64_t offset;
     int r = x.index ? 0 : -ENOMEM;
@@ -66,6 +68,8 @@ static int survey(struct segment *s, uint64_t end, struct survey *ret)
         }
         if (r < 0)
             break;
+        if (item.number > synced)
+            x.unsynced = MIN(x.unsynced, offset);
         x.n++;
         x.n_damaged += item.number - x.last - 1;
         x.last = item.number;
@@ -86,8 +90,24 @@ static int survey(struct segment *s, uint64_t end, struct survey *ret)
     return 0;
 }
 
+/* Writes the bytes anew. If a sync failed before, the kernel has them in memory but takes them for
+ * written: a sync alone would not bring them to the disk. */
+static int rewrite(int fd, uint64_t from, uint64_t end)
+{
+    uint8_t bytes[65536];
+    int r = 0;
+
+    for (size_t n; r >= 0 && from < end; from += n) {
+        n = (size_t)MIN(end - from, (uint64_t)sizeof bytes);
+        r = file_read(fd, bytes, n, from);
+        if (r >= 0)
+            r = file_write(fd, bytes, n, from);
+    }
+    return r;
+}
+
 /* Ends the file behind the records, with an index. */
-static int complete(int dir_fd, uint64_t serial, uint64_t end, const struct log_index *index,
+static int complete(int dir_fd, uint64_t serial, uint64_t end, const struct survey *x,
                     uint64_t *ret_size)
 {
     _cleanup_free_ uint8_t *bytes = NULL;
@@ -97,13 +117,19 @@ static int complete(int dir_fd, uint64_t serial, uint64_t end, const struct log_
     int r;
 
     segment_name(serial, name);
-    bytes = log_index_encode(index, &n);
+    bytes = log_index_encode(x->index, &n);
     if (!bytes)
         return -ENOMEM;
     fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return -errno;
+    /* With the first record, the head may not be on the disk either. */
+    r = rewrite(fd, x->unsynced > LOG_HEAD_SIZE ? x->unsynced : 0, end);
+    if (r < 0)
+        return r;
     /* What is cut off is gone before anything takes its place: an index that is not whole counts as
      * none. */
-    if (fd < 0 || ftruncate(fd, (off_t)end) < 0 || fsync(fd) < 0)
+    if (ftruncate(fd, (off_t)end) < 0 || fsync(fd) < 0)
         return -errno;
     r = file_write(fd, bytes, n, end);
     if (r == -ENOSPC)
@@ -154,18 +180,18 @@ static int take_incomplete(struct store *store, struct segment *s, unsigned plac
                            struct stored *stored, struct recovery *rec)
 {
     bool is_last = place & LAST, discard;
-    uint64_t end = s->size, written = 0;
+    uint64_t end = s->size, synced = UINT64_MAX, written = 0;
     struct survey x;
     int r = 0;
 
     /* The next segment was begun only when this one was synced: nothing of it is torn. */
     if (is_last) {
-        r = find_end(s, &end);
+        r = find_end(s, &end, &synced);
         if (r >= 0)
             r = written_end(s, end, &written);
     }
     if (r >= 0)
-        r = survey(s, end, &x);
+        r = survey(s, end, synced, &x);
     if (r < 0)
         return r;
     rec->n_recovered += x.n;
@@ -178,7 +204,7 @@ static int take_incomplete(struct store *store, struct segment *s, unsigned plac
     if (discard)
         r = discard_empty(store->dir_fd, s->serial);
     else if (is_last)
-        r = complete(store->dir_fd, s->serial, end, x.index, &stored->size);
+        r = complete(store->dir_fd, s->serial, end, &x, &stored->size);
     log_index_free(x.index);
     return r < 0 ? r : !discard;
 }
