@@ -14,7 +14,7 @@
 
 static const char help[] =
     "Usage: answerd [OPTION…]\n"
-    "Write each message to the systemd journal, then send a reply.\n"
+    "Write each message to the systemd journal or a log, then send a reply.\n"
     "\n"
     "  -c, --config=FILE     read FILE (default, if it exists:\n"
     "                        " SYSCONFDIR "/answerd/answerd.conf)\n"

@@ -54,6 +54,7 @@ struct server {
 
     struct loop loop;
     struct source signals, notify;
+    bool reported; /* why a start failed */
     bool stop_now; /* stop without draining */
     uint64_t drain_until_ms;
 
@@ -174,6 +175,8 @@ static int commit(struct server *s, struct config *config, struct wanted *wanted
     startup_advise(s->config, &s->listeners, report_notice, NULL);
     if ((config->workers ?: n_cpus()) != s->crew.n)
         event_log(EVENT_NOTICE, "Workers= takes effect at the next start");
+    if (s->log.opened && !log_settings_equal(&config->log, &old->log))
+        event_log(EVENT_NOTICE, "[Log] takes effect at the next start");
     config_free(old);
     return 0;
 }
@@ -434,7 +437,8 @@ static int start(struct server *s)
                   s->crew.n == 1 ? "" : "s", atomic_load(&s->shared.max_connections));
     if (r >= 0)
         r = start_log(s, s->config, wrong);
-    if (wrong[0] != '\0')
+    s->reported = wrong[0] != '\0';
+    if (s->reported)
         (void)fprintf(stderr, "answerd: %s\n", wrong);
     if (r < 0)
         return r;
@@ -479,7 +483,7 @@ int server_run(const struct options *o)
         r = open_loop(&s);
         if (r >= 0)
             r = start(&s);
-        if (r < 0)
+        if (r < 0 && !s.reported)
             (void)fprintf(stderr, "answerd: cannot start: %s\n", strerror(-r));
         status = r < 0 ? EXIT_SYSTEM : run(&s);
     }

@@ -205,7 +205,7 @@ int ask_prompt(struct exchange *e)
     can_save = state_history_path(&history) == 0 && editor_load_history(editor, history) == 0;
 
     (void)printf("Connected to %s. quit or Ctrl-D ends.\n"
-                 "Every other line is sent; \"man ask\" has the keys.\n",
+                 "Anything else is sent. \"man ask\" has the keys.\n",
                  e->stream.peer);
     e->retries = 0;
     /* A person sees that no reply comes. */

@@ -179,6 +179,38 @@ static int remove_oldest(struct store *s, const struct stored *oldest)
     return 1;
 }
 
+/* Segments that somebody else has removed. Returns whether there were any. */
+static bool forget_removed(struct store *s)
+{
+    bool some = false;
+
+    for (size_t i = 0;;) {
+        struct stored segment;
+        char name[SEGMENT_NAME_MAX];
+        struct stat st;
+        bool is_there;
+
+        (void)pthread_mutex_lock(&s->mutex);
+        is_there = i < s->n;
+        if (is_there)
+            segment = s->segments[i];
+        (void)pthread_mutex_unlock(&s->mutex);
+        if (!is_there)
+            return some;
+        segment_name(segment.serial, name);
+        if (fstatat(s->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT) {
+            i++;
+            continue;
+        }
+        some = true;
+        (void)pthread_mutex_lock(&s->mutex);
+        s->removed_to = MAX(s->removed_to, segment.last);
+        s->n--;
+        memmove(s->segments + i, s->segments + i + 1, (s->n - i) * sizeof *s->segments);
+        (void)pthread_mutex_unlock(&s->mutex);
+    }
+}
+
 /* --- the spare ------------------------------------------------------------------------------ */
 
 static int write_zeros(int fd, uint64_t size)
@@ -226,7 +258,9 @@ int store_keep(struct store *s, uint64_t now_us)
         return 0;
     if (task == TASK_REMOVE)
         return remove_oldest(s, &oldest);
-    r = task == TASK_MAKE ? make_spare(s) : -ENOSPC;
+    if (task == TASK_NO_ROOM && forget_removed(s))
+        return 1;
+    r = task == TASK_MAKE ? make_spare(s) : -EDQUOT;
     (void)pthread_mutex_lock(&s->mutex);
     s->has_spare = r >= 0;
     s->error = r;
@@ -244,7 +278,7 @@ int store_take(struct store *s, uint64_t serial, const struct log_head *head)
 
     (void)pthread_mutex_lock(&s->mutex);
     ready = s->has_spare;
-    r = s->error == -ENOSPC ? -ENOSPC : -EAGAIN;
+    r = s->error == -ENOSPC || s->error == -EDQUOT ? s->error : -EAGAIN;
     (void)pthread_mutex_unlock(&s->mutex);
     if (!ready)
         return r;

@@ -64,8 +64,8 @@ void store_limit(struct store *s, const struct store_limits *limits);
 int store_add(struct store *s, const struct stored *segment);
 
 /* Does one thing that has to be done: removes a segment, or makes the spare. 1: there may be more to
- * do; 0: nothing is left to do; -ENOSPC: there is no room for a spare, and nothing may be removed;
- * or another negative errno. now_us: CLOCK_REALTIME. */
+ * do; 0: nothing is left to do; -ENOSPC: the disk has no room for a spare; -EDQUOT: the limits leave
+ * none, and nothing may be removed; or another negative errno. now_us: CLOCK_REALTIME. */
 int store_keep(struct store *s, uint64_t now_us);
 
 /* Makes the spare the segment of that serial, on the disk too. Its descriptor, to be closed by the

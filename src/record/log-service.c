@@ -39,6 +39,14 @@ void log_settings_default(struct log_settings *settings)
     };
 }
 
+bool log_settings_equal(const struct log_settings *a, const struct log_settings *b)
+{
+    return strcmp(log_directory(a), log_directory(b)) == 0 && a->segment_size == b->segment_size &&
+           a->max_use == b->max_use && a->keep_free == b->keep_free &&
+           a->max_age_ms == b->max_age_ms && a->sync_ms == b->sync_ms && a->wait == b->wait &&
+           a->mirror == b->mirror;
+}
+
 const char *log_directory(const struct log_settings *settings)
 {
     const char *state = getenv("STATE_DIRECTORY");
@@ -115,7 +123,7 @@ static void *run_keeper(void *userdata)
 
         if (r < 0 && !told)
             event_log(EVENT_LOG_NO_ROOM, "the log has no room for its next segment: %s",
-                      strerror(-r));
+                      r == -EDQUOT ? "MaxUse= or KeepFree= is reached" : strerror(-r));
         told = r < 0;
         if (r > 0)
             wake(s->committer.wake_fd);
@@ -208,12 +216,14 @@ static void tell(const struct recovery *rec, const char *directory)
 {
     if (rec->n_recovered > 0 || rec->n_cut > 0)
         event_log(EVENT_LOG_RECOVERED,
-                  "recovered the log %s: %" PRIu64 " records of an incomplete segment, %" PRIu64
-                  " bytes of unfinished ones cut off; the next record is number %" PRIu64,
-                  directory, rec->n_recovered, rec->n_cut, rec->next_number);
+                  "recovered the log %s after a crash: %" PRIu64
+                  " record%s kept in its last segment, %" PRIu64
+                  " byte%s of unfinished ones cut off; the next record is number %" PRIu64,
+                  directory, rec->n_recovered, rec->n_recovered == 1 ? "" : "s", rec->n_cut,
+                  rec->n_cut == 1 ? "" : "s", rec->next_number);
     if (rec->n_damaged > 0)
-        event_log(EVENT_LOG_DAMAGED, "the log %s is damaged: %" PRIu64 " records cannot be read",
-                  directory, rec->n_damaged);
+        event_log(EVENT_LOG_DAMAGED, "the log %s is damaged: %" PRIu64 " record%s cannot be read",
+                  directory, rec->n_damaged, rec->n_damaged == 1 ? "" : "s");
     if (rec->bad_segment > 0)
         event_log(EVENT_LOG_DAMAGED, "the log %s is damaged: segment %" PRIu64 " cannot be read",
                   directory, rec->bad_segment);

@@ -34,6 +34,8 @@ struct log_settings {
 /* The defaults: all but the numbers is zero. */
 void log_settings_default(struct log_settings *settings);
 
+bool log_settings_equal(const struct log_settings *a, const struct log_settings *b);
+
 /* $STATE_DIRECTORY, as systemd gives it to a service with StateDirectory=, or the usual place. */
 const char *log_directory(const struct log_settings *settings);
 

@@ -49,7 +49,8 @@ static int stage(void *userdata, const struct record *record)
     r = recorder_stage(e->recorder, record);
     s->n += r == 0;
     s->large = large;
-    if (r == 0 && display && e->settings->record == RECORD_JOURNAL)
+    if (r == 0 && display &&
+        (e->settings->record == RECORD_JOURNAL || e->settings->record == RECORD_LOG))
         display_show(display, record);
     return r;
 }

@@ -11,7 +11,7 @@ import unittest
 import net
 import record_log
 import tap
-from daemon import Daemon
+from daemon import Daemon, program
 
 ERROR_STATUS = 74
 
@@ -125,6 +125,13 @@ class Records(Log):
         daemon.stop()
         self.assertEqual(self.data(), [b"recorded"])
 
+    def test_a_changed_log_is_for_the_next_start(self):
+        config = f"[Log]\nDirectory={self.folder}\nSegmentSize=64K\n%s[Listener default]\nListen=127.0.0.1:0\nRecord=log\n"
+        daemon = Daemon(self, [], config=config % "")
+        daemon.reload(config % "MaxAge=1d\n")
+        daemon.stderr.wait_for(r"\[Log\] takes effect at the next start")
+        daemon.stop()
+
     def test_a_folder_that_cannot_be(self):
         daemon = Daemon(self, [], config="[Log]\nDirectory=/proc/nothing\n[Listener default]\nListen=127.0.0.1:0\n"
                                          "Record=log\n", ready=False)
@@ -177,6 +184,21 @@ class Retention(Log):
         self.fill(daemon, 100)
         daemon.stop()
         self.assertEqual(len(record_log.read(self.folder)), len(kept) + 100)
+
+
+    def test_wait_until_somebody_makes_room(self):
+        daemon = self.start(log="MaxUse=512K\nWhenFull=wait\nMirror=none")
+        count = 300
+        with daemon.connect() as client:
+            client.sendall(b"".join(b"%d " % n + b"x" * 1000 + b"\n" for n in range(count)))
+            daemon.stderr.wait_for("the log has no room for its next segment: MaxUse= or KeepFree= is reached")
+            subprocess.run([program("answerlog"), "--vacuum-size=100K", self.folder], check=True,
+                           stdout=subprocess.DEVNULL)
+            self.assertEqual(net.recv_exactly(client, 3 * count), b"ok\n" * count)
+        daemon.stop()
+        found = record_log.read(self.folder)
+        self.assertEqual((found[-1].number, found[-1].data.split()[0]), (count, b"%d" % (count - 1)))
+        self.assertGreater(found[0].number, 1)
 
 
 @unittest.skipUnless(shutil.which("strace"), "strace is needed")

@@ -20,7 +20,7 @@ def has_editing():
     return b"libedit" in libraries
 
 
-SENT = 'Every other line is sent; "man ask" has the keys.'
+SENT = 'Anything else is sent. "man ask" has the keys.'
 
 
 class Talker:

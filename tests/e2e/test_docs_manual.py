@@ -101,7 +101,7 @@ class Configuration(unittest.TestCase):
     def setUp(self):
         self.page = manual("answerd.conf.5")
         code = source("src/answerd/config-key.c")
-        tables = re.findall(r"config_(server|listener)_keys\[\] = \{(.*?)\n\};", code, re.DOTALL)
+        tables = re.findall(r"config_(server|log|listener)_keys\[\] = \{(.*?)\n\};", code, re.DOTALL)
         self.keys = {name: set(re.findall(r'\{\s*"(\w+)"', body)) for name, body in tables}
         # These own memory and are not in the table.
         self.keys["listener"] |= set(re.findall(r'^#define KEY_\w+\s+"(\w+)"', source("src/answerd/config-file.c"),
@@ -114,11 +114,15 @@ class Configuration(unittest.TestCase):
         self.assertIn("Listen", self.keys["listener"])
         self.assertIn("Workers", self.keys["server"])
         self.assertEqual(self.documented("[Server] SECTION OPTIONS"), self.keys["server"])
+        self.assertIn("Directory", self.keys["log"])
+        self.assertEqual(self.documented("[Log] SECTION OPTIONS"), self.keys["log"])
         self.assertEqual(self.documented("[Listener NAME] SECTION OPTIONS"), self.keys["listener"])
 
     def test_example_file_has_every_key(self):
         text = source("systemd/answerd.conf")
-        server, listener = text.split("[Listener default]")
+        server, log = text.split("[Log]")
+        log, listener = log.split("[Listener default]")
+        self.assertEqual(set(re.findall(r"^#(\w+)=", log, re.MULTILINE)), self.keys["log"])
         self.assertEqual(set(re.findall(r"^#(\w+)=", server, re.MULTILINE)), self.keys["server"])
         self.assertEqual(set(re.findall(r"^#(\w+)=", listener, re.MULTILINE)), self.keys["listener"])
 
@@ -133,7 +137,7 @@ class Configuration(unittest.TestCase):
     def test_examples_are_accepted(self):
         blocks = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", self.page + manual("answerd.8"), re.MULTILINE | re.DOTALL)
         blocks += re.findall(r"^```ini\n(.*?)^```", source("README.md"), re.MULTILINE | re.DOTALL)
-        blocks = [b for b in blocks if re.search(r"^\[(Server|Listener )", b, re.MULTILINE)]
+        blocks = [b for b in blocks if re.search(r"^\[(Server|Log|Listener )", b, re.MULTILINE)]
         self.assertGreaterEqual(len(blocks), 5)
         for block in blocks:
             self.check(block)
