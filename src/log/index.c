@@ -10,7 +10,7 @@
 #include "log/index.h"
 
 /* Where the trailer's fields are; its last four bytes are the checksum of gap, marks, filter and
- * trailer. */
+ * trailer, and of the salt before them. */
 enum {
     AT_MAGIC = 0,
     AT_END = 8,
@@ -114,7 +114,16 @@ static size_t encoded_size(uint64_t n_marks)
     return LOG_INDEX_GAP + (size_t)n_marks * LOG_MARK_SIZE + LOG_FILTER_SIZE + LOG_TRAILER_SIZE;
 }
 
-uint8_t *log_index_encode(const struct log_index *x, size_t *ret_size)
+/* The salt keeps a client from forging an index by what it sends. */
+static uint32_t checksum(const uint8_t *bytes, size_t size, uint64_t salt)
+{
+    uint8_t le[8];
+
+    put_le64(le, salt);
+    return crc32c(crc32c(0, le, sizeof le), bytes, size - 4);
+}
+
+uint8_t *log_index_encode(const struct log_index *x, uint64_t salt, size_t *ret_size)
 {
     size_t size = encoded_size(x->n_marks);
     uint8_t *bytes = calloc(1, size), *p = bytes + LOG_INDEX_GAP;
@@ -135,7 +144,7 @@ uint8_t *log_index_encode(const struct log_index *x, size_t *ret_size)
     put_le64(p + AT_LAST, x->last);
     put_le32(p + AT_N_MARKS, (uint32_t)x->n_marks);
     put_le32(p + AT_FILTER_SIZE, LOG_FILTER_SIZE);
-    put_le32(p + AT_CRC, crc32c(0, bytes, size - 4));
+    put_le32(p + AT_CRC, checksum(bytes, size, salt));
     *ret_size = size;
     return bytes;
 }
@@ -163,11 +172,20 @@ static bool marks_are_sound(const struct log_index *x)
     return true;
 }
 
-static int decode(const uint8_t *bytes, size_t size, struct log_index *x)
+static bool numbers_are_sound(const struct log_index *x, const struct log_head *head)
+{
+    if (x->n_marks == 0)
+        return x->first == 0 && x->last == 0;
+    return x->first >= head->first && x->last >= x->first && x->marks[0].number == x->first &&
+           x->last - head->first <= x->end / LOG_RECORD_MIN;
+}
+
+static int decode(const uint8_t *bytes, size_t size, const struct log_head *head,
+                  struct log_index *x)
 {
     const uint8_t *trailer = bytes + size - LOG_TRAILER_SIZE, *p = bytes + LOG_INDEX_GAP;
 
-    if (get_le32(trailer + AT_CRC) != crc32c(0, bytes, size - 4))
+    if (get_le32(trailer + AT_CRC) != checksum(bytes, size, head->salt))
         return -ENODATA;
     x->n_marks = get_le32(trailer + AT_N_MARKS);
     x->marks = calloc(x->n_marks ?: 1, sizeof *x->marks);
@@ -184,10 +202,10 @@ static int decode(const uint8_t *bytes, size_t size, struct log_index *x)
     x->end = get_le64(trailer + AT_END);
     x->first = get_le64(trailer + AT_FIRST);
     x->last = get_le64(trailer + AT_LAST);
-    return marks_are_sound(x) ? 0 : -ENODATA;
+    return marks_are_sound(x) && numbers_are_sound(x, head) ? 0 : -ENODATA;
 }
 
-int log_index_read(int fd, uint64_t file_size, struct log_index **ret)
+int log_index_read(int fd, uint64_t file_size, const struct log_head *head, struct log_index **ret)
 {
     uint8_t trailer[LOG_TRAILER_SIZE];
     _cleanup_free_ uint8_t *bytes = NULL;
@@ -207,7 +225,7 @@ int log_index_read(int fd, uint64_t file_size, struct log_index **ret)
     x = log_index_new();
     r = bytes && x ? file_read(fd, bytes, size, file_size - size) : -ENOMEM;
     if (r >= 0)
-        r = decode(bytes, size, x);
+        r = decode(bytes, size, head, x);
     if (r < 0) {
         log_index_free(x);
         return r;

@@ -28,6 +28,8 @@
 #define LOG_TRAILER_SIZE  64
 #define LOG_TRAILER_MAGIC "answidx\n"
 
+struct log_head;
+
 struct log_mark {
     uint64_t offset, number, time_min, time_max;
 };
@@ -64,8 +66,8 @@ size_t log_index_mark_at(const struct log_index *x, uint64_t offset);
 
 /* The bytes of the index, its gap first, to be freed with free(). They belong at offset x->end.
  * NULL, out of memory. */
-uint8_t *log_index_encode(const struct log_index *x, size_t *ret_size);
+uint8_t *log_index_encode(const struct log_index *x, uint64_t salt, size_t *ret_size);
 
 /* Reads the index of the segment in fd, a file of so many bytes. 0; -ENODATA: there is none, or it
  * is damaged; -ENOMEM, or what reading said. */
-int log_index_read(int fd, uint64_t file_size, struct log_index **ret);
+int log_index_read(int fd, uint64_t file_size, const struct log_head *head, struct log_index **ret);

@@ -107,7 +107,7 @@ static int rewrite(int fd, uint64_t from, uint64_t end)
 }
 
 /* Ends the file behind the records, with an index. */
-static int complete(int dir_fd, uint64_t serial, uint64_t end, const struct survey *x,
+static int complete(int dir_fd, const struct segment *s, uint64_t end, const struct survey *x,
                     uint64_t *ret_size)
 {
     _cleanup_free_ uint8_t *bytes = NULL;
@@ -116,8 +116,8 @@ static int complete(int dir_fd, uint64_t serial, uint64_t end, const struct surv
     size_t n;
     int r;
 
-    segment_name(serial, name);
-    bytes = log_index_encode(x->index, &n);
+    segment_name(s->serial, name);
+    bytes = log_index_encode(x->index, s->head.salt, &n);
     if (!bytes)
         return -ENOMEM;
     fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
@@ -204,7 +204,7 @@ static int take_incomplete(struct store *store, struct segment *s, unsigned plac
     if (discard)
         r = discard_empty(store->dir_fd, s->serial);
     else if (is_last)
-        r = complete(store->dir_fd, s->serial, end, &x, &stored->size);
+        r = complete(store->dir_fd, s, end, &x, &stored->size);
     log_index_free(x.index);
     return r < 0 ? r : !discard;
 }
@@ -226,10 +226,10 @@ static int take(struct store *store, const struct segment_file *file, unsigned p
     int r = segment_open(&s, store->dir_fd, file->serial);
 
     *stored = (struct stored){ .serial = file->serial, .size = file->allocated };
-    if (r == -EBADMSG || r == -EPROTO) {
+    if (r == -EBADMSG || r == -EPROTO || r == -EIO) {
         rec->bad_segment = file->serial;
         /* It has used up some numbers, and at most as many as it could hold. */
-        rec->next_number += file->size / LOG_RECORD_MIN;
+        rec->next_number += MAX(file->size, store->limits.segment_size) / LOG_RECORD_MIN;
         stored->newest_us = UINT64_MAX; /* never too old: somebody has to look at it */
         return 1;
     }

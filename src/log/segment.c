@@ -119,8 +119,8 @@ static int look_at_file(struct segment *s)
     s->size = (uint64_t)st.st_size;
     if (s->index)
         return 0;
-    r = log_index_read(s->fd, s->size, &s->index);
-    return r == -ENODATA ? 0 : r;
+    r = log_index_read(s->fd, s->size, &s->head, &s->index);
+    return r == -ENODATA || r == -EIO ? 0 : r; /* an index that cannot be read is none */
 }
 
 int segment_open(struct segment *s, int dir_fd, uint64_t serial)
@@ -222,6 +222,14 @@ static ssize_t look(struct segment *s, uint64_t offset, bool backwards)
         return 0;
     if (size < LOG_RECORD_MIN || size > LOG_RECORD_MAX || size > end - offset)
         return -EBADMSG;
+    /* Before much is read: whoever sent the bytes may have made up the size. */
+    if (size > WINDOW) {
+        uint8_t trailer[4];
+
+        r = file_read_some(s->fd, trailer, sizeof trailer, offset + size - sizeof trailer);
+        if (r < (ssize_t)sizeof trailer || log_record_trailer(trailer) != size)
+            return r < 0 ? r : -EBADMSG;
+    }
     r = load(s, offset, size, backwards);
     if (r < 0)
         return r;

@@ -30,7 +30,8 @@ static pid_t holder(int lock_fd)
     return parse_u64(text, &pid) == 0 ? (pid_t)pid : 0;
 }
 
-/* The lock ends with the process. */
+/* The lock is the folder's, which nobody removes by mistake, and it ends with the process. The file
+ * only has the process ID: for people, and for the next one's message. */
 static int lock(int dir_fd, pid_t *ret_holder)
 {
     _cleanup_close_ int fd = openat(dir_fd, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -38,17 +39,16 @@ static int lock(int dir_fd, pid_t *ret_holder)
 
     if (fd < 0)
         return -errno;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+    if (flock(dir_fd, LOCK_EX | LOCK_NB) < 0) {
         int error = -errno;
 
         *ret_holder = holder(fd);
         return error;
     }
-    /* For people, and for the next one's message: nothing depends on it. */
     (void)snprintf(text, sizeof text, "%d\n", (int)getpid());
     if (ftruncate(fd, 0) == 0)
         (void)file_write(fd, text, strlen(text), 0);
-    return STEAL_FD(fd);
+    return 0;
 }
 
 /* After a crash, a new folder is there only if the folder above was synced. Where we may not read that
@@ -59,21 +59,24 @@ static int sync_parent(int dir_fd)
 
     if (fd < 0)
         return errno == EACCES ? 0 : -errno;
-    return fsync(fd) < 0 ? -errno : 0;
+    /* Not every file system can sync a folder; one that cannot be written to need not. */
+    return fsync(fd) == 0 || errno == EINVAL || errno == EROFS ? 0 : -errno;
 }
 
 int store_open(struct store *s, const char *directory, pid_t *ret_holder)
 {
+    int r;
+
     *ret_holder = 0;
-    *s = (struct store){ .dir_fd = -1, .lock_fd = -1 };
+    *s = (struct store){ .dir_fd = -1 };
     (void)pthread_mutex_init(&s->mutex, NULL);
     if (mkdir(directory, 0700) < 0 && errno != EEXIST)
         return -errno;
     s->dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (s->dir_fd < 0)
         return -errno;
-    s->lock_fd = lock(s->dir_fd, ret_holder);
-    return s->lock_fd < 0 ? s->lock_fd : sync_parent(s->dir_fd);
+    r = lock(s->dir_fd, ret_holder);
+    return r < 0 ? r : sync_parent(s->dir_fd);
 }
 
 void store_limit(struct store *s, const struct store_limits *limits)
@@ -90,7 +93,6 @@ void store_close(struct store *s)
 {
     free(STEAL_PTR(s->segments));
     s->n = 0;
-    s->lock_fd = close_fd(s->lock_fd);
     s->dir_fd = close_fd(s->dir_fd);
     (void)pthread_mutex_destroy(&s->mutex);
 }
@@ -133,13 +135,26 @@ static bool has_removable(const struct store *s)
     return s->n > (s->writing ? 0 : 1);
 }
 
-/* Whether a spare, which is made or to be made, leaves room enough. */
-static bool has_room(const struct store *s, uint64_t free_bytes, bool spare_is_made)
+static bool fits_max_use(const struct store *s)
 {
-    uint64_t need = spare_is_made ? 0 : s->limits.segment_size;
-    bool fits = add(in_use(s), s->limits.segment_size) <= s->limits.max_use;
+    return add(in_use(s), s->limits.segment_size) <= s->limits.max_use ||
+           (!s->writing && s->n <= 1);
+}
 
-    return (fits || (!s->writing && s->n <= 1)) && free_bytes >= add(s->limits.keep_free, need);
+/* Whether the disk has room for a spare, once so many bytes more are free. */
+static bool fits_disk(const struct store *s, uint64_t free_bytes, uint64_t more)
+{
+    return add(free_bytes, more) >= add(s->limits.keep_free, s->limits.segment_size);
+}
+
+/* Whether removing segments makes room: nothing is removed in vain. */
+static bool removing_helps(const struct store *s, uint64_t free_bytes)
+{
+    uint64_t removable = 0;
+
+    for (size_t i = 0; i + (s->writing ? 0 : 1) < s->n; i++)
+        removable = add(removable, s->segments[i].size);
+    return removable > 0 && (s->has_spare || fits_disk(s, free_bytes, removable));
 }
 
 static bool too_old(const struct store *s, uint64_t now_us)
@@ -157,9 +172,11 @@ static enum task next_task(const struct store *s, uint64_t free_bytes, uint64_t 
 {
     if (has_removable(s) && too_old(s, now_us))
         return TASK_REMOVE;
-    if (has_room(s, free_bytes, s->has_spare))
+    if (s->pressed && !s->limits.wait && has_removable(s))
+        return TASK_REMOVE;
+    if (fits_max_use(s) && (s->has_spare || fits_disk(s, free_bytes, 0)))
         return s->has_spare ? TASK_NONE : TASK_MAKE;
-    if (has_removable(s) && !s->limits.wait)
+    if (!s->limits.wait && removing_helps(s, free_bytes))
         return TASK_REMOVE;
     return s->has_spare ? TASK_NONE : TASK_NO_ROOM;
 }
@@ -169,9 +186,10 @@ static int remove_oldest(struct store *s, const struct stored *oldest)
     char name[SEGMENT_NAME_MAX];
 
     segment_name(oldest->serial, name);
-    if (unlinkat(s->dir_fd, name, 0) < 0 && errno != ENOENT)
-        return -errno;
+    /* One that cannot be removed is left alone: it must not hold up the others. */
+    (void)unlinkat(s->dir_fd, name, 0);
     (void)pthread_mutex_lock(&s->mutex);
+    s->pressed = false;
     s->removed_to = MAX(s->removed_to, oldest->last);
     s->n--;
     memmove(s->segments, s->segments + 1, s->n * sizeof *s->segments);
@@ -211,6 +229,13 @@ static bool forget_removed(struct store *s)
     }
 }
 
+void store_press(struct store *s)
+{
+    (void)pthread_mutex_lock(&s->mutex);
+    s->pressed = true;
+    (void)pthread_mutex_unlock(&s->mutex);
+}
+
 /* --- the spare ------------------------------------------------------------------------------ */
 
 static int write_zeros(int fd, uint64_t size)
@@ -219,7 +244,8 @@ static int write_zeros(int fd, uint64_t size)
     int r = zeros ? 0 : -ENOMEM;
 
     /* Space that cannot be had is known at once; not every file system can tell (EOPNOTSUPP). */
-    if (r == 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) < 0 && errno == ENOSPC)
+    if (r == 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) < 0 &&
+        (errno == ENOSPC || errno == EDQUOT))
         return -errno;
     for (uint64_t at = 0; r >= 0 && at < size; at += AT_ONCE) {
         r = file_write(fd, zeros, (size_t)MIN(size - at, (uint64_t)AT_ONCE), at);
@@ -260,10 +286,13 @@ int store_keep(struct store *s, uint64_t now_us)
         return remove_oldest(s, &oldest);
     if (task == TASK_NO_ROOM && forget_removed(s))
         return 1;
-    r = task == TASK_MAKE ? make_spare(s) : -EDQUOT;
+    r = task == TASK_MAKE ? make_spare(s) : STORE_LIMITED;
     (void)pthread_mutex_lock(&s->mutex);
     s->has_spare = r >= 0;
     s->error = r;
+    s->pressed = r == -ENOSPC || r == -EDQUOT;
+    if (s->pressed && !s->limits.wait && has_removable(s))
+        r = 1;
     (void)pthread_mutex_unlock(&s->mutex);
     return r < 0 ? r : 1;
 }
@@ -278,7 +307,7 @@ int store_take(struct store *s, uint64_t serial, const struct log_head *head)
 
     (void)pthread_mutex_lock(&s->mutex);
     ready = s->has_spare;
-    r = s->error == -ENOSPC || s->error == -EDQUOT ? s->error : -EAGAIN;
+    r = store_has_no_room(s->error) ? s->error : -EAGAIN;
     (void)pthread_mutex_unlock(&s->mutex);
     if (!ready)
         return r;

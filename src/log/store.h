@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +20,13 @@
  */
 
 /* Their names in the folder. */
+#define STORE_LIMITED (-EXFULL) /* MaxUse= or KeepFree= is reached */
+
+static inline bool store_has_no_room(int error)
+{
+    return error == -ENOSPC || error == -EDQUOT || error == STORE_LIMITED;
+}
+
 #define STORE_LOCK  "lock"
 #define STORE_SPARE "spare"
 
@@ -40,13 +48,14 @@ struct stored {
 };
 
 struct store {
-    int dir_fd, lock_fd;
+    int dir_fd; /* locked */
     struct store_limits limits;
     pthread_mutex_t mutex; /* for what follows; it is held for a moment, never over a disk access */
     struct stored *segments; /* oldest first */
     size_t n;
     bool writing; /* a spare was taken, and its segment is not complete yet */
     bool has_spare;
+    bool pressed;        /* the disk has refused: remove the oldest segment, if that is allowed */
     int error;           /* why there is no spare: a negative errno */
     uint64_t removed_to; /* the number of the last record that was removed; 0: none was */
 };
@@ -64,9 +73,12 @@ void store_limit(struct store *s, const struct store_limits *limits);
 int store_add(struct store *s, const struct stored *segment);
 
 /* Does one thing that has to be done: removes a segment, or makes the spare. 1: there may be more to
- * do; 0: nothing is left to do; -ENOSPC: the disk has no room for a spare; -EDQUOT: the limits leave
- * none, and nothing may be removed; or another negative errno. now_us: CLOCK_REALTIME. */
+ * do; 0: nothing is left to do; -ENOSPC: the disk has no room for a spare; STORE_LIMITED: the limits
+ * leave none, and nothing may be removed; or another negative errno. now_us: CLOCK_REALTIME. */
 int store_keep(struct store *s, uint64_t now_us);
+
+/* From the writer: the disk has refused a record for want of room. */
+void store_press(struct store *s);
 
 /* Makes the spare the segment of that serial, on the disk too. Its descriptor, to be closed by the
  * caller; -EAGAIN: there is none yet; -ENOSPC: nor will there be, until there is room; or another

@@ -35,7 +35,7 @@ static int fail(struct writer *w, int error)
 /* Room, and the next segment, may come to be; nothing else gets better by itself. */
 static bool passes(int error)
 {
-    return error == -EAGAIN || error == -ENOSPC || error == -EDQUOT || error == -EINTR;
+    return error == -EAGAIN || store_has_no_room(error);
 }
 
 int writer_sync(struct writer *w)
@@ -93,7 +93,7 @@ static void write_index(struct writer *w, uint64_t *size)
 
     if (!w->index)
         return;
-    bytes = log_index_encode(w->index, &n);
+    bytes = log_index_encode(w->index, w->head.salt, &n);
     if (bytes && file_write(w->fd, bytes, n, w->offset) == 0)
         *size += n;
 }

@@ -144,7 +144,7 @@ static uint64_t fail(struct committer *c, int error)
 /* A sync that failed for want of room does not pass: the writer knows it. */
 static bool passes(const struct committer *c, int error)
 {
-    return c->writer.error == 0 && (error == -EAGAIN || error == -ENOSPC || error == -EDQUOT);
+    return c->writer.error == 0 && (error == -EAGAIN || store_has_no_room(error));
 }
 
 /* The oldest n are written. */
@@ -178,8 +178,10 @@ static int write_parcels(struct committer *c)
         for (struct parcel *p = c->first; p && n < PARCELS_AT_ONCE; p = p->next)
             chunks[n++] = (struct chunk){ buffer_head(p->bytes), buffer_size(p->bytes) };
         r = writer_append(&c->writer, chunks, n, clock_us(CLOCK_REALTIME));
-        /* The spare is used up, or there is none. */
-        if (r == -EAGAIN || c->writer.serial != serial)
+        /* The spare is used up, or there is none, or no room for what was to be written. */
+        if (r == -ENOSPC || r == -EDQUOT)
+            store_press(c->store);
+        if (r < 0 || c->writer.serial != serial)
             wake(c->keep_fd);
         if (r < 0)
             return (int)r;

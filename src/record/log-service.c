@@ -123,7 +123,7 @@ static void *run_keeper(void *userdata)
 
         if (r < 0 && !told)
             event_log(EVENT_LOG_NO_ROOM, "the log has no room for its next segment: %s",
-                      r == -EDQUOT ? "MaxUse= or KeepFree= is reached" : strerror(-r));
+                      r == STORE_LIMITED ? "MaxUse= or KeepFree= is reached" : strerror(-r));
         told = r < 0;
         if (r > 0)
             wake(s->committer.wake_fd);

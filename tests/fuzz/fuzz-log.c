@@ -72,14 +72,16 @@ static void fix_records(uint8_t *p, size_t n)
 
 static void fix_index(uint8_t *p, size_t n)
 {
+    uint8_t salt[8];
     uint64_t size;
 
     if (n < LOG_TRAILER_SIZE)
         return;
     size = LOG_INDEX_GAP + LOG_FILTER_SIZE + LOG_TRAILER_SIZE +
            (uint64_t)LOG_MARK_SIZE * get_le32(p + n - LOG_TRAILER_SIZE + 32);
+    put_le64(salt, head.salt);
     if (size <= n)
-        put_le32(p + n - 4, crc32c(0, p + n - size, (size_t)size - 4));
+        put_le32(p + n - 4, crc32c(crc32c(0, salt, sizeof salt), p + n - size, (size_t)size - 4));
 }
 
 static void write_segment(const uint8_t *data, size_t size, unsigned flags)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,6 +213,88 @@ START_TEST(damage_before_synced_records_is_not_a_torn_end)
 }
 END_TEST
 
+/* What a client sends can look like the end of a segment, but for the salt. */
+START_TEST(a_client_cannot_forge_an_index)
+{
+    struct log_index *index = log_index_new();
+    size_t size, segment_size;
+    uint8_t *bytes, *forged;
+
+    log_stand_append(&stand, 10);
+    bytes = read_segment(&segment_size);
+    index->end = stand.writer.offset;
+    forged = log_index_encode(index, stand.writer.head.salt ^ 1, &size);
+    ck_assert_uint_le(stand.writer.offset + size, segment_size);
+    memcpy(bytes + stand.writer.offset, forged, size);
+    write_segment(1, bytes, stand.writer.offset + size);
+    log_stand_stop(&stand, false);
+    log_stand_start(&stand);
+    ck_assert_uint_eq(stand.recovery.n_recovered, 10);
+    ck_assert_uint_eq(stand.recovery.next_number, 11);
+    ck_assert_uint_eq(log_stand_check(&stand, UINT64_MAX), 10);
+    log_index_free(index);
+    free(forged);
+    free(bytes);
+}
+END_TEST
+
+/* Somebody may take the file `lock` for a leftover. */
+START_TEST(no_second_writer_although_the_lock_file_is_removed)
+{
+    struct store other;
+    pid_t holder;
+
+    ck_assert_int_eq(unlinkat(stand.store.dir_fd, STORE_LOCK, 0), 0);
+    ck_assert_int_eq(store_open(&other, stand.folder, &holder), -EWOULDBLOCK);
+    store_close(&other);
+}
+END_TEST
+
+static size_t n_segments(void)
+{
+    struct segment_list list;
+    size_t n;
+
+    ck_assert_int_eq(segment_list_read(stand.store.dir_fd, &list), 0);
+    n = list.n;
+    segment_list_free(&list);
+    return n;
+}
+
+START_TEST(nothing_is_removed_in_vain)
+{
+    size_t n;
+
+    log_stand_append(&stand, 1000);
+    n = n_segments();
+    ck_assert_uint_gt(n, 2);
+    /* More than the disk has: removing all segments would not help. */
+    stand.store.limits.keep_free = UINT64_MAX / 2;
+    for (unsigned i = 0; i < 10; i++)
+        (void)store_keep(&stand.store, 0);
+    ck_assert_uint_eq(n_segments(), n);
+}
+END_TEST
+
+START_TEST(a_disk_that_refuses_a_record_costs_the_oldest_segment)
+{
+    size_t n;
+
+    log_stand_append(&stand, 500);
+    while (store_keep(&stand.store, 0) > 0)
+        ;
+    n = n_segments();
+    store_press(&stand.store);
+    ck_assert_int_eq(store_keep(&stand.store, 0), 1);
+    ck_assert_uint_eq(n_segments(), n - 1);
+    ck_assert_int_eq(store_keep(&stand.store, 0), 0);
+    stand.store.limits.wait = true;
+    store_press(&stand.store);
+    ck_assert_int_eq(store_keep(&stand.store, 0), 0);
+    ck_assert_uint_eq(n_segments(), n - 1);
+}
+END_TEST
+
 /* Nobody can tell which numbers it has used. */
 START_TEST(a_segment_without_a_head_stays_and_its_numbers_are_not_used_again)
 {
@@ -273,6 +356,10 @@ Suite *test_suite(void)
     tcase_add_test(c, numbers_go_on_where_retention_removes_everything);
     tcase_add_test(c, numbers_go_on_behind_an_empty_segment);
     tcase_add_test(c, damage_before_synced_records_is_not_a_torn_end);
+    tcase_add_test(c, a_client_cannot_forge_an_index);
+    tcase_add_test(c, no_second_writer_although_the_lock_file_is_removed);
+    tcase_add_test(c, nothing_is_removed_in_vain);
+    tcase_add_test(c, a_disk_that_refuses_a_record_costs_the_oldest_segment);
     tcase_add_test(c, a_segment_without_a_head_stays_and_its_numbers_are_not_used_again);
     tcase_add_test(c, no_damage_makes_a_wrong_record);
     suite_add_tcase(suite, c);
