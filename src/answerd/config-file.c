@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -117,6 +118,7 @@ static int add_listen(struct reader *r, const char *value, const char **ret_erro
     struct address address;
     int error;
 
+    assert(l);
     error = address_parse(value, &address, ret_error);
     if (error < 0)
         return error;
@@ -177,6 +179,7 @@ static void set_listener_text(struct reader *r, const char *name, const char *va
     size_t offset = 0;
     int result;
 
+    assert(r->listener);
     if (strcmp(name, KEY_LISTEN) == 0)
         result = add_listen(r, value, &error);
     else
@@ -216,6 +219,7 @@ static void on_key(struct reader *r, const char *name, const char *value)
     if (r->section == SECTION_NONE || r->section == SECTION_REFUSED)
         return;
     if (r->section == SECTION_LISTENER) {
+        assert(r->listener);
         if (strcmp(name, KEY_LISTEN) == 0 || strcmp(name, KEY_REPLY) == 0) {
             set_listener_text(r, name, value);
             return;

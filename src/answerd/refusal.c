@@ -12,6 +12,8 @@
 #include "answerd/refusal.h"
 #include "answerd/service.h"
 #include "base/clock.h"
+#include "base/format.h"
+#include "base/parse.h"
 
 #define HOLD_US  (UINT64_C(60) * 1000000) /* less than TimeoutStartSec= of the unit */
 #define LOOK_NS  (250 * 1000000)
@@ -31,15 +33,16 @@ static bool file_name(char path[static PATH_MAX])
 /* A clock that runs while the machine sleeps. The folder vanishes when it boots. */
 static bool repeated(const char *path, const char *why)
 {
-    char text[TEXT_MAX] = "";
+    char first[FORMAT_U64_MAX + 2], text[TEXT_MAX] = "";
     uint64_t then = 0;
     FILE *f = fopen(path, "re");
     size_t n;
 
     if (!f)
         return false;
-    if (fscanf(f, "%" SCNu64, &then) == 1 && getc(f) == '\n') {
-        n = fread(text, 1, sizeof text - 1, f);
+    if (fgets(first, sizeof first, f)) {
+        first[strcspn(first, "\n")] = '\0';
+        n = parse_u64(first, &then) == 0 ? fread(text, 1, sizeof text - 1, f) : 0;
         text[n] = '\0';
     }
     (void)fclose(f);

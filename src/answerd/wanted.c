@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -66,9 +67,12 @@ static void settle_families(struct wanted *w)
 {
     for (size_t i = 0; i < w->n; i++)
         for (int j = 0; w->addresses[i].text[0] == '[' && j < w->addresses[i].n; j++) {
-            struct sockaddr_any *address = &w->addresses[i].all[j];
+            struct sockaddr_any *address = w->addresses[i].all + j;
             const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->sa;
-            uint16_t port = sockaddr_port(&address->sa);
+            uint16_t port;
+
+            assert(w->addresses[i].all);
+            port = sockaddr_port(&address->sa);
 
             address->ipv6_alone = address->sa.sa_family == AF_INET6 &&
                                   IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) && port != 0 &&

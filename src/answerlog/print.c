@@ -38,8 +38,11 @@ static void print_escaped(const uint8_t *text, size_t n)
     char out[4 * PIECE_MAX];
 
     for (size_t size; n > 0; text += size, n -= size) {
+        size_t m;
+
         size = piece(text, n);
-        (void)fwrite(out, 1, escape_text(text, size, out, sizeof out), stdout);
+        m = escape_text(text, size, out, sizeof out);
+        (void)fwrite(out, 1, m, stdout);
     }
 }
 

@@ -37,10 +37,12 @@ enum {
     AT_HEAD_CRC = LOG_HEAD_SIZE - 4,
 };
 
+static const uint8_t magic[8] = LOG_MAGIC; /* without a NUL */
+
 void log_head_put(uint8_t out[static LOG_HEAD_SIZE], const struct log_head *head)
 {
     memset(out, 0, LOG_HEAD_SIZE);
-    memcpy(out + AT_MAGIC, LOG_MAGIC, 8);
+    memcpy(out + AT_MAGIC, magic, sizeof magic);
     put_le32(out + AT_VERSION, LOG_VERSION);
     put_le32(out + AT_HEAD_SIZE, LOG_HEAD_SIZE);
     put_le64(out + AT_SERIAL, head->serial);
@@ -53,7 +55,7 @@ void log_head_put(uint8_t out[static LOG_HEAD_SIZE], const struct log_head *head
 
 int log_head_get(const uint8_t in[static LOG_HEAD_SIZE], struct log_head *ret)
 {
-    if (memcmp(in + AT_MAGIC, LOG_MAGIC, 8) != 0 ||
+    if (memcmp(in + AT_MAGIC, magic, sizeof magic) != 0 ||
         get_le32(in + AT_HEAD_CRC) != crc32c(0, in, AT_HEAD_CRC))
         return -EBADMSG;
     if (get_le32(in + AT_VERSION) != LOG_VERSION || get_le32(in + AT_HEAD_SIZE) != LOG_HEAD_SIZE)

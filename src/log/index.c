@@ -21,6 +21,8 @@ enum {
     AT_CRC = LOG_TRAILER_SIZE - 4,
 };
 
+static const uint8_t magic[8] = LOG_TRAILER_MAGIC; /* without a NUL */
+
 struct log_index *log_index_new(void)
 {
     return calloc(1, sizeof(struct log_index));
@@ -126,10 +128,11 @@ static uint32_t checksum(const uint8_t *bytes, size_t size, uint64_t salt)
 uint8_t *log_index_encode(const struct log_index *x, uint64_t salt, size_t *ret_size)
 {
     size_t size = encoded_size(x->n_marks);
-    uint8_t *bytes = calloc(1, size), *p = bytes + LOG_INDEX_GAP;
+    uint8_t *bytes = calloc(1, size), *p;
 
     if (!bytes)
         return NULL;
+    p = bytes + LOG_INDEX_GAP;
     for (size_t i = 0; i < x->n_marks; i++, p += LOG_MARK_SIZE) {
         put_le64(p, x->marks[i].offset);
         put_le64(p + 8, x->marks[i].number);
@@ -138,7 +141,7 @@ uint8_t *log_index_encode(const struct log_index *x, uint64_t salt, size_t *ret_
     }
     memcpy(p, x->filter, LOG_FILTER_SIZE);
     p += LOG_FILTER_SIZE;
-    memcpy(p + AT_MAGIC, LOG_TRAILER_MAGIC, 8);
+    memcpy(p + AT_MAGIC, magic, sizeof magic);
     put_le64(p + AT_END, x->end);
     put_le64(p + AT_FIRST, x->first);
     put_le64(p + AT_LAST, x->last);
@@ -155,7 +158,7 @@ static size_t size_by_trailer(const uint8_t *trailer, uint64_t file_size)
     uint64_t n_marks = get_le32(trailer + AT_N_MARKS), end = get_le64(trailer + AT_END);
     size_t size = encoded_size(n_marks);
 
-    if (memcmp(trailer + AT_MAGIC, LOG_TRAILER_MAGIC, 8) != 0 ||
+    if (memcmp(trailer + AT_MAGIC, magic, sizeof magic) != 0 ||
         get_le32(trailer + AT_FILTER_SIZE) != LOG_FILTER_SIZE || end < LOG_HEAD_SIZE ||
         end > file_size || file_size - end != size)
         return 0;

@@ -203,7 +203,7 @@ static bool forget_removed(struct store *s)
     bool some = false;
 
     for (size_t i = 0;;) {
-        struct stored segment;
+        struct stored segment = { 0 };
         char name[SEGMENT_NAME_MAX];
         struct stat st;
         bool is_there;
@@ -246,7 +246,7 @@ static int write_zeros(int fd, uint64_t size)
     /* Space that cannot be had is known at once; not every file system can tell (EOPNOTSUPP). */
     if (r == 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) < 0 &&
         (errno == ENOSPC || errno == EDQUOT))
-        return -errno;
+        r = -errno;
     for (uint64_t at = 0; r >= 0 && at < size; at += AT_ONCE) {
         r = file_write(fd, zeros, (size_t)MIN(size - at, (uint64_t)AT_ONCE), at);
         if (r >= 0 && fdatasync(fd) < 0)

@@ -30,7 +30,8 @@
 /* --- the position ----------------------------------------------------------------------------- */
 
 #define FILE_NAME "mirror"
-#define MAGIC     "answmir\n"
+
+static const uint8_t magic[8] = "answmir\n"; /* without a NUL */
 
 enum { AT_MAGIC = 0, AT_NUMBER = 8, AT_CRC = 16, FILE_SIZE = 20 };
 
@@ -40,7 +41,7 @@ static bool load_position(const struct mirror *m, uint64_t *ret)
     uint8_t bytes[FILE_SIZE];
 
     if (file_read(m->file_fd, bytes, sizeof bytes, 0) < 0 ||
-        memcmp(bytes + AT_MAGIC, MAGIC, 8) != 0 ||
+        memcmp(bytes + AT_MAGIC, magic, sizeof magic) != 0 ||
         get_le32(bytes + AT_CRC) != crc32c(0, bytes, AT_CRC))
         return false;
     *ret = get_le64(bytes + AT_NUMBER);
@@ -55,7 +56,7 @@ static void save_position(struct mirror *m)
 
     if (number == m->saved)
         return;
-    memcpy(bytes + AT_MAGIC, MAGIC, 8);
+    memcpy(bytes + AT_MAGIC, magic, sizeof magic);
     put_le64(bytes + AT_NUMBER, number);
     put_le32(bytes + AT_CRC, crc32c(0, bytes, AT_CRC));
     r = file_write(m->file_fd, bytes, sizeof bytes, 0);
