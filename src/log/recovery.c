@@ -226,7 +226,7 @@ static int take(struct store *store, const struct segment_file *file, unsigned p
     int r = segment_open(&s, store->dir_fd, file->serial);
 
     *stored = (struct stored){ .serial = file->serial, .size = file->allocated };
-    if (r == -EBADMSG || r == -EPROTO || r == -EIO) {
+    if (r == -EBADMSG || r == -EPROTO) {
         rec->bad_segment = file->serial;
         /* It has used up some numbers, and at most as many as it could hold. */
         rec->next_number += MAX(file->size, store->limits.segment_size) / LOG_RECORD_MIN;
