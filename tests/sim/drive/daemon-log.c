@@ -36,7 +36,8 @@ void daemon_log_draw(void)
 
     state.settings = (struct log_settings){
         .directory = folder,
-        .segment_size = sim_scale(8192, 1 << 18),
+        .segment_size =
+            sim_scale(1 << 16, 1 << 19), /* from the smallest that the configuration allows */
         .max_age_ms = sim_below(4) == 3 ? sim_scale(1, 1 << 20) : TIMER_NEVER,
         .keep_free = sim_below(2) > 0 ? LOG_SHARE : 0,
         .sync_ms = sim_below(4) == 3 ? sim_scale(1, 2000) : 0,
