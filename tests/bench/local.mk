@@ -11,6 +11,7 @@ tests_bench_floor_SOURCES = tests/bench/floor.c
 tests_bench_flood_SOURCES = tests/bench/flood.c
 
 EXTRA_DIST += tests/bench/bench.py
+EXTRA_DIST += tests/bench/durable.py
 EXTRA_DIST += tests/bench/measure.py
 EXTRA_DIST += tests/bench/million
 EXTRA_DIST += tests/bench/peers/asyncio-lines.py
