@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	packaging/debian/answerd.install \
 	packaging/debian/answerd.lintian-overrides \
 	packaging/debian/answerd.postinst \
+	packaging/debian/answerd.postrm \
 	packaging/debian/answerd.prerm \
 	packaging/debian/changelog \
 	packaging/debian/control \

@@ -121,10 +121,12 @@ static void *run_keeper(void *userdata)
     while (!atomic_load(&s->stopping)) {
         int r = store_keep(&s->store, clock_us(CLOCK_REALTIME));
 
-        if (r < 0 && !told)
-            event_log(EVENT_LOG_NO_ROOM, "the log has no room for its next segment: %s",
-                      r == STORE_LIMITED ? "MaxUse= or KeepFree= is reached" : strerror(-r));
-        told = r < 0;
+        /* A journal that is full drops it: then it is logged with the next attempt. */
+        if (r >= 0)
+            told = false;
+        else if (!told)
+            told = event_log(EVENT_LOG_NO_ROOM, "the log has no room for its next segment: %s",
+                             r == STORE_LIMITED ? "MaxUse= or KeepFree= is reached" : strerror(-r));
         if (r > 0)
             wake(s->committer.wake_fd);
         else

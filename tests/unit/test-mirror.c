@@ -35,7 +35,7 @@ static struct {
 } events;
 
 /* Replaces the real one: ld(1), --wrap. */
-bool __wrap_event_log(enum event event, const char *format, ...);
+_printf_(2, 3) bool __wrap_event_log(enum event event, const char *format, ...);
 bool __wrap_event_log(enum event event, const char *format, ...)
 {
     va_list arguments;
