@@ -30,16 +30,16 @@ _printf_(3, 4) static void tell(report_fn report, void *userdata, const char *fo
  * passed address_parse(). */
 static const char *as_stream(const char *text)
 {
-    const char *port = strrchr(text, ':') + 1;
+    const char *colon = strrchr(text, ':');
 
     if (strncmp(text, "unix:", 5) == 0)
         return text + 5;
     if (text[0] == '/' || text[0] == '@')
         return text;
-    if (!isdigit((unsigned char)*port))
+    if (!colon || !isdigit((unsigned char)colon[1]))
         return "ADDRESS:PORT";
     if (text[0] == ':' || strncmp(text, "*:", 2) == 0)
-        return port;
+        return colon + 1;
     return text[0] == '[' || text[strspn(text, "0123456789.")] == ':' ? text : "ADDRESS:PORT";
 }
 
