@@ -26,7 +26,7 @@ CFLAGS = shlex.split(os.environ.get("CFLAGS", f"-include config.h -I{TOP}/src -s
 # The shell has taken the quotes away.
 CFLAGS += ["-ULOCALSTATEDIR", '-DLOCALSTATEDIR="/var"']
 LDFLAGS = shlex.split(os.environ.get("LDFLAGS", ""))
-SEEDS = 4000
+SEEDS = 8000
 CROWD = 3000
 
 
@@ -59,7 +59,7 @@ def build(folder, edits):
 def attempt(program, *arguments):
     """The finding, or None."""
     try:
-        run = subprocess.run([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120,
+        run = subprocess.run([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300,
                              check=False)
     except subprocess.TimeoutExpired:
         return "it does not end"
