@@ -46,8 +46,8 @@ static int newest(struct segment *s, uint64_t *ret_us)
     struct log_item item;
     int r = 0;
 
-    for (size_t i = 0; s->index && i < s->index->n_marks; i++)
-        time = MAX(time, s->index->marks[i].time_max);
+    if (s->index)
+        time = MAX(time, log_index_newest(s->index));
     while (!s->index && (r = segment_next(s, &item)) > 0)
         time = MAX(time, item.time_us);
     *ret_us = time;

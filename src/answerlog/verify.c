@@ -7,7 +7,6 @@
 #include "answerlog/gaps.h"
 #include "answerlog/verify.h"
 #include "base/macros.h"
-#include "log/file.h"
 #include "log/store.h"
 
 /* What was found. */
@@ -78,24 +77,6 @@ static int read_all(struct survey *s)
 
 /* --- the end of an incomplete segment ------------------------------------------------------- */
 
-/* Where the last bytes are that are not zero; 0: all are zero from the offset on. */
-static int written_end(struct segment *segment, uint64_t *ret)
-{
-    uint8_t bytes[4096];
-    uint64_t end = 0;
-    ssize_t n;
-
-    for (uint64_t at = segment->offset;
-         (n = file_read_some(segment->fd, bytes, sizeof bytes, at)) > 0; at += (uint64_t)n)
-        for (ssize_t i = n; i > 0; i--)
-            if (bytes[i - 1] != 0) {
-                end = at + (uint64_t)i;
-                break;
-            }
-    *ret = end;
-    return n < 0 ? (int)n : 0;
-}
-
 static int describe_end(struct survey *s)
 {
     struct segment *segment = &s->reader.segment;
@@ -108,8 +89,8 @@ static int describe_end(struct survey *s)
     s->synced = MAX(s->synced, segment->head.first - 1);
     (void)printf("segment %" PRIu64 " is incomplete: answerd is writing to it, or was killed\n",
                  serial);
-    r = written_end(segment, &end);
-    if (r < 0 || end == 0)
+    r = segment_written_end(segment, &end);
+    if (r < 0 || end == at)
         return r;
     /* Where another record is there by now, it was none that is unfinished. */
     r = reader_refresh(&s->reader);

@@ -36,12 +36,6 @@ void log_index_free(struct log_index *x)
     free(x);
 }
 
-void log_index_clear(struct log_index *x)
-{
-    free(x->marks);
-    *x = (struct log_index){ 0 };
-}
-
 static size_t probe(uint64_t connection, unsigned k)
 {
     uint64_t hash = connection * UINT64_C(0x9e3779b97f4a7c15);
@@ -83,6 +77,15 @@ int log_index_add(struct log_index *x, const struct log_entry *e)
         x->filter[bit / 8] |= (uint8_t)(1U << bit % 8);
     }
     return 0;
+}
+
+uint64_t log_index_newest(const struct log_index *x)
+{
+    uint64_t time = 0;
+
+    for (size_t i = 0; i < x->n_marks; i++)
+        time = MAX(time, x->marks[i].time_max);
+    return time;
 }
 
 bool log_index_may_have(const struct log_index *x, uint64_t connection)

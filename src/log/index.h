@@ -47,9 +47,6 @@ struct log_index *log_index_new(void);
 /* NULL is fine. */
 void log_index_free(struct log_index *x);
 
-/* Forgets all records. */
-void log_index_clear(struct log_index *x);
-
 /* What the index has to know of a record. It stands at `offset`; `end` is behind it. */
 struct log_entry {
     uint64_t offset, end, number, time_us, connection;
@@ -57,6 +54,9 @@ struct log_entry {
 
 /* The next record. 0 or -ENOMEM: then nothing has changed, and the segment can have no index. */
 int log_index_add(struct log_index *x, const struct log_entry *e);
+
+/* The latest time of its records; 0: it has none. */
+uint64_t log_index_newest(const struct log_index *x);
 
 /* Whether the segment may have a record of that connection. */
 bool log_index_may_have(const struct log_index *x, uint64_t connection);

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -150,28 +149,6 @@ static int discard_empty(int dir_fd, uint64_t serial)
     return unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* The end of the last bytes that were written, to tell how many are cut off. */
-static int written_end(struct segment *s, uint64_t end, uint64_t *ret)
-{
-    uint8_t bytes[65536];
-    uint64_t last = end;
-    ssize_t n;
-
-    for (uint64_t at = end; (n = file_read_some(s->fd, bytes, sizeof bytes, at)) > 0;
-         at += (uint64_t)n) {
-        size_t used = (size_t)n;
-
-        /* Most of it is zeros, which memcmp() finds fast. */
-        if (bytes[0] == 0 && memcmp(bytes, bytes + 1, used - 1) == 0)
-            continue;
-        while (bytes[used - 1] == 0)
-            used--;
-        last = at + used;
-    }
-    *ret = last;
-    return n < 0 ? (int)n : 0;
-}
-
 /* What the place of a segment in the log is. */
 enum { FIRST = 1 << 0, LAST = 1 << 1 };
 
@@ -187,8 +164,9 @@ static int take_incomplete(struct store *store, struct segment *s, unsigned plac
     /* The next segment was begun only when this one was synced: nothing of it is torn. */
     if (is_last) {
         r = find_end(s, &end, &synced);
+        s->offset = end;
         if (r >= 0)
-            r = written_end(s, end, &written);
+            r = segment_written_end(s, &written);
     }
     if (r >= 0)
         r = survey(s, end, synced, &x);
@@ -207,15 +185,6 @@ static int take_incomplete(struct store *store, struct segment *s, unsigned plac
         r = complete(store->dir_fd, s, end, &x, &stored->size);
     log_index_free(x.index);
     return r < 0 ? r : !discard;
-}
-
-static uint64_t newest(const struct log_index *x)
-{
-    uint64_t time = 0;
-
-    for (size_t i = 0; i < x->n_marks; i++)
-        time = MAX(time, x->marks[i].time_max);
-    return time;
 }
 
 /* 1: to be kept in the store. */
@@ -238,7 +207,7 @@ static int take(struct store *store, const struct segment_file *file, unsigned p
     if (s.index) {
         stored->first = s.head.first;
         stored->last = s.index->last ?: s.head.first - 1;
-        stored->newest_us = newest(s.index);
+        stored->newest_us = log_index_newest(s.index);
         r = 1;
     } else {
         r = take_incomplete(store, &s, place, stored, rec);

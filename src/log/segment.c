@@ -16,7 +16,6 @@
 #include "log/segment.h"
 
 #define WINDOW ((size_t)128 * 1024)
-#define BLOCK  ((size_t)4096)
 #define SUFFIX ".log"
 #define DIGITS 10
 
@@ -273,11 +272,6 @@ int segment_previous(struct segment *s, struct log_item *ret)
     return 1;
 }
 
-static bool is_zero(const uint8_t *p, size_t n)
-{
-    return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
-}
-
 /* Whether it is worth while to compute a checksum here: a record of that number could stand so far
  * behind the last. */
 static bool plausible(const struct segment *s, uint64_t offset, uint64_t after, uint64_t since)
@@ -301,28 +295,13 @@ static size_t zeros(const struct segment *s, uint64_t offset)
     return at - p > 4 ? (size_t)(at - p) - 3 : 1;
 }
 
-/* Where a record can start at the earliest, from the offset on. If its checksum is 0, it starts with
- * up to 4 zeros, and the last bytes of its size may be zeros too; so there is a byte that is not 0
- * among its first 6. */
-static int pass_zeros(struct segment *s, uint64_t *offset)
-{
-    ssize_t r;
-
-    while ((r = load(s, *offset, BLOCK, false)) == (ssize_t)BLOCK &&
-           is_zero(loaded(s, *offset), BLOCK))
-        *offset += BLOCK - LOG_RECORD_HEAD;
-    return r < 0 ? (int)r : 0;
-}
-
 int segment_skip(struct segment *s, uint64_t after)
 {
     uint64_t since = s->offset;
 
     for (uint64_t offset = since + 1; offset + LOG_RECORD_MIN <= limit(s);) {
-        ssize_t r = pass_zeros(s, &offset);
+        ssize_t r = load(s, offset, LOG_RECORD_MIN, false);
 
-        if (r == 0)
-            r = load(s, offset, LOG_RECORD_MIN, false);
         if (r < 0)
             return (int)r;
         if (r < LOG_RECORD_MIN)
@@ -401,6 +380,27 @@ int segment_skip_back(struct segment *s)
     } while (end == 0 && mark-- > 0);
     s->offset = end > 0 ? (uint64_t)end : stop;
     return end > 0 ? 1 : (int)end;
+}
+
+int segment_written_end(struct segment *s, uint64_t *ret)
+{
+    uint8_t bytes[65536];
+    uint64_t end = s->offset;
+    ssize_t n;
+
+    for (uint64_t at = end; (n = file_read_some(s->fd, bytes, sizeof bytes, at)) > 0;
+         at += (uint64_t)n) {
+        size_t used = (size_t)n;
+
+        /* Most of it is zeros, which memcmp() finds fast. */
+        if (bytes[0] == 0 && memcmp(bytes, bytes + 1, used - 1) == 0)
+            continue;
+        while (bytes[used - 1] == 0)
+            used--;
+        end = at + used;
+    }
+    *ret = end;
+    return n < 0 ? (int)n : 0;
 }
 
 int segment_seek_end(struct segment *s)

@@ -81,6 +81,10 @@ static inline bool segment_is_over(const struct segment *s)
     return s->index && s->offset >= s->index->end;
 }
 
+/* Where the last byte ends, from the offset on, that is not zero; the offset itself: all are zeros. 0
+ * or a negative errno. */
+int segment_written_end(struct segment *s, uint64_t *ret);
+
 /* Goes to the end of the records, to where segment_next() would find nothing more that is sound. 0
  * or a negative errno. */
 int segment_seek_end(struct segment *s);

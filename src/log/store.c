@@ -189,7 +189,6 @@ static int remove_oldest(struct store *s, const struct stored *oldest)
     /* One that cannot be removed is left alone: it must not hold up the others. */
     (void)unlinkat(s->dir_fd, name, 0);
     (void)pthread_mutex_lock(&s->mutex);
-    s->pressed = false;
     s->removed_to = MAX(s->removed_to, oldest->last);
     s->n--;
     memmove(s->segments, s->segments + 1, s->n * sizeof *s->segments);
@@ -277,6 +276,7 @@ int store_keep(struct store *s, uint64_t now_us)
         return -errno;
     (void)pthread_mutex_lock(&s->mutex);
     task = next_task(s, (uint64_t)vfs.f_bavail * vfs.f_frsize, now_us);
+    s->pressed = false; /* if it goes on, the disk refuses again */
     if (task == TASK_REMOVE)
         oldest = s->segments[0];
     (void)pthread_mutex_unlock(&s->mutex);

@@ -150,19 +150,15 @@ static bool passes(const struct committer *c, int error)
 /* The oldest n are written. */
 static void move_on(struct committer *c, size_t n)
 {
-    uint64_t records = 0;
-
     for (; n > 0; n--) {
         struct parcel *p = c->first;
 
-        records += p->n;
         c->first = p->next;
         p->next = c->written;
         c->written = p;
     }
     if (!c->first)
         c->end = &c->first;
-    atomic_fetch_add_explicit(&c->n_records, records, memory_order_relaxed);
 }
 
 /* Writes all that there is room for. 0; or a negative errno: something is left. */
@@ -205,7 +201,6 @@ static void give_all_back(struct committer *c)
 static int sync_now(struct committer *c)
 {
     c->sync_at_us = COMMITTER_NEVER;
-    atomic_fetch_add_explicit(&c->n_syncs, 1, memory_order_relaxed);
     return writer_sync(&c->writer);
 }
 

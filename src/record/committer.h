@@ -44,8 +44,7 @@ struct committer {
     atomic_bool open;                 /* takes parcels */
     atomic_int error;                 /* final: a negative errno; nothing comes back any more */
     atomic_bool blocked;              /* there is no room on the disk */
-    atomic_uint_least64_t n_syncs, n_records;
-    int wake_fd; /* eventfd: there is something to do for the committer */
+    int wake_fd;                      /* eventfd: there is something to do for the committer */
     int keep_fd; /* eventfd: there is something to do for the keeper, see store_keep() */
 
     /* For the mirror. */

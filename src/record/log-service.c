@@ -23,6 +23,8 @@
 /* For MaxAge=, and for room on the disk, which nothing announces. */
 #define KEEP_AGAIN_MS 60000
 #define NO_ROOM_MS    200
+#define TELL_TRIES    100
+#define TELL_AGAIN_MS 10
 /* How long a stop waits for the mirror. */
 #define CATCH_UP_US UINT64_C(1000000)
 
@@ -88,6 +90,20 @@ static void wait_for(int fd, int ms)
 
 /* --- threads ---------------------------------------------------------------------------------- */
 
+/* A journal that is full drops an event. This one is worth a second of trying: the mirror may fill
+ * the journal. */
+static void tell_failure(const struct log_service *s)
+{
+    for (unsigned i = 0; i < TELL_TRIES; i++) {
+        if (event_log(EVENT_LOG_FAILED,
+                      "the log cannot be written: %s. Nothing more is answered, and the service "
+                      "ends",
+                      strerror(-log_service_error(s))))
+            return;
+        wait_for(s->committer.wake_fd, TELL_AGAIN_MS);
+    }
+}
+
 static void *run_committer(void *userdata)
 {
     struct log_service *s = userdata;
@@ -105,9 +121,7 @@ static void *run_committer(void *userdata)
                          : (int)MIN(DIV_ROUND_UP(wait_us, UINT64_C(1000)), (uint64_t)INT32_MAX));
     }
     if (atomic_load(&c->error) < 0) {
-        event_log(EVENT_LOG_FAILED,
-                  "the log cannot be written: %s. Nothing more is answered, and the service ends",
-                  strerror(-atomic_load(&c->error)));
+        tell_failure(s);
         wake(s->notify_fd);
     }
     return NULL;

@@ -295,6 +295,18 @@ START_TEST(a_disk_that_refuses_a_record_costs_the_oldest_segment)
 }
 END_TEST
 
+/* Nothing could be removed then, and by now the disk has room: nothing is removed later. */
+START_TEST(a_refusal_is_not_remembered)
+{
+    while (store_keep(&stand.store, 0) > 0)
+        ;
+    store_press(&stand.store);
+    (void)store_keep(&stand.store, 0);
+    log_stand_append(&stand, 1000);
+    ck_assert_uint_eq(log_stand_check(&stand, 1000), 1000);
+}
+END_TEST
+
 /* Nobody can tell which numbers it has used. */
 START_TEST(a_segment_without_a_head_stays_and_its_numbers_are_not_used_again)
 {
@@ -360,6 +372,7 @@ Suite *test_suite(void)
     tcase_add_test(c, no_second_writer_although_the_lock_file_is_removed);
     tcase_add_test(c, nothing_is_removed_in_vain);
     tcase_add_test(c, a_disk_that_refuses_a_record_costs_the_oldest_segment);
+    tcase_add_test(c, a_refusal_is_not_remembered);
     tcase_add_test(c, a_segment_without_a_head_stays_and_its_numbers_are_not_used_again);
     tcase_add_test(c, no_damage_makes_a_wrong_record);
     suite_add_tcase(suite, c);

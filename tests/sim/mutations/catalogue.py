@@ -150,8 +150,7 @@ MUTATIONS = [
     ("log-keeper-asleep", "the keeper is not woken when the spare is used up", [
         (R + "committer.c", "        if (r < 0 || c->writer.serial != serial)\n            wake(c->keep_fd);\n", "        (void)serial;\n")]),
     ("log-failure-untold", "the main thread does not hear that the log has failed", [
-        (R + "log-service.c", "                  strerror(-atomic_load(&c->error)));\n        wake(s->notify_fd);",
-         "                  strerror(-atomic_load(&c->error)));")]),
+        (R + "log-service.c", "        tell_failure(s);\n        wake(s->notify_fd);", "        tell_failure(s);")]),
     ("log-no-room-final", "a sync that fails for want of room counts as backpressure", [
         (R + "committer.c", "c->writer.error == 0 && (error == -EAGAIN ||", "c && (error == -EAGAIN ||")]),
     ("log-numbers-again", "retention removes the newest segment before the next one has begun", [
