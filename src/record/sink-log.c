@@ -63,7 +63,7 @@ static size_t log_room(const struct sink *sink)
 
     if (!s->filling || buffer_size(s->filling->bytes) >= BATCH_BYTES)
         return 0;
-    return BATCH_RECORDS - sink->n_waiting;
+    return SINK_RECORDS - sink->n_waiting;
 }
 
 static int log_stage(struct sink *sink, const struct record *record)

@@ -17,6 +17,9 @@
  * no room, the connections that have messages wait.
  */
 
+/* The most records that a sink holds, staged and submitted. */
+#define SINK_RECORDS 2048
+
 #define SINK_JOURNAL_SOCKET "/run/systemd/journal/socket" /* journald's own */
 
 enum sink_state {

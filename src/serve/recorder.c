@@ -56,8 +56,8 @@ int recorder_stage(struct recorder *r, const struct record *record)
 
 void recorder_await(struct recorder *r, struct slot *slot, unsigned n)
 {
-    assert(n > 0 && r->end - r->first < BATCH_RECORDS);
-    r->awaiting[r->end++ % BATCH_RECORDS] = (struct awaiting){ .slot = slot, .n = n };
+    assert(n > 0 && r->end - r->first < SINK_RECORDS);
+    r->awaiting[r->end++ % SINK_RECORDS] = (struct awaiting){ .slot = slot, .n = n };
 }
 
 void recorder_wait(struct recorder *r, struct waiter *w)
@@ -87,7 +87,7 @@ struct waiter *recorder_next(struct recorder *r)
 static void complete(struct recorder *r, size_t n, int error)
 {
     while (n > 0) {
-        struct awaiting *a = &r->awaiting[r->first % BATCH_RECORDS];
+        struct awaiting *a = &r->awaiting[r->first % SINK_RECORDS];
         unsigned some = (unsigned)MIN((size_t)a->n, n);
 
         assert(r->first < r->end);
@@ -336,7 +336,7 @@ uint64_t recorder_sleeps_until(const struct recorder *r)
 void recorder_deinit(struct recorder *r)
 {
     for (; r->first < r->end; r->first++) {
-        struct awaiting *a = &r->awaiting[r->first % BATCH_RECORDS];
+        struct awaiting *a = &r->awaiting[r->first % SINK_RECORDS];
 
         if (a->slot)
             slot_complete(a->slot, &r->context->loop, a->n, -ECANCELED);

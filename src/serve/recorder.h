@@ -7,7 +7,6 @@
 
 #include "base/link.h"
 #include "net/loop.h"
-#include "record/batch.h"
 #include "record/sink.h"
 #include "serve/context.h"
 #include "serve/slot.h"
@@ -78,8 +77,8 @@ struct recorder {
     size_t places;        /* size of the sink's queue: the most records it took at once */
     size_t n_unsubmitted; /* records staged since the last submit */
 
-    struct awaiting awaiting[BATCH_RECORDS]; /* oldest first; a ring, by number % BATCH_RECORDS */
-    uint64_t first, end;                     /* their numbers */
+    struct awaiting awaiting[SINK_RECORDS]; /* oldest first; a ring, by number % SINK_RECORDS */
+    uint64_t first, end;                    /* their numbers */
     struct link_queue waiters;
 };
 

@@ -12,13 +12,15 @@ import unittest
 
 import journald
 import measure
+import net
 import servers
 import turns
 
 VALUE = "0123456789abcdef"
+SEGMENT = 64 << 20
 # (column, connections, in flight, messages a second or None for as many as go)
-WORK = [("1", 1, 1, None), ("50", 50, 1, None), ("500", 500, 1, None), ("2000", 2000, 1, None),
-        ("10000", 10000, 1, None), ("50x16", 50, 16, None), ("paced", 1000, 1, 20000)]
+WORK = [("1", 1, 1, None), ("50", 50, 1, None), ("500", 500, 1, None), ("1000", 1000, 1, None),
+        ("2000", 2000, 1, None), ("10000", 10000, 1, None), ("50x16", 50, 16, None), ("paced", 1000, 1, 20000)]
 TITLES = {"1": "1 connection", "50x16": "50, 16 in flight", "paced": "1,000, at 20,000/s"}
 
 
@@ -38,10 +40,11 @@ def syncs(path):
 
 
 class Durable:
-    """A row: how it starts in a folder, and what is asked of it."""
+    """A row: how it starts in a folder, and what is asked of it. settle waits until its start is over."""
 
-    def __init__(self, name, start, message=VALUE, options=()):
+    def __init__(self, name, start, message=VALUE, options=(), settle=lambda folder: None):
         self.name, self.start, self.message, self.options = name, start, message, list(options)
+        self.settle = settle
 
     def skips(self, in_flight):
         return in_flight > 1 and "--framing=chunk" in self.options
@@ -54,6 +57,18 @@ def answerd_log(folder, workers):
         file.write(f"[Log]\nDirectory={folder}/log\n[Listener default]\nRecord=log\n")
     command = [servers.daemon.program("answerd"), "--config=" + config, "--listen=127.0.0.1:0", f"--workers={workers}"]
     with servers.Server(command) as server:
+        yield server
+
+
+def spare_is_there(folder):
+    """Its first records took the spare segment. A log that has run for a while has the next one."""
+    path = os.path.join(folder, "log", "spare")
+    net.wait_until(lambda: os.path.exists(path) and os.stat(path).st_size == SEGMENT, timeout=60, what="the spare")
+
+
+@contextlib.contextmanager
+def answerd_none(_folder):
+    with servers.ANSWERD.start(os.sched_getaffinity(0)) as server:
         yield server
 
 
@@ -79,9 +94,10 @@ def redis(folder):
 
 
 ROWS = [
-    Durable("answerd, log, 1 worker", lambda folder: answerd_log(folder, 1)),
-    Durable("answerd, log, 2 workers", lambda folder: answerd_log(folder, 2)),
+    Durable("answerd, log, 1 worker", lambda folder: answerd_log(folder, 1), settle=spare_is_there),
+    Durable("answerd, log, 2 workers", lambda folder: answerd_log(folder, 2), settle=spare_is_there),
     Durable("answerd, journal, 1 worker", answerd_journal),
+    Durable("answerd, none, 1 worker", answerd_none),
     Durable("redis, fsync always, SET", redis, f"SET k {VALUE}"),
     # Its reply has two lines: what comes at once is one.
     Durable("redis, fsync always, XADD", redis, f"XADD s MAXLEN ~ 1000 * m {VALUE}\n", ["--framing=chunk"]),
@@ -96,8 +112,9 @@ def one(row, connections, in_flight, rate, seconds):
             options = [f"--connections={connections}", f"--pipeline={in_flight}", "--workers=1", *row.options]
             if rate:
                 options.append(f"--rate={rate}")
-            # Once, so that connecting and a first segment do not count.
+            # Once, so that connecting does not count, nor what a server does only at its start.
             measure.load(server, *options[:3], *row.options, f"--messages={connections * in_flight}", message=row.message)
+            row.settle(folder)
             before, flushed = server.cpu_ns(), syncs(folder)
             result = measure.load(server, *options, f"--duration={seconds}s", message=row.message)
             cpu, after = server.cpu_ns() - before, syncs(folder)

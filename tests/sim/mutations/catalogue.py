@@ -9,7 +9,7 @@ L = "src/log/"
 MUTATIONS = [
     ("failure-to-the-last", "a failed record is reported to the last connection in the batch, not to its own", [
         (S + "recorder.c", "slot_complete(a->slot, &r->context->loop, some, error);",
-         "slot_complete((error < 0 ? &r->awaiting[(r->end - 1) % BATCH_RECORDS] : a)->slot,\n"
+         "slot_complete((error < 0 ? &r->awaiting[(r->end - 1) % SINK_RECORDS] : a)->slot,\n"
          "                          &r->context->loop, some, error);")]),
     ("file-unbound", "the file for a large entry stays although its record was sent another way", [
         (R + "sink-journal.c", "if (s->file >= 0 && s->file_of == s->batch.first)", "if (s->file >= 0 && s->file_sent)"),
