@@ -39,6 +39,18 @@ class Bench(unittest.TestCase):
         self.assertRegex(said, r"with one worker \| \d")
         self.assertTrue(re.search(r"Medians of 1 rounds", said))
 
+    def test_each_server_that_syncs_is_measured(self):
+        said = run(os.path.join(HERE, "bench.py"), "--quick", "--only=answerd", "--parts=durable")
+        rows = [line for line in said.splitlines() if line.startswith("| answerd, log, 1 worker |")]
+        self.assertGreaterEqual(len(rows), 4, said)
+        for row in rows:
+            self.assertNotIn("–", row)
+
+    def test_a_small_million_in_the_log(self):
+        said = run(os.path.join(HERE, "million"), "--connections=2000", "--idle=1", "--record=log")
+        self.assertRegex(said, r"answered +4,000 of 4,000\n")
+        self.assertRegex(said, r"in the logs +4,000 records\n")
+
     def test_a_small_million(self):
         said = run(os.path.join(HERE, "million"), "--connections=2000", "--idle=1")
         self.assertRegex(said, r"answered +4,000 of 4,000\n")
