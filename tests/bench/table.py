@@ -149,7 +149,7 @@ def spread(bench):
     """The largest and the usual distance of a sample from its median: how far to trust the ratios."""
     widths = []
     for (name, column), samples in bench.samples.items():
-        if len(samples) > 2 and not column.endswith("rate"):
+        if len(samples) > 2 and not column.endswith("rate") and bench.median(name, column):
             low, high = quartiles(sorted(samples))
             widths.append((high - low) / bench.median(name, column))
     if not widths:
