@@ -3,9 +3,24 @@
 #
 #     client.sh HOST PORT MESSAGE
 #
-# Sends one message and waits for its reply. Needs only bash.
+# Sends one message and prints its reply. Needs only bash.
+#
+# Exit status: 0 the message was answered; 1 it was refused, or its reply was cut off; 3 no connection; 4 no reply within
+# 30 s; 5 the connection ended without a reply.
+
+fail() {
+    printf 'client: %s\n' "$2" >&2
+    exit "$1"
+}
 
 exec 3<>"/dev/tcp/$1/$2" || exit 3
 printf '%s\n' "$3" >&3
-IFS= read -r -t 30 reply <&3 || exit 4
-[ "$reply" = ok ]
+IFS= read -r -t 30 reply <&3
+case $?:$reply in
+0:error:\ *) fail 1 "refused: $reply" ;;
+0:*) printf '%s\n' "$reply" ;;
+# The stream has ended. Without a complete reply, the message may or may not be recorded.
+1:) fail 5 'no reply' ;;
+1:*) fail 1 "the reply was cut off: $reply" ;;
+*) fail 4 'no reply within 30 s' ;;
+esac

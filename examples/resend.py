@@ -3,6 +3,7 @@
 """Sends recorded messages to another answerd, byte for byte. The other answerd needs Framing=length.
 
     journalctl -o json --all MESSAGE_ID=bb76528fac9d4b059a11d46c1196ef46 | resend.py HOST PORT
+    answerlog -o json | resend.py HOST PORT
 """
 
 import json
@@ -12,8 +13,9 @@ import sys
 
 def messages(lines):
     for line in lines:
-        data = json.loads(line)["ANSWERD_DATA"]
-        # journalctl shows binary data as a list of numbers.
+        record = json.loads(line)
+        # The name is ANSWERD_DATA in the journal, and message in the log. Binary data is a list of numbers.
+        data = record["ANSWERD_DATA"] if "ANSWERD_DATA" in record else record["message"]
         yield data.encode() if isinstance(data, str) else bytes(data)
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -37,7 +38,26 @@ class Examples(unittest.TestCase):
         return subprocess.run(command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=net.TIMEOUT,
                               check=False)
 
-    def test_in_c(self):
+    def answer(self, reply):
+        """Accepts one connection, sends this when its first message has come, and closes it."""
+        def serve():
+            with self.listener.accept()[0] as sock:
+                net.recv_line(sock)
+                sock.sendall(reply)
+
+        self.listener.settimeout(net.TIMEOUT)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        self.addCleanup(thread.join)
+
+    def check(self, done, status, out=b"", error=b""):
+        """Checks how a client ended. error: what standard error contains; nothing may be there if that is empty."""
+        self.assertEqual((done.returncode, done.stdout), (status, out), done.stderr)
+        self.assertIn(error, done.stderr)
+        self.assertEqual(bool(error), bool(done.stderr), done.stderr)
+
+    def compiled(self):
+        """client.c, as a program."""
         compiler = shutil.which(os.environ.get("CC", "cc").split()[0])
         if not compiler:
             self.skipTest("there is no C compiler")
@@ -45,19 +65,38 @@ class Examples(unittest.TestCase):
         self.addCleanup(shutil.rmtree, folder)
         client = os.path.join(folder, "client")
         subprocess.run([compiler, "-Wall", "-Wextra", "-Werror", "-o", client, example("client.c")], check=True)
-        self.assertEqual(self.run_client(client, *self.address[:1], "1", "message").returncode, 3)
-        self.serve("[Listener default]\nReply={seq} {message}\nMaxMessageSize=10\n")
-        done = self.run_client(client, *self.address, "one", "two")
-        self.assertEqual((done.returncode, done.stdout), (0, b"1 one\n2 two\n"))
-        self.assertEqual(self.run_client(client, *self.address, "longer than ten").returncode, 1)
+        return client
+
+    def test_in_c(self):
+        client = self.compiled()
+        self.check(self.run_client(client, self.address[0], "1", "message"), 3, error=b"cannot connect")
+        self.serve("[Listener default]\nReply={seq} {message}\nMaxMessageSize=2000\n")
+        self.check(self.run_client(client, *self.address, "one", "two"), 0, b"1 one\n2 two\n")
+        self.check(self.run_client(client, *self.address, "x" * 2000), 0, b"1 " + b"x" * 2000 + b"\n")
+        self.check(self.run_client(client, *self.address, "one", "x" * 2001), 1, b"1 one\n",
+                   b"client: refused: error: message too long\n")
+
+    def test_in_c_without_a_whole_reply(self):
+        client = self.compiled()
+        self.answer(b"o")
+        self.check(self.run_client(client, *self.address, "one"), 1, error=b"client: the reply was cut off: o\n")
+        self.answer(b"")
+        self.check(self.run_client(client, *self.address, "one"), 5, error=b"client: no reply")
 
     def test_in_shell(self):
-        self.serve()
-        self.assertEqual(self.run_client(example("client.sh"), *self.address, "one").returncode, 0)
+        self.serve("[Listener default]\nReply=ok {seq}\nMaxMessageSize=10\n")
+        client = example("client.sh")
+        self.check(self.run_client(client, *self.address, "one"), 0, b"ok 1\n")
+        self.check(self.run_client(client, *self.address, "longer than ten"), 1,
+                   error=b"client: refused: error: message too long\n")
 
-    def test_in_shell_refused(self):
-        self.serve("[Listener default]\nMaxMessageSize=10\n")
-        self.assertEqual(self.run_client(example("client.sh"), *self.address, "longer than ten").returncode, 1)
+    def test_in_shell_without_a_whole_reply(self):
+        client = example("client.sh")
+        self.check(self.run_client(client, self.address[0], "1", "message"), 3, error=b"refused")
+        self.answer(b"o")
+        self.check(self.run_client(client, *self.address, "one"), 1, error=b"client: the reply was cut off: o\n")
+        self.answer(b"")
+        self.check(self.run_client(client, *self.address, "one"), 5, error=b"client: no reply")
 
     def test_in_python_over_a_kill(self):
         """Each line is recorded at least once, and its ID identifies lines sent twice."""
@@ -85,26 +124,38 @@ class Examples(unittest.TestCase):
 
     def test_in_python_refused(self):
         self.serve("[Listener default]\nMaxMessageSize=10\n")
-        done = self.run_client(sys.executable, example("client.py"), *self.address, stdin=b"one\n")
-        self.assertEqual(done.returncode, 1)
-        self.assertIn(b"refused: error: message too long", done.stderr)
+        self.check(self.run_client(sys.executable, example("client.py"), *self.address, stdin=b"one\n"), 1,
+                   error=b"client: refused: error: message too long\n")
 
-    def test_resending_what_was_recorded(self):
-        journal = journald.Journal(self)
-        source = Daemon(self, ["--listen=127.0.0.1:0", "--framing=length"], journal=journal)
+    def record(self, journal, config=""):
+        """Starts a server with these settings, and sends it messages of all kinds. Returns the messages."""
+        source = Daemon(self, ["--listen=127.0.0.1:0", "--framing=length"], config=config, journal=journal)
         texts = [b"one", b"", b"\x00\xff\ntwo", b"x" * 5000, "drei \u00fc".encode()]
         with source.connect() as sock:
             for text in texts:
                 sock.sendall(len(text).to_bytes(4, "big") + text)
                 self.assertEqual(net.recv_exactly(sock, 6), b"\0\0\0\2ok")
-        journal.wait_for(len(texts), MESSAGES)
-        recorded = subprocess.run(["journalctl", f"--directory={journal.logs}", "-o", "json", "--all", MESSAGES],
-                                  stdout=subprocess.PIPE, check=True).stdout
+        return texts
+
+    def resend(self, recorded, texts):
         copy = journald.Journal(self)
         self.serve("[Listener default]\nFraming=length\n", journal=copy)
-        done = self.run_client(sys.executable, example("resend.py"), *self.address, stdin=recorded)
-        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.check(self.run_client(sys.executable, example("resend.py"), *self.address, stdin=recorded), 0)
         self.assertEqual([e.one("ANSWERD_DATA") for e in copy.wait_for(len(texts), MESSAGES)], texts)
+
+    def test_resending_from_the_journal(self):
+        journal = journald.Journal(self)
+        texts = self.record(journal)
+        journal.wait_for(len(texts), MESSAGES)
+        self.resend(subprocess.run(["journalctl", f"--directory={journal.logs}", "-o", "json", "--all", MESSAGES],
+                                   stdout=subprocess.PIPE, check=True).stdout, texts)
+
+    def test_resending_from_the_log(self):
+        log = tempfile.mkdtemp(prefix="ae", dir="/tmp")
+        self.addCleanup(shutil.rmtree, log)
+        texts = self.record(None, f"[Log]\nDirectory={log}\nMirror=none\n[Listener default]\nRecord=log\n")
+        self.resend(subprocess.run([daemon.program("answerlog"), "-o", "json", log], stdout=subprocess.PIPE,
+                                   check=True).stdout, texts)
 
 
 if __name__ == "__main__":
