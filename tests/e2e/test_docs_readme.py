@@ -5,6 +5,7 @@ Details that differ between runs (ports, IDs, times, process numbers) are masked
 the package manager need a booted system and are not run here.
 """
 
+import json
 import os
 import pty
 import re
@@ -27,6 +28,7 @@ import tap
 
 ADDRESS = "127.0.0.1:8080"  # the address in README
 MESSAGE_SIZE_MAX = 64 * 1024
+JOURNAL_REMOTE = "/lib/systemd/systemd-journal-remote"
 BACK = "MESSAGE_ID=a9f387909544466c8a9c892d12a14a36"  # the journal takes records again
 
 
@@ -260,30 +262,80 @@ class Look(unittest.TestCase):
 
 
 class RecordLog(unittest.TestCase):
-    """What answerlog shows of a log with the same messages as in README."""
+    """What README says of the log: what answerlog shows, and the recipes of the cookbook."""
+
+    maxDiff = None
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="ar", dir="/tmp")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.server = daemon.Daemon(self, [], config=f"[Log]\nDirectory={self.folder}/log\nMirror=none\n"
+                                                     "[Listener default]\nListen=127.0.0.1:0\nRecord=log\n"
+                                                     "Reply=ok {id}\n")
+        # The one in README reads the usual folder.
+        with open(os.path.join(self.folder, "answerlog"), "w", encoding="utf-8") as file:
+            file.write(f'#!/bin/sh\nexec {os.path.abspath(daemon.program("answerlog"))} "$@" {self.folder}/log\n')
+        os.chmod(file.name, 0o755)
+        os.symlink(os.path.join(daemon.TOP, "examples"), os.path.join(self.folder, "examples"))
+        programs = os.path.dirname(os.path.abspath(daemon.program("ask")))
+        self.env = dict(os.environ, PATH=":".join((self.folder, programs, os.environ["PATH"])), LC_ALL="C.UTF-8")
 
     def mask(self, text):
         text = re.sub(r"(?m)^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d", "TIME", text)
         return readme.mask(re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+", "TIME", text))
 
+    def hold(self, line, expected):
+        """Runs a line and compares the output. Without output in README, the line must only succeed."""
+        done = subprocess.run(line, shell=True, env=self.env, cwd=self.folder, check=False, text=True,
+                              timeout=net.TIMEOUT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        if expected:
+            self.assertEqual(self.mask(done.stdout), self.mask(expected))
+        return done.stdout
+
     def test_answerlog(self):
-        folder = tempfile.mkdtemp(prefix="ar", dir="/tmp")
-        self.addCleanup(shutil.rmtree, folder)
-        server = daemon.Daemon(self, [], config=f"[Log]\nDirectory={folder}/log\nMirror=none\n[Listener default]\n"
-                                                "Listen=127.0.0.1:0\nRecord=log\n")
-        self.assertEqual(net.exchange(server.address(), b"hello\nand more\n"), b"ok\nok\n")
-        server.stop()
-        # The one in README reads the usual folder.
-        with open(os.path.join(folder, "answerlog"), "w", encoding="utf-8") as file:
-            file.write(f'#!/bin/sh\nexec {daemon.program("answerlog")} "$@" {folder}/log\n')
-        os.chmod(file.name, 0o755)
-        env = dict(os.environ, PATH=folder + ":" + os.environ["PATH"], LC_ALL="C.UTF-8")
+        replies = net.exchange(self.server.address(), b"hello\nand more\n")
+        self.assertRegex(replies, rb"^ok \S+\nok \S+\n$")
+        self.server.stop()
         (block,) = readme.conversations("What a reply promises")
         for line, expected in block:
             with self.subTest(line):
-                said = subprocess.run(line, shell=True, env=env, check=True, text=True, timeout=net.TIMEOUT,
-                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
-                self.assertEqual(self.mask(said), self.mask(expected))
+                self.hold(line, expected)
+
+    def forward(self, line, address):
+        """Runs a line that does not end by itself. Returns the first message that it sends to that address."""
+        with net.listener() as central:
+            central.settimeout(net.TIMEOUT)
+            line = line.replace(address, "%s:%d" % central.getsockname()[:2])
+            with subprocess.Popen(line, shell=True, env=self.env, stdin=subprocess.DEVNULL,
+                                  start_new_session=True) as running:
+                try:
+                    with central.accept()[0] as sock:
+                        return json.loads(net.recv_line(sock))
+                finally:
+                    os.killpg(running.pid, signal.SIGKILL)
+
+    def test_recipes(self):
+        other = daemon.Daemon(self, ["--listen=127.0.0.1:0", "--framing=length"])
+        lines = [pair for block in readme.conversations("Cookbook") for pair in block]
+        # These read the machine's journal.
+        lines = [(line, expected) for line, expected in lines if not line.startswith("journalctl -o ")]
+        if not os.path.exists(JOURNAL_REMOTE):
+            lines = [(line, expected) for line, expected in lines if "answerd.journal" not in line]
+        self.assertGreaterEqual(len(lines), 8)
+        receipt = ""
+        for line, expected in lines:
+            line = re.sub(r"(?<=--id=)\S+", receipt, line)
+            line = line.replace(ADDRESS, "%s:%d" % self.server.address())
+            line = line.replace("central.example 8080", "%s %d" % other.address())
+            with self.subTest(line):
+                if " -f " in line:
+                    self.assertEqual(self.forward(line, "central.example:8080")["message"], "valve 3 open")
+                else:
+                    said = self.hold(line, expected)
+                if line.startswith("ask "):
+                    receipt = said.split()[1]
 
 
 if __name__ == "__main__":

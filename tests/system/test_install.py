@@ -64,6 +64,11 @@ class Install(unittest.TestCase):
             program = re.search(r"^ExecStart=(\S+)", file.read(), re.MULTILINE).group(1)
         self.assertTrue(os.access(self.root + program, os.X_OK), program)
 
+    def test_the_configuration_is_an_example(self):
+        """An installation never touches the administrator's settings: all of them have defaults."""
+        example = os.path.join(self.configured("docdir"), "examples", "answerd.conf")
+        self.assertEqual([f for f in self.files() if os.path.basename(f) == "answerd.conf"], [example])
+
     def test_uninstall_leaves_nothing(self):
         other = os.path.join(self.configured("systemdsystemunitdir"), "other.service")
         with open(other, "w", encoding="utf-8"):

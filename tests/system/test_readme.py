@@ -67,11 +67,14 @@ class Deploy(unittest.TestCase):
         self.assertEqual(build[0], "./dev deb")
         sockets, settings = readme.fenced("Deploy it", "ini")
         mentioned = readme.mentioned("Deploy it", "make", "systemctl")
-        self.assertEqual(mentioned, ["make -C build install", "systemctl edit answerd.socket",
-                                     "systemctl restart answerd.socket"])
+        self.assertEqual(mentioned, ["make -C build install", "systemctl disable --now answerd.socket", "make install",
+                                     "systemctl enable --now answerd", "systemctl edit answerd.socket",
+                                     "systemctl restart answerd.socket", "make install"])
 
         for line, expected in first:
             said = self.hold(line, expected)
+            if line.startswith("apt install"):
+                self.opened_by_the_package(mentioned[1])
         self.assertEqual(line, "systemctl status answerd")
         self.assertRegex(said, r"Active: active \(running\)")
         # The daemon updates its status every few seconds.
@@ -79,6 +82,12 @@ class Deploy(unittest.TestCase):
                        what="the message in the status line")
         self.listen_for_others(sockets)
         self.configure(settings, second)
+
+    def opened_by_the_package(self, close):
+        """The port is open without further commands, until the line `close` closes it."""
+        self.assertEqual(system.run("ask 127.0.0.1:8080 first"), "ok\n")
+        run(close)
+        self.assertEqual(system.container.status("ask -t 5s 127.0.0.1:8080 refused"), 3)
 
     def listen_for_others(self, text):
         # An address besides loopback, in the network of the container.
@@ -115,7 +124,7 @@ class Deploy(unittest.TestCase):
     def test_a_journal_of_its_own(self):
         """The first recipe of the cookbook."""
         run("apt-get install -q -y ./build/deb/*.deb && systemctl enable --now answerd.socket")
-        service, journal = readme.fenced("Cookbook", "ini")
+        service, journal, _ = readme.fenced("Cookbook", "ini")
         self.addCleanup(system.run, "rm -rf /etc/systemd/system/answerd.service.d /etc/systemd/journald@answerd.conf"
                                     " && systemctl daemon-reload && systemctl restart answerd")
         system.run("mkdir -p /etc/systemd/system/answerd.service.d")
