@@ -5,8 +5,8 @@
 #
 # Sends one message and prints its reply. Needs only bash.
 #
-# Exit status: 0 the message was answered; 1 it was refused, or its reply was cut off; 3 no connection; 4 no reply within
-# 30 s; 5 the connection ended without a reply.
+# Exit status: 0 the message was answered; 1 it was refused, or its reply was cut off; 3 no connection; 4 no reply
+# within 30 s; 5 the connection ended without a reply.
 
 fail() {
     printf 'client: %s\n' "$2" >&2
