@@ -11,6 +11,7 @@
 
 #include "answerd/reload.h"
 #include "base/macros.h"
+#include "base/wake.h"
 
 /* Nothing here points to data of the main thread, which may end while DNS is slow. */
 struct reload {
@@ -58,7 +59,7 @@ static void *reload_main(void *userdata)
 
     r->result = look(r);
     atomic_store(&r->done, true);
-    (void)!write(r->event_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
+    wake(r->event_fd);
     reload_free(r);
     return NULL;
 }

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@
 #include "answerd/startup.h"
 #include "answerd/status.h"
 #include "base/macros.h"
+#include "base/wake.h"
 #include "record/event-log.h"
 #include "record/log-service.h"
 #include "serve/crew.h"
@@ -303,9 +303,7 @@ static void ready(struct server *s)
 /* Workers have carried out a command or ended, or a reload has looked up its addresses. */
 static void on_notify(struct server *s)
 {
-    uint64_t value;
-
-    (void)!read(s->notify.fd, &value, sizeof value);
+    wake_clear(s->notify.fd);
     s->notify.ready = 0;
     if (s->looking && reload_done(s->looking))
         looked_up(s);
@@ -406,9 +404,11 @@ static int open_loop(struct server *s)
     if (r < 0)
         return r;
     s->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    s->notify.fd = s->shared.notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (s->signals.fd < 0 || s->notify.fd < 0)
+    if (s->signals.fd < 0)
         return -errno;
+    s->notify.fd = s->shared.notify_fd = wake_new();
+    if (s->notify.fd < 0)
+        return s->notify.fd;
     r = log_service_init(&s->log, s->notify.fd, s->shared.journal_path);
     if (r < 0)
         return r;

@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -20,6 +19,7 @@
 #include "base/clock.h"
 #include "base/descriptors.h"
 #include "base/macros.h"
+#include "base/wake.h"
 
 #define RESERVED_DESCRIPTORS 64 /* standard streams, epoll, timer and so on, of a worker */
 #define TICK_NS              UINT64_C(1000000000)
@@ -102,10 +102,12 @@ static int init_descriptors(struct run *run)
     (void)sigaddset(&signals, SIGCHLD);
     (void)sigprocmask(SIG_BLOCK, &signals, NULL);
     run->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
-    run->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    run->done_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (run->signal_fd < 0 || run->wake_fd < 0 || run->done_fd < 0)
-        return complain("cannot create an eventfd", -errno);
+    if (run->signal_fd < 0)
+        return complain("cannot create a signalfd", -errno);
+    run->wake_fd = wake_new();
+    run->done_fd = wake_new();
+    if (run->wake_fd < 0 || run->done_fd < 0)
+        return complain("cannot create an eventfd", MIN(run->wake_fd, run->done_fd));
     return 0;
 }
 
@@ -229,12 +231,6 @@ static int start_workers(struct run *run)
     return 0;
 }
 
-/* Each worker's loop gets an edge. */
-static void wake_workers(const struct run *run)
-{
-    (void)!write(run->wake_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
-}
-
 static void set_step(struct run *run, uint32_t step)
 {
     if (run->control->step == STEP_STOP)
@@ -242,7 +238,7 @@ static void set_step(struct run *run, uint32_t step)
     if (step == STEP_STOP)
         run->kill_ns = clock_ns(CLOCK_MONOTONIC) + STOP_LIMIT_NS;
     __atomic_store_n(&run->control->step, step, __ATOMIC_RELEASE);
-    wake_workers(run);
+    wake(run->wake_fd);
 }
 
 /* Whether all living workers have completed the step. */
@@ -362,7 +358,7 @@ static void hurry(struct run *run)
 {
     run->kill_ns = MIN(run->kill_ns, clock_ns(CLOCK_MONOTONIC) + HURRY_LIMIT_NS);
     STAT_SET(run->control->hurry, 1);
-    wake_workers(run);
+    wake(run->wake_fd);
 }
 
 static void take_signals(struct run *run)
@@ -400,7 +396,6 @@ static int wait_for_news(struct run *run, uint64_t now)
         { .fd = run->done_fd, .events = POLLIN },
     };
     uint64_t until = MIN(run->tick_ns, give_up_time(run)), wait;
-    uint64_t count;
 
     if (run->control->start_ns != 0 && all_settled(run, run->control->step))
         until = MIN(until, run->round_ns);
@@ -408,7 +403,7 @@ static int wait_for_news(struct run *run, uint64_t now)
     if (poll(fds, ARRAY_SIZE(fds), (int)MIN(wait, UINT64_C(1000))) < 0 && errno != EINTR)
         return complain("poll", -errno);
     if (fds[1].revents)
-        (void)!read(run->done_fd, &count, sizeof count);
+        wake_clear(run->done_fd);
     take_signals(run);
     return 0;
 }

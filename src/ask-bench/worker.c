@@ -7,6 +7,7 @@
 #include "ask-bench/worker.h"
 #include "base/macros.h"
 #include "base/parse.h"
+#include "base/wake.h"
 
 /* The most operations of one kind before the loop looks at new events. */
 #define BURST 64
@@ -95,7 +96,7 @@ static void settle(struct worker *w)
 {
     STAT_SET(w->task->stats->settled, w->step);
     /* Fails only if the 64-bit counter is full. */
-    (void)!write(w->task->done_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
+    wake(w->task->done_fd);
 }
 
 static bool settled(const struct worker *w)

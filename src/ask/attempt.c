@@ -6,11 +6,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "ask/attempt.h"
 #include "base/macros.h"
+#include "base/wake.h"
 
 struct attempt {
     atomic_uint holders; /* the caller and the thread; the last one frees it */
@@ -41,7 +40,7 @@ static void *attempt_main(void *userdata)
 
     a->result = stream_open(&a->stream, &a->address, a->family, a->timeout_us, &a->error);
     atomic_store(&a->done, true);
-    (void)!write(a->done_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
+    wake(a->done_fd);
     attempt_free(a);
     return NULL;
 }
@@ -73,13 +72,13 @@ int attempt_begin(const struct address *address, int family, uint64_t timeout_us
         return -ENOMEM;
     *a = (struct attempt){
         .holders = 2,
-        .done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+        .done_fd = wake_new(),
         .address = *address,
         .family = family,
         .timeout_us = timeout_us,
         .stream.fd = -1,
     };
-    r = a->done_fd < 0 ? -errno : start_thread(a);
+    r = a->done_fd < 0 ? a->done_fd : start_thread(a);
     if (r < 0) {
         a->holders = 1;
         attempt_free(a);

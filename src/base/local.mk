@@ -30,6 +30,8 @@ src_libbase_a_SOURCES += src/base/timer.c
 src_libbase_a_SOURCES += src/base/timer.h
 src_libbase_a_SOURCES += src/base/version.c
 src_libbase_a_SOURCES += src/base/version.h
+src_libbase_a_SOURCES += src/base/wake.c
+src_libbase_a_SOURCES += src/base/wake.h
 nodist_src_libbase_a_SOURCES = src/base/revision.c
 
 # The commit that is built: from this folder's repository, or from the file `revision` of a release archive. Every make

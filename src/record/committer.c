@@ -2,23 +2,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/macros.h"
+#include "base/wake.h"
 #include "record/committer.h"
 
 #define PARCELS_AT_ONCE 64
 /* Nothing announces that there is room on the disk again. */
 #define LOOK_AGAIN_US UINT64_C(100000)
-
-static void wake(int fd)
-{
-    uint64_t one = 1;
-
-    (void)!write(fd, &one, sizeof one);
-}
 
 /* --- parcels -------------------------------------------------------------------------------- */
 
@@ -65,10 +57,10 @@ int committer_init(struct committer *c)
         .wake_fd = -1, .keep_fd = -1, .synced_fd = -1, .sync_at_us = COMMITTER_NEVER
     };
     c->end = &c->first;
-    c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    c->keep_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    c->synced_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return c->wake_fd < 0 || c->keep_fd < 0 || c->synced_fd < 0 ? -errno : 0;
+    c->wake_fd = wake_new();
+    c->keep_fd = wake_new();
+    c->synced_fd = wake_new();
+    return MIN(0, MIN(c->wake_fd, MIN(c->keep_fd, c->synced_fd)));
 }
 
 static void discard(struct parcel *p)

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "base/timer.h"
+#include "base/wake.h"
 #include "record/event-log.h"
 #include "record/log-service.h"
 
@@ -71,21 +72,13 @@ void log_service_deinit(struct log_service *s)
     committer_deinit(&s->committer);
 }
 
-static void wake(int fd)
-{
-    uint64_t one = 1;
-
-    (void)!write(fd, &one, sizeof one);
-}
-
-/* Until the eventfd is written to, or the time is over. */
+/* Until wake(), or the time is over. */
 static void wait_for(int fd, int ms)
 {
     struct pollfd p = { .fd = fd, .events = POLLIN };
-    uint64_t value;
 
     if (poll(&p, 1, ms) > 0)
-        (void)!read(fd, &value, sizeof value);
+        wake_clear(fd);
 }
 
 /* --- threads ---------------------------------------------------------------------------------- */
@@ -161,10 +154,9 @@ static void mirror_sleeps(struct log_service *s, uint64_t wait_us)
         .tv_sec = (time_t)(wait_us / 1000000),
         .tv_nsec = (long)(wait_us % 1000000 * 1000),
     };
-    uint64_t value;
 
     if (ppoll(p, ARRAY_SIZE(p), wait_us == MIRROR_NEVER ? NULL : &t, NULL) > 0 && p[0].revents)
-        (void)!read(p[0].fd, &value, sizeof value);
+        wake_clear(p[0].fd);
 }
 
 static void *run_mirror(void *userdata)

@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 
 #include "base/macros.h"
+#include "base/wake.h"
 #include "log/format.h"
 #include "record/batch.h"
 #include "record/committer.h"
@@ -44,9 +44,9 @@ static int log_open(struct sink *sink)
 
     if (!s->committer || !atomic_load(&s->committer->open))
         return -ENOTCONN;
-    fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    fd = wake_new();
     if (fd < 0)
-        return -errno;
+        return fd;
     r = parcel_new(fd, &s->filling);
     if (r >= 0)
         r = parcel_new(fd, &s->sent);

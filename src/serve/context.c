@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include "base/macros.h"
 #include "serve/context.h"
+#include "base/macros.h"
+#include "base/wake.h"
 
 /* The longest turns take about 10 ms. */
 #define STALL_US UINT64_C(1000000)
@@ -21,8 +18,8 @@ int context_init(struct context *x, struct shared *shared)
     r = loop_init(&x->loop);
     if (r < 0)
         return r;
-    x->command.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return x->command.fd < 0 ? -errno : loop_add(&x->loop, &x->command, EPOLLIN);
+    x->command.fd = wake_new();
+    return x->command.fd < 0 ? x->command.fd : loop_add(&x->loop, &x->command, EPOLLIN);
 }
 
 void context_deinit(struct context *x)
@@ -52,12 +49,6 @@ uint64_t context_ms_now(const struct context *x)
     return (clock_us(CLOCK_MONOTONIC_COARSE) - x->stalled_us) / 1000;
 }
 
-/* Fails only if the counter is full. Then the reader is woken anyway (eventfd(2)). */
-static void wake(int fd)
-{
-    (void)!write(fd, &(uint64_t){ 1 }, sizeof(uint64_t));
-}
-
 void context_command(struct context *x, unsigned commands)
 {
     atomic_fetch_or(&x->commands, commands);
@@ -66,11 +57,9 @@ void context_command(struct context *x, unsigned commands)
 
 unsigned context_take_commands(struct context *x)
 {
-    uint64_t value;
-
     /* Clear the wake-up first, then read the commands. A command that comes in between wakes us
      * again. */
-    (void)!read(x->command.fd, &value, sizeof value);
+    wake_clear(x->command.fd);
     x->command.ready = 0;
     return atomic_exchange(&x->commands, 0);
 }

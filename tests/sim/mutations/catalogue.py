@@ -68,7 +68,8 @@ MUTATIONS = [
         (S + "output.c", "    if (output_is_empty(o))\n        sent = send_now(x, t, bytes, n);",
          "    if (output_is_empty(o) || output_holds(o))\n        sent = send_now(x, t, bytes, n);")]),
     ("lost-wake-up", "commands are read before the wake-up is cleared", [
-        (S + "context.c", "    uint64_t value;\n", "    uint64_t value;\n    unsigned commands = atomic_exchange(&x->commands, 0);\n"),
+        (S + "context.c", "    wake_clear(x->command.fd);\n",
+         "    unsigned commands = atomic_exchange(&x->commands, 0);\n\n    wake_clear(x->command.fd);\n"),
         (S + "context.c", "return atomic_exchange(&x->commands, 0);", "return commands;")]),
     ("timer-not-rearmed", "a timer that expires early is not armed again", [
         (S + "turn.c", "connection_deadline(x, c) > context_ms(x))\n        connection_arm(x, c);",
