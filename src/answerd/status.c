@@ -7,6 +7,7 @@
 #include "answerd/service.h"
 #include "answerd/status.h"
 #include "base/macros.h"
+#include "record/committer.h"
 #include "record/event-log.h"
 #include "serve/context.h"
 
@@ -21,13 +22,33 @@ static uint64_t sum(const struct shared *s, size_t offset)
 
 #define SUM(s, name) sum(s, offsetof(struct counters, name))
 
-static unsigned waiting(const struct shared *s)
+#define WAITING_MAX 100
+
+/* What does not take records, for the end of the line: "; waiting for the journal and the log", or
+ * "; the log has no room". Empty if all take them. */
+static void describe_outages(const struct shared *s, char text[static WAITING_MAX])
 {
-    unsigned n = 0;
+    unsigned outages = 0;
+    bool no_room;
+    size_t n = 0;
 
     for (unsigned i = 0; i < s->n_contexts; i++)
-        n += atomic_load(&s->contexts[i]->n_outages);
-    return n;
+        outages |= atomic_load(&s->contexts[i]->outages);
+    no_room = outages & 1U << RECORD_LOG && s->committer && atomic_load(&s->committer->blocked);
+    if (no_room)
+        outages &= ~(1U << RECORD_LOG);
+    text[0] = '\0';
+    for (unsigned i = 0; i < RECORD_MODES; i++) {
+        const char *before;
+
+        if (!(outages & 1U << i))
+            continue;
+        outages &= ~(1U << i);
+        before = n == 0 ? "; waiting for " : outages ? ", " : " and ";
+        n += (size_t)snprintf(text + n, WAITING_MAX - n, "%s%s", before, record_mode_place(i));
+    }
+    if (no_room)
+        (void)snprintf(text + n, WAITING_MAX - n, "; the log has no room");
 }
 
 void status_log_counters(const struct shared *s, uint64_t unmirrored)
@@ -51,14 +72,15 @@ static bool update(struct status *status, const struct shared *s, uint64_t unmir
 {
     uint64_t messages = SUM(s, messages), ms = MAX(now_ms - status->told_ms, UINT64_C(1));
     uint64_t connections = atomic_load(&s->n_connections);
-    char text[sizeof status->text];
+    char text[sizeof status->text], outages[WAITING_MAX];
     size_t n;
 
+    describe_outages(s, outages);
     (void)snprintf(
         text, sizeof text,
         "%" PRIu64 " connection%s, %" PRIu64 " messages/s, %" PRIu64 " message%s in all%s",
         connections, connections == 1 ? "" : "s", (messages - status->messages) * 1000 / ms,
-        messages, messages == 1 ? "" : "s", waiting(s) ? "; waiting for the journal" : "");
+        messages, messages == 1 ? "" : "s", outages);
     n = strlen(text);
     if (unmirrored > 0)
         (void)snprintf(text + n, sizeof text - n, "; %" PRIu64 " record%s not in the journal yet",

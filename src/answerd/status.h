@@ -8,7 +8,7 @@
 /* Reports the workers' counters. */
 struct status {
     uint64_t told_ms, messages; /* the time of the last report and its number of messages */
-    char text[160];
+    char text[256];
 };
 
 /* Updates the line in `systemctl status`, if it has changed. unmirrored: records of the log that are

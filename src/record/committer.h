@@ -43,7 +43,8 @@ struct committer {
     _Atomic(struct parcel *) arrived; /* newest first */
     atomic_bool open;                 /* takes parcels */
     atomic_int error;                 /* final: a negative errno; nothing comes back any more */
-    atomic_bool blocked;              /* there is no room on the disk */
+    atomic_bool blocked;              /* what is left finds no room: on the disk, or
+                                         for a segment */
     int wake_fd;                      /* eventfd: there is something to do for the committer */
     int keep_fd; /* eventfd: there is something to do for the keeper, see store_keep() */
 

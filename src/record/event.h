@@ -21,9 +21,9 @@
     X(TIMEOUT, "17d4198266204ddb91e5034f5dd4e8ce", 5)                                              \
     X(PROTOCOL_ERROR, "d7a6e57411a94cc1b1009435fa844811", 5)                                       \
     X(DISCARDED, "09f6c6b34e9d4319a0c617b73df63c71", 5)                                            \
-    X(JOURNAL_BLOCKED, "558d2589954a4691981095cdfee9cf58", 4)                                      \
-    X(JOURNAL_AWAY, "de2f1dedc72440e6a7f0b4796fc4efee", 3)                                         \
-    X(JOURNAL_BACK, "a9f387909544466c8a9c892d12a14a36", 5)                                         \
+    X(SINK_BLOCKED, "558d2589954a4691981095cdfee9cf58", 4)                                         \
+    X(SINK_AWAY, "de2f1dedc72440e6a7f0b4796fc4efee", 3)                                            \
+    X(SINK_BACK, "a9f387909544466c8a9c892d12a14a36", 5)                                            \
     X(RECORD_REFUSED, "09eec57aaa5dcdc97a9b7b1a6195861a", 3)                                       \
     X(HEADER_REFUSED, "47c7aaefbd12139b6263352eec9f36e1", 4)                                       \
     X(HTTP_REFUSED, "3b5cecc66db08aafaad89ef865abbcd4", 5)                                         \

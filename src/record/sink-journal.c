@@ -276,7 +276,6 @@ struct sink *sink_journal_new(const char *path)
         return NULL;
     s->sink = (struct sink){
         .ops = &journal_ops,
-        .name = "journal",
         .state = SINK_AWAY,
         .fd = -1,
         .events = EPOLLOUT,

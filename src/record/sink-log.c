@@ -138,7 +138,6 @@ struct sink *sink_log_new(struct committer *committer)
         return NULL;
     s->sink = (struct sink){
         .ops = &log_ops,
-        .name = "log",
         .state = SINK_AWAY,
         .fd = -1,
         .events = EPOLLIN,

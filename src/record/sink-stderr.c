@@ -129,7 +129,6 @@ struct sink *sink_stderr_new(void)
         return NULL;
     s->sink = (struct sink){
         .ops = &stderr_ops,
-        .name = "terminal",
         .state = SINK_AWAY,
         .fd = -1,
         .events = EPOLLOUT,

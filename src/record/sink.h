@@ -44,7 +44,6 @@ struct sink_ops {
 
 struct sink {
     const struct sink_ops *ops;
-    const char *name; /* for display, after "the": "journal" */
     enum sink_state state;
     int fd;           /* -1: not open; already closed in SINK_AWAY */
     uint32_t events;  /* EPOLL*: what its descriptor reports when a busy sink can continue */

@@ -74,8 +74,8 @@ struct context {
     atomic_uint commands;                /* enum command */
     atomic_uint_least64_t n_connections; /* connections with a place here, or on their way here */
     atomic_bool accepting_pauses;        /* wants COMMAND_RESUME; acceptor.c */
-    atomic_uint n_outages;               /* recorders whose sink does not take everything;
-                                            recorder.c */
+    atomic_uint outages;                 /* bits 1 << enum record_mode: recorders whose sink
+                                            does not take everything; recorder.c */
     struct counters counters;
 
     /* Received bytes, or short replies sent together. Nothing is flushed while received bytes are

@@ -23,16 +23,22 @@
 #define PAUSE_MAX_US       UINT64_C(2000)
 #define PAUSE_PER_PLACE_US 4
 
-void recorder_init(struct recorder *r, struct context *x, struct sink *sink)
+void recorder_init(struct recorder *r, struct context *x, enum record_mode mode, struct sink *sink)
 {
     *r = (struct recorder){
         .context = x,
+        .mode = mode,
         .sink = sink,
         .source = { .fd = -1, .kind = SOURCE_RECORDER },
         .deadline_us = RECORDER_NEVER,
         .backoff_us = BACKOFF_FIRST_US,
     };
     link_queue_init(&r->waiters);
+}
+
+static const char *place(const struct recorder *r)
+{
+    return record_mode_place(r->mode);
 }
 
 /* Reads the clock itself, since a pause is shorter than a step of the turn's clock. */
@@ -92,7 +98,7 @@ static void complete(struct recorder *r, size_t n, int error)
 
         assert(r->first < r->end);
         if (error < 0 && !(a->slot && a->slot->owner))
-            event_log(EVENT_RECORD_REFUSED, "the %s cannot take a record: %s", r->sink->name,
+            event_log(EVENT_RECORD_REFUSED, "%s cannot take a record: %s", place(r),
                       strerror(-error));
         if (a->slot)
             slot_complete(a->slot, &r->context->loop, some, error);
@@ -108,7 +114,7 @@ static void outage_begins(struct recorder *r)
     if (r->outage_us > 0)
         return;
     r->outage_us = MAX(now_us(), UINT64_C(1));
-    atomic_fetch_add(&r->context->n_outages, 1);
+    atomic_fetch_or(&r->context->outages, 1U << r->mode);
 }
 
 static void outage_ends(struct recorder *r)
@@ -120,7 +126,7 @@ static void outage_ends(struct recorder *r)
     r->outage_us = 0;
     r->reported = false;
     r->backoff_us = BACKOFF_FIRST_US;
-    atomic_fetch_sub(&r->context->n_outages, 1);
+    atomic_fetch_and(&r->context->outages, ~(1U << r->mode));
 }
 
 /* Logs the end of the outage. A journal that has just taken the backlog is nearly full, and may
@@ -129,7 +135,7 @@ static void tell_of_the_end(struct recorder *r)
 {
     if (r->untold_us == 0)
         return;
-    if (event_log(EVENT_JOURNAL_BACK, "the %s takes records again, after %.1f s", r->sink->name,
+    if (event_log(EVENT_SINK_BACK, "%s takes records again, after %.1f s", place(r),
                   (double)r->untold_us / 1e6))
         r->untold_us = 0;
     else
@@ -143,8 +149,8 @@ static void report_outage(struct recorder *r)
     if (r->reported || r->outage_us == 0 || us < REPORT_AFTER_US)
         return;
     r->reported = true;
-    event_log(EVENT_JOURNAL_BLOCKED,
-              "the %s has taken nothing for %.1f s: replies wait, and reading stops", r->sink->name,
+    event_log(EVENT_SINK_BLOCKED,
+              "%s has taken nothing for %.1f s: replies wait, and reading stops", place(r),
               (double)us / 1e6);
 }
 
@@ -206,8 +212,7 @@ static void work_is_late(struct recorder *r)
 static void wait_for_return(struct recorder *r)
 {
     if (!r->reported)
-        event_log(EVENT_JOURNAL_AWAY, "the %s is away: no message is answered until it is back",
-                  r->sink->name);
+        event_log(EVENT_SINK_AWAY, "%s is away: no message is answered until it is back", place(r));
     r->reported = true;
     r->state = RECORDER_AWAY;
     r->deadline_us = now_us() + r->backoff_us;
@@ -342,9 +347,9 @@ void recorder_deinit(struct recorder *r)
             slot_complete(a->slot, &r->context->loop, a->n, -ECANCELED);
     }
     if (r->outage_us > 0)
-        atomic_fetch_sub(&r->context->n_outages, 1);
+        atomic_fetch_and(&r->context->outages, ~(1U << r->mode));
     if (!recorder_is_done(r))
-        event_log(EVENT_DISCARDED, "discarded %zu unanswered record%s: the %s did not take them",
-                  r->sink->n_waiting, r->sink->n_waiting == 1 ? "" : "s", r->sink->name);
+        event_log(EVENT_DISCARDED, "discarded %zu unanswered record%s: %s did not take them",
+                  r->sink->n_waiting, r->sink->n_waiting == 1 ? "" : "s", place(r));
     sink_free(r->sink);
 }

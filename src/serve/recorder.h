@@ -65,6 +65,7 @@ struct awaiting {
 
 struct recorder {
     struct context *context;
+    enum record_mode mode;
     struct source source; /* the sink's descriptor: in WATCHING, and from the first WORKING on */
     struct sink *sink;
     enum recorder_state state;
@@ -83,7 +84,7 @@ struct recorder {
 };
 
 /* sink: the recorder owns it from now on. */
-void recorder_init(struct recorder *r, struct context *x, struct sink *sink);
+void recorder_init(struct recorder *r, struct context *x, enum record_mode mode, struct sink *sink);
 /* Frees the sink and the records it has not taken. Completes all slots with -ECANCELED. */
 void recorder_deinit(struct recorder *r);
 

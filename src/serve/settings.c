@@ -9,21 +9,28 @@
 
 #define READ_MIN 4096 /* smaller reads would cost more than the memory is worth */
 
-static const char *const record_names[] = {
-    [RECORD_JOURNAL] = "journal",
-    [RECORD_LOG] = "log",
-    [RECORD_STDERR] = "stderr",
-    [RECORD_NONE] = "none",
+static const struct {
+    const char *name, *place;
+} record_modes[RECORD_MODES] = {
+    [RECORD_JOURNAL] = { "journal", "the journal" },
+    [RECORD_LOG] = { "log", "the log" },
+    [RECORD_STDERR] = { "stderr", "standard error" },
+    [RECORD_NONE] = { "none", "nowhere" },
 };
 
 int record_mode_parse(const char *name, enum record_mode *ret)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(record_names); i++)
-        if (strcmp(name, record_names[i]) == 0) {
+    for (size_t i = 0; i < ARRAY_SIZE(record_modes); i++)
+        if (strcmp(name, record_modes[i].name) == 0) {
             *ret = (enum record_mode)i;
             return 0;
         }
     return -EINVAL;
+}
+
+const char *record_mode_place(enum record_mode mode)
+{
+    return record_modes[mode].place;
 }
 
 /* In chunk framing a read is a message, and one extra byte shows that it is too long. In other

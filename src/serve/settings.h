@@ -43,3 +43,6 @@ void settings_unref(struct settings *s);
 
 /* Parses a value of Record=. 0 or -EINVAL. */
 int record_mode_parse(const char *name, enum record_mode *ret);
+
+/* Where the records go, for texts: "the journal". */
+const char *record_mode_place(enum record_mode mode);

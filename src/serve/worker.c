@@ -334,9 +334,9 @@ static void init_recorders(struct worker *w, struct sink *journal, struct sink *
 {
     struct context *x = &w->context;
 
-    recorder_init(&w->journal, x, journal);
-    recorder_init(&w->log, x, log);
-    recorder_init(&w->console, x, console);
+    recorder_init(&w->journal, x, RECORD_JOURNAL, journal);
+    recorder_init(&w->log, x, RECORD_LOG, log);
+    recorder_init(&w->console, x, RECORD_STDERR, console);
     x->recorders[RECORD_JOURNAL] = &w->journal;
     x->recorders[RECORD_LOG] = &w->log;
     x->recorders[RECORD_STDERR] = &w->console;

@@ -186,6 +186,18 @@ class Retention(Log):
         self.assertEqual(len(record_log.read(self.folder)), len(kept) + 100)
 
 
+    def test_the_status_says_that_there_is_no_room(self):
+        sockets = tempfile.mkdtemp(prefix="ad", dir="/tmp")
+        self.addCleanup(shutil.rmtree, sockets)
+        daemon = self.start(log="MaxUse=256K\nWhenFull=wait\nMirror=none", listener=f"Listen={sockets}/s", notify=True,
+                            listeners=0)
+        with net.connect(sockets + "/s") as client:
+            client.sendall(b"".join(b"%d " % n + b"x" * 1000 + b"\n" for n in range(400)))
+            status = ""
+            while not status.endswith("; the log has no room"):
+                status = daemon.notify.wait_for("STATUS", after=len(daemon.notify.messages))["STATUS"]
+        daemon.kill()
+
     def test_wait_until_somebody_makes_room(self):
         daemon = self.start(log="MaxUse=512K\nWhenFull=wait\nMirror=none")
         count = 300

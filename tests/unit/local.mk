@@ -59,6 +59,7 @@ unit_tests += tests/unit/test-sink-journal
 unit_tests += tests/unit/test-sink-stderr
 unit_tests += tests/unit/test-slot
 unit_tests += tests/unit/test-socket
+unit_tests += tests/unit/test-status
 unit_tests += tests/unit/test-system-calls
 unit_tests += tests/unit/test-template
 unit_tests += tests/unit/test-timer
@@ -378,6 +379,10 @@ tests_unit_test_slot_LDADD = $(unit_libs)
 tests_unit_test_socket_SOURCES = tests/unit/test-socket.c
 tests_unit_test_socket_CFLAGS = $(unit_cflags)
 tests_unit_test_socket_LDADD = $(unit_libs)
+
+tests_unit_test_status_SOURCES = tests/unit/test-status.c
+tests_unit_test_status_CFLAGS = $(unit_cflags)
+tests_unit_test_status_LDADD = $(unit_libs)
 
 tests_unit_test_system_calls_SOURCES = tests/unit/test-system-calls.c
 tests_unit_test_system_calls_CFLAGS = $(unit_cflags)

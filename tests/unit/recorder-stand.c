@@ -74,7 +74,7 @@ bool dispatch(void)
 void check_state(enum recorder_state state, uint64_t sleeps_us)
 {
     ck_assert_int_eq(recorder->state, state);
-    ck_assert_uint_eq(atomic_load(&context->n_outages), state != RECORDER_TAKING);
+    ck_assert_uint_eq(atomic_load(&context->outages), (state != RECORDER_TAKING) << RECORD_JOURNAL);
     if (sleeps_us == RECORDER_NEVER)
         ck_assert_uint_eq(recorder_sleeps_until(recorder), RECORDER_NEVER);
     else

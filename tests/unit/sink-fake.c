@@ -111,9 +111,7 @@ struct sink_fake *sink_fake_new(void)
 
     if (!f)
         return NULL;
-    f->sink = (struct sink){
-        .ops = &fake_ops, .name = "fake", .state = SINK_AWAY, .fd = -1, .events = EPOLLIN
-    };
+    f->sink = (struct sink){ .ops = &fake_ops, .state = SINK_AWAY, .fd = -1, .events = EPOLLIN };
     f->places = BATCH_RECORDS;
     f->takes = SIZE_MAX;
     return f;

@@ -76,7 +76,7 @@ static void replace_journal(struct stand *s, unsigned i)
     s->sinks[i] = sink_fake_new();
     ck_assert_ptr_nonnull(s->sinks[i]);
     recorder_deinit(&w->journal);
-    recorder_init(&w->journal, &w->context, &s->sinks[i]->sink);
+    recorder_init(&w->journal, &w->context, RECORD_JOURNAL, &s->sinks[i]->sink);
     recorder_need(&w->journal);
 }
 
@@ -109,7 +109,7 @@ void stand_end(struct stand *s)
         worker_close(s->workers[i]);
         ck_assert_uint_eq(s->contexts[i]->n_live, 0);
         ck_assert_uint_eq(s->contexts[i]->budget.used, 0);
-        ck_assert_uint_eq(atomic_load(&s->contexts[i]->n_outages), 0);
+        ck_assert_uint_eq(atomic_load(&s->contexts[i]->outages), 0);
     }
     s->shared.n_contexts = 0;
     for (unsigned i = 0; i < s->n; i++) {

@@ -156,13 +156,13 @@ START_TEST(unwritten_events_can_be_retried)
 
     while (event_log(EVENT_NOTICE, "fill"))
         ck_assert_int_lt(n++, 10000);
-    ck_assert(!event_log(EVENT_JOURNAL_BACK, "back"));
-    ck_assert(!event_log(EVENT_JOURNAL_BACK, "back"));
+    ck_assert(!event_log(EVENT_SINK_BACK, "back"));
+    ck_assert(!event_log(EVENT_SINK_BACK, "back"));
     while (receive(&d))
         ;
-    ck_assert(event_log(EVENT_JOURNAL_BACK, "back"));
+    ck_assert(event_log(EVENT_SINK_BACK, "back"));
     check_message("back");
-    ck_assert(event_log(EVENT_JOURNAL_BACK, "back")); /* within the same second */
+    ck_assert(event_log(EVENT_SINK_BACK, "back")); /* within the same second */
     check_message(NULL);
 }
 END_TEST

@@ -113,12 +113,12 @@ START_TEST(an_outage_is_logged_once)
     recorder_commit(recorder);
     pass(100);
     pass(999 * MS);
-    ck_assert_uint_eq(hooks.logged[EVENT_JOURNAL_BLOCKED], 0);
+    ck_assert_uint_eq(hooks.logged[EVENT_SINK_BLOCKED], 0);
     pass(1 * MS);
-    ck_assert_uint_eq(hooks.logged[EVENT_JOURNAL_BLOCKED], 1);
+    ck_assert_uint_eq(hooks.logged[EVENT_SINK_BLOCKED], 1);
     check_state(RECORDER_WATCHING, RECORDER_NEVER);
     pass(10000 * MS);
-    ck_assert_uint_eq(hooks.logged[EVENT_JOURNAL_BLOCKED], 1);
+    ck_assert_uint_eq(hooks.logged[EVENT_SINK_BLOCKED], 1);
 
     /* If the log is as full as the sink, the event is retried. */
     hooks.log_is_full = true;
@@ -129,8 +129,8 @@ START_TEST(an_outage_is_logged_once)
     check_state(RECORDER_TAKING, 100 * MS);
     hooks.log_is_full = false;
     pass(100 * MS);
-    ck_assert_uint_eq(hooks.logged[EVENT_JOURNAL_BACK], 1);
-    ck_assert_str_eq(hooks.last_logged, "the fake takes records again, after 11.0 s");
+    ck_assert_uint_eq(hooks.logged[EVENT_SINK_BACK], 1);
+    ck_assert_str_eq(hooks.last_logged, "the journal takes records again, after 11.0 s");
     check_state(RECORDER_TAKING, RECORDER_NEVER);
 }
 END_TEST
@@ -149,7 +149,7 @@ START_TEST(a_slow_sink_is_not_reported)
         ck_assert(dispatch());
     }
     check_state(RECORDER_TAKING, RECORDER_NEVER);
-    ck_assert_uint_eq(hooks.logged[EVENT_JOURNAL_BLOCKED], 0);
+    ck_assert_uint_eq(hooks.logged[EVENT_SINK_BLOCKED], 0);
 }
 END_TEST
 
@@ -169,12 +169,12 @@ START_TEST(finds_a_sink_that_returns)
         pass(backoff_ms[i] * MS);
         ck_assert_uint_eq(sink->opens, i + 2);
     }
-    ck_assert_uint_eq(hooks.logged[EVENT_JOURNAL_AWAY], 1);
+    ck_assert_uint_eq(hooks.logged[EVENT_SINK_AWAY], 1);
     sink->open_error = 0;
     sink->refuses = SINK_READY;
     pass(1000 * MS);
     check_state(RECORDER_TAKING, RECORDER_NEVER);
-    ck_assert_uint_eq(hooks.logged[EVENT_JOURNAL_BACK], 1);
+    ck_assert_uint_eq(hooks.logged[EVENT_SINK_BACK], 1);
     ck_assert(slot_whole(s));
     slot_let_go(s);
 
@@ -183,7 +183,7 @@ START_TEST(finds_a_sink_that_returns)
     stage_for(NULL, 1);
     recorder_commit(recorder);
     check_state(RECORDER_AWAY, 100 * MS);
-    ck_assert_uint_eq(hooks.logged[EVENT_JOURNAL_AWAY], 2);
+    ck_assert_uint_eq(hooks.logged[EVENT_SINK_AWAY], 2);
 }
 END_TEST
 

@@ -11,13 +11,13 @@ START_TEST(closed_until_it_is_needed)
     struct recorder r;
     struct sink_fake *f = sink_fake_new();
 
-    recorder_init(&r, context, &f->sink);
+    recorder_init(&r, context, RECORD_LOG, &f->sink);
     ck_assert_int_eq(r.state, RECORDER_CLOSED);
     ck_assert_uint_eq(recorder_sleeps_until(&r), RECORDER_NEVER);
     recorder_check(&r);
     recorder_commit(&r);
     ck_assert_uint_eq(f->opens, 0);
-    ck_assert_uint_eq(atomic_load(&context->n_outages), 0);
+    ck_assert_uint_eq(atomic_load(&context->outages), 0);
     recorder_need(&r);
     ck_assert_int_eq(r.state, RECORDER_TAKING);
     recorder_need(&r);
@@ -73,7 +73,7 @@ START_TEST(full_for_a_moment)
     check_state(RECORDER_TAKING, RECORDER_NEVER);
     ck_assert(slot_whole(s));
     slot_let_go(s);
-    ck_assert_uint_eq(hooks.logged[EVENT_JOURNAL_BLOCKED] + hooks.logged[EVENT_JOURNAL_BACK], 0);
+    ck_assert_uint_eq(hooks.logged[EVENT_SINK_BLOCKED] + hooks.logged[EVENT_SINK_BACK], 0);
 }
 END_TEST
 
@@ -157,7 +157,7 @@ START_TEST(records_not_taken_are_logged)
     recorder_deinit(recorder);
     ck_assert_uint_eq(hooks.logged[EVENT_DISCARDED], 1);
     ck_assert_ptr_nonnull(strstr(hooks.last_logged, "discarded 3 unanswered records"));
-    recorder_init(recorder, context, &sink_fake_new()->sink);
+    recorder_init(recorder, context, RECORD_JOURNAL, &sink_fake_new()->sink);
 }
 END_TEST
 
@@ -183,15 +183,15 @@ START_TEST(deinit_completes_all_slots)
     struct slot *s = slot_new(&owners[0], "x", 1, 2);
 
     f->takes = 0;
-    recorder_init(&r, context, &f->sink);
+    recorder_init(&r, context, RECORD_LOG, &f->sink);
     recorder_need(&r);
     for (int i = 0; i < 2; i++)
         ck_assert_int_eq(recorder_stage(&r, &(struct record){ .data = (const uint8_t *)"x" }), 0);
     recorder_await(&r, s, 2);
     recorder_commit(&r);
-    ck_assert_uint_eq(atomic_load(&context->n_outages), 1);
+    ck_assert_uint_eq(atomic_load(&context->outages), 1U << RECORD_LOG);
     recorder_deinit(&r);
-    ck_assert_uint_eq(atomic_load(&context->n_outages), 0);
+    ck_assert_uint_eq(atomic_load(&context->outages), 0);
     ck_assert(slot_whole(s) && s->error < 0);
     slot_let_go(s);
 }

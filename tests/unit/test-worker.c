@@ -173,7 +173,7 @@ START_TEST(recorders_are_opened_when_needed)
 
     recorder_deinit(&worker->journal);
     sink = sink_fake_new();
-    recorder_init(&worker->journal, context, &sink->sink);
+    recorder_init(&worker->journal, context, RECORD_JOURNAL, &sink->sink);
     stand.settings->record = RECORD_NONE;
     worker_send_plan(worker, plan_new(&fd, 1));
     worker_turn(worker);
@@ -317,7 +317,7 @@ START_TEST(serves_two_recorders)
 
     recorder_deinit(&worker->console);
     sink = sink_fake_new();
-    recorder_init(&worker->console, context, &sink->sink);
+    recorder_init(&worker->console, context, RECORD_STDERR, &sink->sink);
     recorder_need(&worker->console);
     a = stand_connect(&stand, 0);
     (void)stand_run(&stand);
@@ -333,7 +333,7 @@ START_TEST(serves_two_recorders)
     (void)stand_run(&stand);
     ck_assert_str_eq(stand_hear(a), "one\n");
     ck_assert_str_eq(stand_hear(b), "");
-    ck_assert_uint_eq(atomic_load(&context->n_outages), 1);
+    ck_assert_uint_eq(atomic_load(&context->outages), 1U << RECORD_STDERR);
     sink->takes = SIZE_MAX;
     stand_pass(&stand, 5);
     stand_pass(&stand, 5);
