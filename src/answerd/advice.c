@@ -49,7 +49,7 @@ static void advise(const struct config_listener *l, const struct config_value *v
     const char *name = l->settings->name;
     bool is_default = strcmp(name, "default") == 0;
     const char *unit = is_default ? UNIT : "UNIT";
-    char which[300] = "";
+    char which[CONFIG_NAME_MAX + 64] = "";
 
     if (!is_default)
         (void)snprintf(which, sizeof which, ". UNIT is the socket unit with FileDescriptorName=%s",

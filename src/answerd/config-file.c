@@ -52,6 +52,15 @@ _printf_(2, 3) static void complain(struct reader *r, const char *format, ...)
         r->result = -EINVAL;
 }
 
+/* The start of a value or name, as much as fits into an error message. */
+static const char *shorten(const char *value, char shown[static SHOWN_MAX + 1])
+{
+    if (strlen(value) <= SHOWN_MAX)
+        return value;
+    (void)snprintf(shown, SHOWN_MAX + 1, "%.*s…", SHOWN_MAX - (int)strlen("…"), value);
+    return shown;
+}
+
 /* The rule for FileDescriptorName= in systemd.socket(5): these names are matched with it. */
 static bool name_valid(const char *name)
 {
@@ -67,6 +76,7 @@ static void enter_section(struct reader *r, const char *section)
 {
     static const char *const known[] = { "Server", "Log", "Listener NAME" };
     const char *name = section + strlen("Listener ");
+    char shown[SHOWN_MAX + 1];
 
     r->section = SECTION_REFUSED;
     if (strcmp(section, "Server") == 0) {
@@ -86,7 +96,13 @@ static void enter_section(struct reader *r, const char *section)
     }
     name += strspn(name, " ");
     if (!name_valid(name)) {
-        complain(r, "a listener's name has at least one character and no colon: [%s]", section);
+        complain(r, "a listener's name has at least one character and no colon: [%s]",
+                 shorten(section, shown));
+        return;
+    }
+    if (strlen(name) > CONFIG_NAME_MAX) {
+        complain(r, "a listener's name has at most %d bytes: [%s]", CONFIG_NAME_MAX,
+                 shorten(section, shown));
         return;
     }
     r->listener = config_find(r->config, name) ?: config_add(r->config, name, r->defaults);
@@ -161,15 +177,6 @@ static void unknown_key(struct reader *r, const char *name, const struct config_
     near = suggest(name, names, n);
     complain(r, "unknown key %s= in [%s]%s%s%s", name, sections[r->section],
              near ? "; did you mean " : "", near ?: "", near ? "=?" : "");
-}
-
-/* The start of a value, as much as fits into an error message. */
-static const char *shorten(const char *value, char shown[static SHOWN_MAX + 1])
-{
-    if (strlen(value) <= SHOWN_MAX)
-        return value;
-    (void)snprintf(shown, SHOWN_MAX + 1, "%.*s…", SHOWN_MAX - (int)strlen("…"), value);
-    return shown;
 }
 
 static void set_listener_text(struct reader *r, const char *name, const char *value)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "answerd/config-parts.h"
+#include "log/format.h"
 #include "record/log-service.h"
 #include "serve/settings.h"
 
@@ -17,6 +18,10 @@
 #define CONFIG_SERVER_KEYS   5
 #define CONFIG_LISTENER_KEYS 9
 #define CONFIG_LOG_KEYS      8
+
+/* The most bytes of a listener's name, which every record carries. systemd allows as many for
+ * FileDescriptorName= (systemd.socket(5)). */
+#define CONFIG_NAME_MAX LOG_NAME_MAX
 
 /* The defaults of a listener. They depend on how the program was started. */
 struct config_defaults {

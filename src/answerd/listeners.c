@@ -20,7 +20,7 @@ struct wanting {
 
 _printf_(3, 4) static void tell(report_fn report, void *userdata, const char *format, ...)
 {
-    char line[ADDRESS_TEXT_MAX + 256];
+    char line[ADDRESS_TEXT_MAX + CONFIG_NAME_MAX + 256];
     va_list arguments;
 
     va_start(arguments, format);
@@ -62,6 +62,13 @@ static int adopt_one(struct listeners *ls, const struct service_socket *socket, 
     struct listener *l = NULL;
     int r;
 
+    if (strlen(socket->name) > CONFIG_NAME_MAX) {
+        tell(report, userdata,
+             "the name of descriptor %d, passed by systemd, has more than %d bytes; set a shorter "
+             "FileDescriptorName=",
+             socket->fd, CONFIG_NAME_MAX);
+        return -ENAMETOOLONG;
+    }
     r = listener_adopt(socket->fd, socket->name, &l);
     if (r == -ENOTSUP)
         tell(report, userdata,

@@ -6,6 +6,7 @@
 #include "base/macros.h"
 #include "base/wake.h"
 #include "log/format.h"
+#include "net/peer.h"
 #include "record/batch.h"
 #include "record/committer.h"
 #include "record/sink.h"
@@ -65,6 +66,9 @@ static size_t log_room(const struct sink *sink)
         return 0;
     return SINK_RECORDS - sink->n_waiting;
 }
+
+/* A listener's name is checked where it is read. */
+_Static_assert(PEER_TEXT_MAX <= LOG_NAME_MAX, "every address fits into a record");
 
 static int log_stage(struct sink *sink, const struct record *record)
 {

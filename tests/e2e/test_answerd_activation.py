@@ -143,6 +143,13 @@ class Refused(unittest.TestCase):
         self.refuse(sock, "cameras", 78, "the configuration has no section [Listener cameras], but systemd passed "
                                          "the socket 127.0.0.1:%d with that name" % sock.getsockname()[1])
 
+    def test_a_name_that_is_too_long(self):
+        self.refuse(net.listener(), "n" * 256, 71, "the name of descriptor 3, passed by systemd, has more than 255 bytes; "
+                                                   "set a shorter FileDescriptorName=")
+        sock = net.listener()
+        self.refuse(sock, "n" * 255, 78, f"the configuration has no section [Listener {'n' * 255}], but systemd passed "
+                                         "the socket 127.0.0.1:%d with that name" % sock.getsockname()[1])
+
     def test_one_bad_among_good(self):
         sockets = [(net.listener(), "tills"), (socket.socket(socket.AF_INET, socket.SOCK_DGRAM), "meters")]
         for sock, _ in sockets:

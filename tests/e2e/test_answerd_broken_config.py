@@ -29,6 +29,7 @@ BROKEN = [
     ("[Listener]\n", 1, "unknown section [Listener]"),
     ("[Listener ]\n", 1, "a listener's name has at least one character and no colon: [Listener ]"),
     ("[Listener a:b]\n", 1, "a listener's name has at least one character and no colon: [Listener a:b]"),
+    ("[Listener " + "n" * 256 + "]\n", 1, "a listener's name has at most 255 bytes: [Listener " + "n" * 188 + "…]"),
     ("[Client]\nA=1\n", 1, "unknown section [Client]"),
     ("[Server\n", 1, "] is missing"),
     ("[Server] x\n", 1, "nothing may follow ]"),
@@ -113,7 +114,7 @@ class AtStart(unittest.TestCase):
 
     def test_what_is_fine(self):
         for text in ["", "\n\n", "# only\n; comments\n", "[Server]", "[Server]\r\nWorkers=1\r\n",
-                     "[Server]\nWorkers = 1\n", "[Server]\nWorkers: 1\n", "[Listener a b]\n",
+                     "[Server]\nWorkers = 1\n", "[Server]\nWorkers: 1\n", "[Listener a b]\n", "[Listener " + "n" * 255 + "]\nRecord=log\n",
                      "[Server]\nWorkers=1\n[Listener x]\n[Server]\nDrainTimeout=1min 30s\n",
                      LISTENER + "Reply=\n", LISTENER + "Reply=a;b # c\n", LISTENER + "Reply={{}} \\x00\n",
                      LISTENER + "Reply=" + "x" * 60000 + "\n", LISTENER + "OutputLimit=64k\n[Server]\nMemoryLimit=1g\n",

@@ -80,6 +80,14 @@ class Records(Log):
                          {("127.0.0.1", port, "default", False)})
         daemon.stop()
 
+    def test_the_longest_name_of_a_listener(self):
+        name = "n" * 255
+        daemon = self.start(listener=f"[Listener {name}]\nListen=127.0.0.1:0\nRecord=log", listeners=2)
+        with daemon.connect(1) as client:
+            self.ask(client, b"hello")
+        daemon.stop()
+        self.assertEqual([(r.data, r.listener) for r in record_log.read(self.folder)], [(b"hello", name)])
+
     def test_an_unfinished_message(self):
         daemon = self.start()
         net.exchange(daemon.address(), b"one\ntwo")
