@@ -13,8 +13,9 @@
 #define LINES_FOLLOWED 10
 
 const char answerlog_options_help[] =
-    "Usage: answerlog [OPTION...] [DIRECTORY]\n"
-    "Print the records that answerd keeps in DIRECTORY (/var/lib/answerd).\n"
+    "Usage: answerlog [OPTION…] [DIRECTORY]\n"
+    "Print the records that answerd keeps in DIRECTORY\n"
+    "(default: " DIRECTORY ").\n"
     "\n"
     "  -n, --lines=N          the last N, or all; with -f the last 10 by default\n"
     "  -f, --follow           wait for more, and print them as they come\n"
@@ -30,11 +31,11 @@ const char answerlog_options_help[] =
     "      --disk-usage       print how much space the log takes\n"
     "      --vacuum-size=SIZE remove old segments until SIZE is left\n"
     "      --vacuum-time=SPAN remove segments with no record younger than SPAN\n"
-    "  -h, --help             this text\n"
-    "  -V, --version\n"
+    "  -h, --help             show this help\n"
+    "  -V, --version          show the version\n"
     "\n"
     "TIME is '2026-11-26 12:00:00', 12:00, yesterday, -1h, '1h ago' or @SECONDS.\n"
-    "Exit status: 0, 1 damaged or nothing matched, 2 usage, 3 cannot open or read.\n";
+    "Exit status: 0; 1 damaged or nothing matched; 2 usage; 3 cannot open or read.\n";
 
 enum {
     OPTION_ID = 0x100,

@@ -30,7 +30,7 @@
 #define RATE_MAX            10000000
 
 static const char usage[] =
-    "Usage: ask-bench [OPTION...] ADDRESS\n"
+    "Usage: ask-bench [OPTION…] ADDRESS\n"
     "Load-test a message server with many clients, and report the results.\n"
     "\n"
     "  -c, --connections=N     concurrent connections (50; up to 1000000)\n"

@@ -18,7 +18,7 @@
 #define REPLY_MAX_MAX (UINT64_C(1) << 30)
 
 const char ask_options_help[] =
-    "Usage: ask [OPTION...] ADDRESS [MESSAGE...]\n"
+    "Usage: ask [OPTION…] ADDRESS [MESSAGE…]\n"
     "Send messages to ADDRESS and print the replies. Without MESSAGE, show a prompt\n"
     "on a terminal, or send each line of standard input.\n"
     "\n"

@@ -319,7 +319,7 @@ class Failures(AskCase):
 
     def test_help_and_version(self):
         text = self.ask("--help").decode()
-        self.assertTrue(text.startswith("Usage: ask [OPTION...] ADDRESS [MESSAGE...]\n"))
+        self.assertTrue(text.startswith("Usage: ask [OPTION…] ADDRESS [MESSAGE…]\n"))
         for option in ("-f, --framing", "-t, --timeout", "-n, --count", "-i, --interval", "--expect",
                        "--json", "--hex", "--max-reply", "-4, -6", "-h, --help", "-V, --version"):
             self.assertIn(option, text)

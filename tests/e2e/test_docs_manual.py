@@ -86,11 +86,20 @@ class Options(unittest.TestCase):
     def test_ask_bench(self):
         self.compare("ask-bench")
 
+    def test_help_has_one_style(self):
+        for program in PROGRAMS:
+            with self.subTest(program):
+                text = help_text(program)
+                self.assertTrue(text.startswith(f"Usage: {program} [OPTION…]"), text)
+                self.assertRegex(text, r"\n  -h, --help  +show this help\n  -V, --version  +show the version\n\n")
+                self.assertNotIn("...", text)
+
     def test_help_fits_a_screen(self):
         for program in PROGRAMS:
             with self.subTest(program):
                 # The place of installation is unknown here.
                 text = re.sub(r"/\S*/answerd/answerd\.conf", "/etc/answerd/answerd.conf", help_text(program))
+                text = re.sub(r"/\S*/lib/answerd\b", "/var/lib/answerd", text)
                 lines = text.splitlines()
                 self.assertLessEqual(max(map(len, lines)), SCREEN[1], max(lines, key=len))
                 if program != "ask-bench":
