@@ -216,8 +216,7 @@ const struct config_key config_listener_keys[] = {
 };
 
 const struct config_key config_log_keys[] = {
-    { "Directory", "$STATE_DIRECTORY, or " LOCALSTATEDIR "/lib/answerd",
-      offsetof(struct log_settings, directory), read_directory },
+    { "Directory", LOG_DIRECTORY, offsetof(struct log_settings, directory), read_directory },
     { "KeepFree", "a seventh of the disk, at most 4G", offsetof(struct log_settings, keep_free),
       read_keep_free },
     { "MaxAge", "infinity", offsetof(struct log_settings, max_age_ms), read_timeout },

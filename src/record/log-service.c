@@ -57,7 +57,7 @@ const char *log_directory(const struct log_settings *settings)
     if (settings->directory)
         return settings->directory;
     /* Several are separated by colons (systemd.exec(5)): the unit has one. */
-    return state && !strchr(state, ':') ? state : LOCALSTATEDIR "/lib/answerd";
+    return state && !strchr(state, ':') ? state : LOG_DIRECTORY;
 }
 
 int log_service_init(struct log_service *s, int notify_fd, const char *journal_path)

@@ -36,6 +36,8 @@ void log_settings_default(struct log_settings *settings);
 
 bool log_settings_equal(const struct log_settings *a, const struct log_settings *b);
 
+#define LOG_DIRECTORY LOCALSTATEDIR "/lib/answerd" /* the usual place */
+
 /* $STATE_DIRECTORY, as systemd gives it to a service with StateDirectory=, or the usual place. */
 const char *log_directory(const struct log_settings *settings);
 

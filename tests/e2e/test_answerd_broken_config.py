@@ -156,7 +156,7 @@ class Parts(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         part = self.path + ".d/"
         # Where the program keeps its state depends on how it was configured.
-        said = re.sub(r"or /\S+/lib/answerd", "or /var/lib/answerd", done.stdout)
+        said = re.sub(r"=/\S+/lib/answerd", "=/var/lib/answerd", done.stdout)
         self.assertEqual([line.split() for line in said.splitlines()], [line.split() for line in f"""\
 [Server]
 DrainTimeout=10s default
@@ -166,11 +166,11 @@ MemoryLimit=a quarter of the memory default
 Workers=2 {self.path}:2
 
 [Log]
-Directory=$STATE_DIRECTORY, or /var/lib/answerd default
+Directory=/var/lib/answerd default
 KeepFree=a seventh of the disk, at most 4G default
 MaxAge=infinity default
 MaxUse=a tenth of the disk, at most 4G default
-Mirror=journal default
+Mirror=journal default of a service
 SegmentSize=64M default
 Sync=always default
 WhenFull=rotate default
@@ -186,8 +186,8 @@ MaxMessageSize=64K default
 MessageTimeout=30s default
 OutputLimit=256K default
 RateLimit=infinity default
-Record=journal default
-Refuse=none default
+Record=journal default of a service
+Refuse=none default of a service
 WriteTimeout=30s default
 
 [Listener b]
@@ -198,10 +198,32 @@ MaxMessageSize=1k {part}20.conf:5
 MessageTimeout=30s default
 OutputLimit=256K default
 RateLimit=infinity default
-Record=journal default
-Refuse=none default
+Record=journal default of a service
+Refuse=none default of a service
 WriteTimeout=30s default
 """.splitlines()])
+
+    def test_the_sources_stand_in_one_column(self):
+        self.write("a.conf", "[Log]\nDirectory=/" + "long/" * 20 + "\nSync=1s\n[Listener default]\nReply=für " + "x" * 40 + "\n")
+        lines = [line for line in self.check("-v").stdout.splitlines() if line and line[0] != "["]
+        source = re.compile(rf" (default( of a service)?|{re.escape(self.path)}:\d)$")
+        columns = {source.search(line).start() for line in lines if not line.startswith("Directory=/long/")}
+        self.assertEqual(columns, {len("Reply=für " + "x" * 40)})
+
+    def test_the_folder_of_the_log_in_force(self):
+        self.write("a.conf", "")
+
+        def folder(state):
+            done = subprocess.run([program(), "--check", "-v", "--config=" + self.path], timeout=net.TIMEOUT, text=True,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True,
+                                  env={**os.environ, "STATE_DIRECTORY": state})
+            return re.search(r"^(Directory=\S+) +(\S+)$", done.stdout, re.MULTILINE).groups()
+
+        self.assertEqual(folder("/tmp/state"), ("Directory=/tmp/state", "$STATE_DIRECTORY"))
+        # Several, of which none is meant.
+        self.assertEqual(folder("/tmp/state:/tmp/other")[1], "default")
+        self.write("a.conf", "[Log]\nDirectory=/tmp/named\n")
+        self.assertEqual(folder("/tmp/state"), ("Directory=/tmp/named", self.path + ":2"))
 
     def test_addresses_in_force(self):
         self.write("a.conf", "[Listener default]\nListen=:1\n")

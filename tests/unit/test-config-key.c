@@ -89,6 +89,28 @@ START_TEST(defaults_are_as_written)
 }
 END_TEST
 
+/* A changed [Log] takes effect at the next start, and a reload says so: whatever key it is. */
+START_TEST(every_key_of_the_log_makes_a_difference)
+{
+    static const char *const changed[CONFIG_LOG_KEYS] = { "/elsewhere", "1",  "1s", "1G",
+                                                          "none",       "1M", "1s", "wait" };
+
+    for (size_t i = 0; i < CONFIG_LOG_KEYS; i++) {
+        const struct config_key *key = &config_log_keys[i];
+        struct log_settings before, after;
+        const char *expected;
+
+        log_settings_default(&before);
+        log_settings_default(&after);
+        ck_assert(log_settings_equal(&before, &after));
+        ck_assert_int_eq(key->read(changed[i], (char *)&after + key->offset, &expected), 0);
+        ck_assert_msg(!log_settings_equal(&before, &after), "%s=", key->name);
+        free(after.directory);
+    }
+    ck_assert_ptr_null(config_log_keys[CONFIG_LOG_KEYS].name);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("config-key");
@@ -99,6 +121,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, no_rate_limit);
     tcase_add_test(cases, no_such_rate);
     tcase_add_test(cases, defaults_are_as_written);
+    tcase_add_test(cases, every_key_of_the_log_makes_a_difference);
     suite_add_tcase(suite, cases);
     return suite;
 }
