@@ -116,6 +116,19 @@ static int read_refuse(const char *value, void *at, const char **ret_expected)
     return 0;
 }
 
+static int read_prefixes(const char *value, void *at, const char **ret_expected)
+{
+    struct prefix_list **list = at, *new;
+
+    if (prefix_list_parse(value, &new) < 0)
+        return refuse(ret_expected,
+                      "addresses like 192.0.2.7 10.0.0.0/8 2001:db8::/32 or unix; the "
+                      "bits behind a prefix must be 0");
+    free(*list);
+    *list = new;
+    return 0;
+}
+
 static int read_rate(const char *value, void *at, const char **ret_expected)
 {
     uint64_t rate = 0;
@@ -203,6 +216,8 @@ const struct config_key config_server_keys[] = {
 };
 
 const struct config_key config_listener_keys[] = {
+    { "Allow", "every address", offsetof(struct settings, allow), read_prefixes },
+    { "Deny", "none", offsetof(struct settings, deny), read_prefixes },
     { "Framing", "line", offsetof(struct settings, rules.framing), read_framing },
     { "IdleTimeout", "infinity", offsetof(struct settings, idle_ms), read_timeout },
     { "MaxMessageSize", "64K", offsetof(struct settings, rules.max_message), read_size },

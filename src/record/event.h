@@ -16,6 +16,7 @@
     X(COUNTERS, "f2b0ee5bd28648ac988964f1ed1fc08b", 6)                                             \
     X(CONNECTION_LIMIT, "6110a2dcdd25474ca31e71e5ccc4b53b", 4)                                     \
     X(ADDRESS_LIMIT, "bb8d5ff7060d4a4b9a444d0d73a7a8f5", 4)                                        \
+    X(NOT_ALLOWED, "6f33c9de105f46c9b4f9ca994105ab2b", 5)                                          \
     X(MEMORY_LIMIT, "c450a16d3870422b90f3bf3069e266c6", 4)                                         \
     X(ACCEPT_FAILED, "6f2907644fca41a0bfe1083143db25d9", 4)                                        \
     X(TIMEOUT, "17d4198266204ddb91e5034f5dd4e8ce", 5)                                              \

@@ -176,14 +176,10 @@ void handover_discard(struct context *x, struct handover *h)
 }
 
 /* Sends the reason, and closes without reading. The few bytes fit in any new socket's buffer. */
-static void refuse(struct context *x, const struct acceptor *a, int fd, const struct peer *peer)
+static void refuse(struct context *x, const struct acceptor *a, int fd, const char *reason)
 {
-    struct event_about who = { .peer = peer, .listener = a->settings->name };
-
     count(&x->counters.refused, 1);
-    event_log_about(EVENT_ADDRESS_LIMIT, &who, "refused: MaxConnectionsPerAddress= reached");
-    if (session_append_error(&a->settings->rules, "too many connections from your address",
-                             &x->reply) == 0 &&
+    if (session_append_error(&a->settings->rules, reason, &x->reply) == 0 &&
         buffer_size(x->reply) > 0)
         (void)send(fd, buffer_head(x->reply), buffer_size(x->reply), MSG_NOSIGNAL | MSG_DONTWAIT);
     buffer_clear(x->reply);
@@ -193,11 +189,18 @@ static void refuse(struct context *x, const struct acceptor *a, int fd, const st
 static void take_in(struct context *x, struct acceptor *a, int fd, const struct sockaddr *sa)
 {
     struct arrival arrival = { .fd = fd };
+    struct event_about who = { .peer = &arrival.peer, .listener = a->settings->name };
     struct context *to;
 
     peer_init(&arrival.peer, fd, sa);
+    if (!settings_allow(a->settings, &arrival.peer)) {
+        event_log_about(EVENT_NOT_ALLOWED, &who, "refused: Allow= or Deny= excludes this address");
+        refuse(x, a, fd, "your address is not allowed");
+        return;
+    }
     if (!address_limit_claim(&x->shared->addresses, &arrival.peer, &arrival.counted)) {
-        refuse(x, a, fd, &arrival.peer);
+        event_log_about(EVENT_ADDRESS_LIMIT, &who, "refused: MaxConnectionsPerAddress= reached");
+        refuse(x, a, fd, "too many connections from your address");
         return;
     }
     arrival.settings = settings_ref(a->settings);

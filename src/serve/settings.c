@@ -71,6 +71,11 @@ struct settings *settings_new(const char *name, enum record_mode record)
     return s;
 }
 
+bool settings_allow(const struct settings *s, const struct peer *peer)
+{
+    return !prefix_list_has(s->deny, peer) && (!s->allow || prefix_list_has(s->allow, peer));
+}
+
 struct settings *settings_ref(struct settings *s)
 {
     atomic_fetch_add_explicit(&s->references, 1, memory_order_relaxed);
@@ -83,6 +88,8 @@ void settings_unref(struct settings *s)
         return;
     session_rules_release(&s->rules);
     template_free(s->reply);
+    free(s->allow);
+    free(s->deny);
     free(s->name);
     free(s);
 }

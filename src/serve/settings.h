@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/prefix.h"
 #include "protocol/session.h"
 
 /*
@@ -24,6 +25,7 @@ struct settings {
     struct template *reply;
     struct session_rules rules;
     enum record_mode record;
+    struct prefix_list *allow, *deny;       /* NULL: not set; see settings_allow() */
     uint64_t idle_ms, message_ms, write_ms; /* TIMER_NEVER: no timeout */
     size_t output_limit;                    /* bytes */
     size_t read_size;                       /* the size of one recv(); see settings_prepare() */
@@ -35,6 +37,10 @@ struct settings *settings_new(const char *name, enum record_mode record);
 /* Call after setting everything else: computes the derived values, and prepares a constant reply. 0
  * or -ENOMEM. */
 int settings_prepare(struct settings *s);
+
+/* Whether a peer may connect. Deny= is for those that may not; Allow=, if it is set, for the only
+ * ones that may. */
+bool settings_allow(const struct settings *s, const struct peer *peer);
 
 /* Takes another reference, and returns s. From any thread. */
 struct settings *settings_ref(struct settings *s);

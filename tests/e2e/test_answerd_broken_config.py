@@ -17,6 +17,7 @@ SPAN = "a time span like 500ms, 30s, 5min or infinity"
 ZERO = "a time span above 0; "
 OFF = ZERO + "infinity switches this timeout off"
 SIZE = "a size from 1 to 256M, like 64K"
+ADDRESSES = "addresses like 192.0.2.7 10.0.0.0/8 2001:db8::/32 or unix; the bits behind a prefix must be 0"
 COUNT = "a number from 1, or infinity"
 LISTENER = "[Listener default]\n"
 FIELDS = "use {message} {id} {peer} {listener} {seq} {time}, or {{ for a brace"
@@ -57,6 +58,9 @@ BROKEN = [
     ("[Server]\nDrainTimeout=5 parsecs\n", 2, "DrainTimeout=5 parsecs: not " + SPAN),
     ("[Server]\nMemoryLimit=lots\n", 2, "MemoryLimit=lots: not a size like 64M, or infinity"),
     ("[Server]\nMemoryLimit=0\n", 2, "MemoryLimit=0: not a size like 64M, or infinity"),
+    (LISTENER + "Allow=\n", 2, "Allow=: not " + ADDRESSES),
+    (LISTENER + "Allow=10.0.0.0/33\n", 2, "Allow=10.0.0.0/33: not " + ADDRESSES),
+    (LISTENER + "Deny=192.0.2.1 10.0.0.1/8\n", 2, "Deny=192.0.2.1 10.0.0.1/8: not " + ADDRESSES),
     (LISTENER + "Framing=LINE\n", 2, "Framing=LINE: not line, length, netstring or chunk"),
     (LISTENER + "Record=syslog\n", 2, "Record=syslog: not journal, log, stderr or none"),
     ("[Log]\nDirectory=log\n", 2, "Directory=log: not an absolute path"),
@@ -180,6 +184,8 @@ Listen=:1 {self.path}:5
 Listen=:2 {part}10.conf:4
 Listen=:3 {part}20.conf:3
 Reply=three {part}20.conf:2
+Allow=every address default
+Deny=none default
 Framing=chunk --framing
 IdleTimeout=5min {self.path}:6
 MaxMessageSize=64K default
@@ -192,6 +198,8 @@ WriteTimeout=30s default
 
 [Listener b]
 Reply=ok default
+Allow=every address default
+Deny=none default
 Framing=chunk --framing
 IdleTimeout=infinity default
 MaxMessageSize=1k {part}20.conf:5

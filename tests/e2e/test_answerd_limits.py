@@ -109,6 +109,32 @@ class Connections(Limits):
         net.wait_until(again, what="the place to be free again")
         daemon.stop()
 
+    def refused(self, daemon, source):
+        client = self.connect(daemon, source=(source, 0))
+        self.assertEqual(net.recv_until_eof(client), b"error: your address is not allowed\n")
+
+    def test_who_may_connect(self):
+        config = "[Listener default]\nListen=127.0.0.1:0\nRecord=none\n"
+        daemon = Daemon(self, [], config=config + "Allow=127.0.0.0/29\nDeny=127.0.0.2 ::/128\n")
+        ask(self.connect(daemon))
+        self.refused(daemon, "127.0.0.2")
+        daemon.stderr.wait_for(r"^answerd: 127\.0\.0\.2:\d+: refused: Allow= or Deny= excludes this address$")
+        stays = self.connect(daemon, source=("127.0.0.3", 0))
+        ask(stays)
+        daemon.reload(config + "Deny=127.0.0.3\n")
+        ask(self.connect(daemon, source=("127.0.0.2", 0)))
+        self.refused(daemon, "127.0.0.3")
+        ask(stays)
+        daemon.stop()
+
+    def test_who_may_connect_through_a_unix_socket(self):
+        config = "[Listener default]\nListen=@answerd-allow-%d\nRecord=none\n" % os.getpid()
+        daemon = Daemon(self, [], config=config + "Allow=127.0.0.0/8 unix\n")
+        ask(self.connect(daemon))
+        daemon.reload(config + "Allow=::/0\n")
+        self.assertEqual(net.recv_until_eof(self.connect(daemon)), b"error: your address is not allowed\n")
+        daemon.stop()
+
     def test_unix_peers_have_no_address_to_count(self):
         daemon = Daemon(self, ["--listen=@answerd-limits-%d" % os.getpid(), "--record=none"],
                         config="[Server]\nMaxConnectionsPerAddress=1\n")

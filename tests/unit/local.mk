@@ -51,6 +51,7 @@ unit_tests += tests/unit/test-output-memory
 unit_tests += tests/unit/test-parse
 unit_tests += tests/unit/test-peer
 unit_tests += tests/unit/test-pool
+unit_tests += tests/unit/test-prefix
 unit_tests += tests/unit/test-recorder
 unit_tests += tests/unit/test-recorder-stops
 unit_tests += tests/unit/test-session
@@ -332,6 +333,10 @@ tests_unit_test_pool_SOURCES = tests/unit/test-pool.c
 tests_unit_test_pool_SOURCES += tests/unit/random.h
 tests_unit_test_pool_CFLAGS = $(unit_cflags)
 tests_unit_test_pool_LDADD = $(unit_libs)
+
+tests_unit_test_prefix_SOURCES = tests/unit/test-prefix.c
+tests_unit_test_prefix_CFLAGS = $(unit_cflags)
+tests_unit_test_prefix_LDADD = $(unit_libs)
 
 tests_unit_test_recorder_SOURCES = tests/unit/test-recorder.c
 tests_unit_test_recorder_SOURCES += tests/unit/recorder-stand.c

@@ -270,6 +270,19 @@ START_TEST(no_memory_to_count_an_address)
 }
 END_TEST
 
+START_TEST(turns_away_an_address_that_is_not_allowed)
+{
+    serve(0);
+    ck_assert_int_eq(prefix_list_parse("127.0.0.1", &stand.settings->deny), 0);
+    dial(2);
+    (void)stand_run(&stand);
+    check_accepted(0);
+    ck_assert_uint_eq(counter_get(&counters->refused), 2);
+    ck_assert_uint_eq(hooks.logged[EVENT_NOT_ALLOWED], 2);
+    ck_assert_str_eq(stand_hear(clients[1]), "error: your address is not allowed\n$");
+}
+END_TEST
+
 START_TEST(turns_away_too_many_from_one_address)
 {
     atomic_store(&stand.shared.addresses.max, 2);
@@ -405,6 +418,7 @@ Suite *test_suite(void)
     tcase_add_test(one, closes_a_connection_it_cannot_register);
     tcase_add_test(one, retries_a_listener_it_cannot_register);
     tcase_add_test(one, no_memory_to_count_an_address);
+    tcase_add_test(one, turns_away_an_address_that_is_not_allowed);
     tcase_add_test(one, turns_away_too_many_from_one_address);
     tcase_add_test(one, new_settings_are_for_new_connections);
     suite_add_tcase(suite, one);
