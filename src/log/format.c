@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/crc32c.h"
 #include "log/bytes.h"
-#include "log/crc32c.h"
 #include "log/format.h"
 
 /* Where the fields of a record are. */

@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/crc32c.h"
 #include "base/macros.h"
 #include "log/bytes.h"
-#include "log/crc32c.h"
 #include "log/file.h"
 #include "log/format.h"
 #include "log/index.h"

@@ -4,8 +4,6 @@
 noinst_LIBRARIES += src/liblog.a
 src_liblog_a_SOURCES =
 src_liblog_a_SOURCES += src/log/bytes.h
-src_liblog_a_SOURCES += src/log/crc32c.c
-src_liblog_a_SOURCES += src/log/crc32c.h
 src_liblog_a_SOURCES += src/log/file.c
 src_liblog_a_SOURCES += src/log/file.h
 src_liblog_a_SOURCES += src/log/format.c

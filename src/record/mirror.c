@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/crc32c.h"
 #include "base/macros.h"
 #include "log/bytes.h"
-#include "log/crc32c.h"
 #include "log/file.h"
 #include "record/event-log.h"
 #include "record/mirror.h"

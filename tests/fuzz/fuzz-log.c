@@ -8,8 +8,8 @@
 
 #include <fcntl.h>
 
+#include "base/crc32c.h"
 #include "log/bytes.h"
-#include "log/crc32c.h"
 #include "log/file.h"
 #include "log/reader.h"
 #include "log/recovery.h"

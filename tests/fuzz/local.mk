@@ -56,6 +56,14 @@ tests_fuzz_fuzz_parse_LDADD = $(fuzz_libs)
 tests_fuzz_replay_parse_SOURCES = tests/fuzz/fuzz-parse.c $(replay)
 tests_fuzz_replay_parse_LDADD = $(fuzz_libs)
 
+fuzz_targets += tests/fuzz/fuzz-proxy
+replays += tests/fuzz/replay-proxy
+tests_fuzz_fuzz_proxy_SOURCES = tests/fuzz/fuzz-proxy.c tests/fuzz/target.h
+tests_fuzz_fuzz_proxy_CFLAGS = $(fuzz_cflags)
+tests_fuzz_fuzz_proxy_LDADD = $(fuzz_libs)
+tests_fuzz_replay_proxy_SOURCES = tests/fuzz/fuzz-proxy.c $(replay)
+tests_fuzz_replay_proxy_LDADD = $(fuzz_libs)
+
 fuzz_targets += tests/fuzz/fuzz-replies
 replays += tests/fuzz/replay-replies
 tests_fuzz_fuzz_replies_SOURCES = tests/fuzz/fuzz-replies.c tests/fuzz/target.h

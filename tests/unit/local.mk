@@ -52,6 +52,7 @@ unit_tests += tests/unit/test-parse
 unit_tests += tests/unit/test-peer
 unit_tests += tests/unit/test-pool
 unit_tests += tests/unit/test-prefix
+unit_tests += tests/unit/test-proxy-header
 unit_tests += tests/unit/test-recorder
 unit_tests += tests/unit/test-recorder-stops
 unit_tests += tests/unit/test-session
@@ -337,6 +338,10 @@ tests_unit_test_pool_LDADD = $(unit_libs)
 tests_unit_test_prefix_SOURCES = tests/unit/test-prefix.c
 tests_unit_test_prefix_CFLAGS = $(unit_cflags)
 tests_unit_test_prefix_LDADD = $(unit_libs)
+
+tests_unit_test_proxy_header_SOURCES = tests/unit/test-proxy-header.c
+tests_unit_test_proxy_header_CFLAGS = $(unit_cflags)
+tests_unit_test_proxy_header_LDADD = $(unit_libs)
 
 tests_unit_test_recorder_SOURCES = tests/unit/test-recorder.c
 tests_unit_test_recorder_SOURCES += tests/unit/recorder-stand.c

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crc32c.h"
 #include "base/macros.h"
-#include "log/crc32c.h"
 #include "log/format.h"
 #include "random.h"
 #include "runner.h"

@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "log/crc32c.h"
+#include "base/crc32c.h"
 
 #define POLYNOMIAL UINT32_C(0x82f63b78) /* 0x1edc6f41, with its bits reversed */
 
