@@ -24,6 +24,7 @@ const char answerlog_options_help[] =
     "  -U, --until=TIME       up to this time\n"
     "      --id=ID            the record with this ID\n"
     "      --peer=ADDRESS     from this peer, with or without its port\n"
+    "      --identity=NAME    from the client with this verified name\n"
     "      --listener=NAME    from this listener\n"
     "  -g, --grep=REGEX       messages that match this extended regular expression\n"
     "  -o, --output=FORM      short (default), short-iso, cat, json, export or data\n"
@@ -40,6 +41,7 @@ const char answerlog_options_help[] =
 enum {
     OPTION_ID = 0x100,
     OPTION_PEER,
+    OPTION_IDENTITY,
     OPTION_LISTENER,
     OPTION_VERIFY,
     OPTION_DISK_USAGE,
@@ -55,6 +57,7 @@ static const struct option long_options[] = {
     { "until", required_argument, NULL, 'U' },
     { "id", required_argument, NULL, OPTION_ID },
     { "peer", required_argument, NULL, OPTION_PEER },
+    { "identity", required_argument, NULL, OPTION_IDENTITY },
     { "listener", required_argument, NULL, OPTION_LISTENER },
     { "grep", required_argument, NULL, 'g' },
     { "output", required_argument, NULL, 'o' },
@@ -153,6 +156,9 @@ static int parse_filter(int option, uint64_t now_us, struct select *s, char *err
         return 0;
     case OPTION_PEER:
         s->peer = optarg;
+        return 0;
+    case OPTION_IDENTITY:
+        s->identity = optarg;
         return 0;
     case OPTION_LISTENER:
         s->listener = optarg;

@@ -76,6 +76,16 @@ static void print_time(uint64_t time_us)
     (void)printf(",\"time\":\"%s.%06uZ\"", text, (unsigned)(time_us % 1000000));
 }
 
+static void print_origin(const struct record_origin *o)
+{
+    if (o->identity[0])
+        print_text("identity", o->identity);
+    if (o->proxy[0])
+        print_text("proxy", o->proxy);
+    if (o->proxy_id[0])
+        print_text("proxy_id", o->proxy_id);
+}
+
 void print_json(const struct log_item *item)
 {
     const struct record *record = &item->record;
@@ -87,6 +97,8 @@ void print_json(const struct log_item *item)
     if (record->peer_port[0])
         print_text("port", record->peer_port);
     print_text("listener", record->listener);
+    if (record->origin)
+        print_origin(record->origin);
     (void)printf(",\"connection\":%" PRIu64 ",\"seq\":%" PRIu64 ",\"unfinished\":%s,\"message\":",
                  record->connection, record->seq, record->unfinished ? "true" : "false");
     print_bytes(record->data, record->size);

@@ -73,7 +73,7 @@ int select_pattern(struct select *s, const char *pattern, char *reason, size_t s
 
 bool select_is_given(const struct select *s)
 {
-    return s->id || s->peer || s->listener || s->pattern || s->scope.since_us > 0 ||
+    return s->id || s->peer || s->listener || s->identity || s->pattern || s->scope.since_us > 0 ||
            s->scope.until_us < UINT64_MAX;
 }
 
@@ -91,11 +91,17 @@ static bool is_peer(const char *peer, const struct record *record)
     return strcmp(peer, record->peer) == 0 || strcmp(peer, record->peer_name) == 0;
 }
 
+static bool is_identity(const char *identity, const struct record *record)
+{
+    return record->origin && strcmp(identity, record->origin->identity) == 0;
+}
+
 bool select_matches(const struct select *s, const struct log_item *item)
 {
     return item->time_us >= s->scope.since_us && item->time_us <= s->scope.until_us &&
            (!s->id || strcmp(s->id, item->record.id) == 0) &&
            (!s->peer || is_peer(s->peer, &item->record)) &&
            (!s->listener || strcmp(s->listener, item->record.listener) == 0) &&
+           (!s->identity || is_identity(s->identity, &item->record)) &&
            (!s->pattern || matches_pattern(s, &item->record));
 }

@@ -11,10 +11,10 @@
  */
 
 struct select {
-    struct reader_scope scope;        /* by time, and by the connection of the ID */
-    const char *id, *peer, *listener; /* NULL: any */
-    const char *pattern;              /* NULL: any */
-    regex_t regex;                    /* compiled, where there is a pattern */
+    struct reader_scope scope;                   /* by time, and by the connection of the ID */
+    const char *id, *peer, *listener, *identity; /* NULL: any */
+    const char *pattern;                         /* NULL: any */
+    regex_t regex;                               /* compiled, where there is a pattern */
 };
 
 void select_init(struct select *s);

@@ -5,6 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What is known about a connection besides its peer. "": nothing. */
+struct record_origin {
+    const char *identity; /* the client's verified name */
+    const char *proxy;    /* the address, without port, of the proxy that it came through */
+    const char *proxy_id; /* the proxy's ID of the connection */
+};
+
+#define RECORD_ORIGIN_MAX 256 /* the longest of these texts */
+
 /*
  * What is recorded about one message. All pointers are borrowed, and valid only during the call.
  */
@@ -19,4 +28,5 @@ struct record {
     uint64_t connection; /* the connection's number */
     uint64_t seq;        /* the message's number on its connection, from 1 */
     bool unfinished;     /* the stream ended before the message did: it may be incomplete */
+    const struct record_origin *origin; /* NULL: nothing */
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/crc32c.h"
+#include "base/macros.h"
 #include "log/bytes.h"
 #include "log/format.h"
 
@@ -70,10 +71,75 @@ int log_head_get(const uint8_t in[static LOG_HEAD_SIZE], struct log_head *ret)
     return 0;
 }
 
+static const uint8_t *copy(char *out, const uint8_t *p, size_t n)
+{
+    memcpy(out, p, n);
+    out[n] = '\0';
+    return p + n;
+}
+
+/* --- further fields ------------------------------------------------------------------------- */
+
+#define FIELD_HEAD 3 /* type and size */
+
+static size_t field_size(const char *text)
+{
+    size_t n = strlen(text);
+
+    return n > 0 ? FIELD_HEAD + n : 0;
+}
+
+static size_t further_size(const struct record *record)
+{
+    const struct record_origin *o = record->origin;
+
+    return o ? field_size(o->identity) + field_size(o->proxy) + field_size(o->proxy_id) : 0;
+}
+
+static uint8_t *put_field(uint8_t *p, enum log_field type, const char *text)
+{
+    size_t n = strlen(text);
+
+    if (n == 0)
+        return p;
+    p[0] = (uint8_t)type;
+    put_le16(p + 1, (uint16_t)n);
+    memcpy(p + FIELD_HEAD, text, n);
+    return p + FIELD_HEAD + n;
+}
+
+static uint8_t *put_further(uint8_t *p, const struct record_origin *o)
+{
+    p = put_field(p, LOG_IDENTITY, o->identity);
+    p = put_field(p, LOG_PROXY, o->proxy);
+    return put_field(p, LOG_PROXY_ID, o->proxy_id);
+}
+
+static void get_further(const uint8_t *p, size_t n, struct log_item *ret)
+{
+    char *texts[] = {
+        [LOG_IDENTITY] = ret->identity, [LOG_PROXY] = ret->proxy, [LOG_PROXY_ID] = ret->proxy_id
+    };
+
+    for (size_t i = LOG_IDENTITY; i < ARRAY_SIZE(texts); i++)
+        texts[i][0] = '\0';
+    for (size_t size; n >= FIELD_HEAD; p += FIELD_HEAD + size, n -= FIELD_HEAD + size) {
+        size = get_le16(p + 1);
+        if (size > n - FIELD_HEAD)
+            break;
+        if (p[0] >= LOG_IDENTITY && p[0] < ARRAY_SIZE(texts) && size <= RECORD_ORIGIN_MAX)
+            (void)copy(texts[p[0]], p + FIELD_HEAD, size);
+    }
+    ret->origin = (struct record_origin){ ret->identity, ret->proxy, ret->proxy_id };
+}
+
+/* --- records -------------------------------------------------------------------------------- */
+
 size_t log_record_size(const struct record *record)
 {
     size_t peer = strlen(record->peer), port = strlen(record->peer_port),
-           listener = strlen(record->listener), more = LOG_RECORD_MIN + peer + port + listener;
+           listener = strlen(record->listener),
+           more = LOG_RECORD_MIN + peer + port + listener + further_size(record);
 
     if (peer > LOG_NAME_MAX || port > LOG_NAME_MAX || listener > LOG_NAME_MAX ||
         record->size > LOG_RECORD_MAX - more)
@@ -101,10 +167,12 @@ void log_record_put(uint8_t *out, const struct record *record, size_t size)
     out[AT_PEER_SIZE] = (uint8_t)peer;
     out[AT_PORT_SIZE] = (uint8_t)port;
     out[AT_LISTENER_SIZE] = (uint8_t)listener;
-    put_le32(out + AT_FURTHER_SIZE, 0);
+    put_le32(out + AT_FURTHER_SIZE, (uint32_t)further_size(record));
     p = append(p, record->peer, peer);
     p = append(p, record->peer_port, port);
     p = append(p, record->listener, listener);
+    if (record->origin)
+        p = put_further(p, record->origin);
     p = append(p, record->data, record->size);
     put_le32(p, (uint32_t)size);
 }
@@ -167,13 +235,6 @@ bool log_record_is_sound(const uint8_t *p, size_t size, uint64_t salt)
            get_le32(p + AT_CRC) == checksum(p, size, salt);
 }
 
-static const uint8_t *copy(char *out, const uint8_t *p, size_t n)
-{
-    memcpy(out, p, n);
-    out[n] = '\0';
-    return p + n;
-}
-
 /* As peer_join() does, of which this is the way back: only an IPv6 address has a colon. */
 static void join(struct log_item *item)
 {
@@ -190,11 +251,12 @@ void log_record_get(const uint8_t *p, size_t size, const struct log_head *head,
                     struct log_item *ret)
 {
     const uint8_t *name = p + LOG_RECORD_HEAD;
-    size_t before = (size_t)before_message(p);
+    size_t before = (size_t)before_message(p), further = get_le32(p + AT_FURTHER_SIZE);
 
     name = copy(ret->peer, name, p[AT_PEER_SIZE]);
     name = copy(ret->port, name, p[AT_PORT_SIZE]);
-    (void)copy(ret->listener, name, p[AT_LISTENER_SIZE]);
+    name = copy(ret->listener, name, p[AT_LISTENER_SIZE]);
+    get_further(name, further, ret);
     join(ret);
     ret->number = get_le64(p + AT_NUMBER);
     ret->time_us = get_le64(p + AT_TIME);
@@ -211,6 +273,7 @@ void log_record_get(const uint8_t *p, size_t size, const struct log_head *head,
         .connection = get_le64(p + AT_CONNECTION),
         .seq = get_le64(p + AT_SEQ),
         .unfinished = p[AT_FLAGS] & LOG_UNFINISHED,
+        .origin = further > 0 ? &ret->origin : NULL,
     };
     (void)snprintf(ret->id, sizeof ret->id, "%016" PRIx64 "-%" PRIu64 "-%" PRIu64, head->run,
                    ret->record.connection, ret->record.seq);

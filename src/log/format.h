@@ -53,10 +53,15 @@ int log_head_get(const uint8_t in[static LOG_HEAD_SIZE], struct log_head *ret);
  *   45       1     size of the peer's address
  *   46       1     size of the peer's port
  *   47       1     size of the listener's name
- *   48       4     size of further fields, which this version neither writes nor looks at
+ *   48       4     size of further fields
  *   52             address, port, name, further fields, the message
  *   end - 4  4     size of the whole record once more, so that it can be read backwards
+ *
+ * A further field is a byte with its type (enum log_field), its size in two bytes, and its text.
+ * Fields of unknown types are skipped.
  */
+enum log_field { LOG_IDENTITY = 1, LOG_PROXY = 2, LOG_PROXY_ID = 3 };
+
 #define LOG_RECORD_HEAD 52
 #define LOG_RECORD_MIN  (LOG_RECORD_HEAD + 4)
 #define LOG_RECORD_MAX  (UINT32_C(1) << 30)
@@ -81,11 +86,14 @@ size_t log_record_seal(uint8_t *p, uint64_t salt, const struct log_seal *seal);
 /* A record as it was read. Names are copied; the message is in the bytes that it was read from. */
 struct log_item {
     struct record record; /* its pointers point into this struct, except for data */
+    struct record_origin origin;
     uint64_t number, time_us;
     uint32_t distance;
     size_t size; /* of the whole record */
     char id[64], peer[LOG_NAME_MAX + 1], port[LOG_NAME_MAX + 1];
     char both[2 * LOG_NAME_MAX + 4], listener[LOG_NAME_MAX + 1];
+    char identity[RECORD_ORIGIN_MAX + 1], proxy[RECORD_ORIGIN_MAX + 1];
+    char proxy_id[RECORD_ORIGIN_MAX + 1];
 };
 
 /* The size that the record at p claims, of which at least 8 bytes are there; 0: zeros, so nothing

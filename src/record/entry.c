@@ -113,6 +113,26 @@ int entry_text(struct buffer **out, const struct record *record)
     return 0;
 }
 
+#define ORIGIN_FIELDS 3
+
+static size_t origin_size(const struct record_origin *o)
+{
+    return ORIGIN_FIELDS * FIELD_OVERHEAD + strlen(o->identity) + strlen(o->proxy) +
+           strlen(o->proxy_id);
+}
+
+static uint8_t *put_text_field(uint8_t *p, const char *name, const char *text)
+{
+    return text[0] ? put_field(p, name, text, strlen(text)) : p;
+}
+
+static uint8_t *put_origin(uint8_t *p, const struct record_origin *o)
+{
+    p = put_text_field(p, "ANSWERD_IDENTITY", o->identity);
+    p = put_text_field(p, "ANSWERD_PROXY", o->proxy);
+    return put_text_field(p, "ANSWERD_PROXY_ID", o->proxy_id);
+}
+
 int entry_record(struct buffer **out, const struct record *record)
 {
     size_t id = strlen(record->id), peer = strlen(record->peer), port = strlen(record->peer_port),
@@ -124,6 +144,7 @@ int entry_record(struct buffer **out, const struct record *record)
      * data is already in memory. */
     r = buffer_reserve(out, HEAD_SIZE + RECORD_FIELDS * FIELD_OVERHEAD + strlen(record->peer_name) +
                                 2 + ENTRY_TEXT_MAX + id + peer + port + listener +
+                                (record->origin ? origin_size(record->origin) : 0) +
                                 2 * FORMAT_U64_MAX + 1 + record->size);
     if (r < 0)
         return r;
@@ -136,6 +157,8 @@ int entry_record(struct buffer **out, const struct record *record)
     p = put_number(p, "ANSWERD_CONNECTION", record->connection);
     p = put_number(p, "ANSWERD_SEQ", record->seq);
     p = put_field(p, "ANSWERD_LISTENER", record->listener, listener);
+    if (record->origin)
+        p = put_origin(p, record->origin);
     if (record->unfinished)
         p = put_field(p, "ANSWERD_UNFINISHED", "1", 1);
     p = put_field(p, "ANSWERD_DATA", record->data, record->size);

@@ -72,6 +72,23 @@ START_TEST(unix_peers_have_no_port)
 }
 END_TEST
 
+START_TEST(where_a_connection_comes_from)
+{
+    const struct record_origin origin = { .identity = "meter-17",
+                                          .proxy = "10.0.0.5",
+                                          .proxy_id = "" };
+    struct record record = record_of(BYTES("hello"));
+    struct decoded d;
+
+    record.origin = &origin;
+    _cleanup_(buffer_free) _unused_ struct buffer *out = encode(&record, &d);
+    ck_assert_uint_eq(d.n_fields, 13);
+    ck_assert(decoded_is_text(&d, "ANSWERD_IDENTITY", "meter-17"));
+    ck_assert(decoded_is_text(&d, "ANSWERD_PROXY", "10.0.0.5"));
+    ck_assert(decoded_is_text(&d, "ANSWERD_DATA", "hello"));
+}
+END_TEST
+
 START_TEST(an_unfinished_message_says_so)
 {
     struct record record = record_of(BYTES("hel"));
@@ -188,6 +205,7 @@ Suite *test_suite(void)
 
     tcase_add_test(cases, every_field);
     tcase_add_test(cases, unix_peers_have_no_port);
+    tcase_add_test(cases, where_a_connection_comes_from);
     tcase_add_test(cases, an_unfinished_message_says_so);
     tcase_add_test(cases, no_byte_can_begin_a_field);
     tcase_add_test(cases, long_messages_are_cut_for_reading_only);

@@ -103,6 +103,59 @@ START_TEST(a_record_is_read_as_written)
 }
 END_TEST
 
+START_TEST(where_a_connection_comes_from)
+{
+    char longest[RECORD_ORIGIN_MAX + 1] = "";
+    struct record_origin origin = { .identity = "meter-17", .proxy = "", .proxy_id = longest };
+    struct record record = {
+        .data = (const uint8_t *)"hello",
+        .size = 5,
+        .peer = "192.0.2.1",
+        .peer_port = "80",
+        .listener = "x",
+    };
+    struct log_item item;
+    uint8_t bytes[600];
+    size_t plain = make(bytes, &record, 1), size;
+
+    log_record_get(bytes, plain, &head, &item);
+    ck_assert_ptr_null(item.record.origin);
+    record.origin = &origin;
+    memset(longest, 'i', RECORD_ORIGIN_MAX);
+    size = make(bytes, &record, 1);
+    ck_assert(log_record_is_sound(bytes, size, head.salt));
+    log_record_get(bytes, size, &head, &item);
+    ck_assert_str_eq(item.record.origin->identity, "meter-17");
+    ck_assert_str_eq(item.record.origin->proxy, "");
+    ck_assert_str_eq(item.record.origin->proxy_id, longest);
+    ck_assert_str_eq(item.record.listener, "x");
+    ck_assert_uint_eq(item.record.size, 5);
+    ck_assert_mem_eq(item.record.data, "hello", 5);
+    ck_assert_uint_eq(size, plain + 3 + strlen("meter-17") + 3 + RECORD_ORIGIN_MAX);
+}
+END_TEST
+
+/* As a later version may write it: an unknown field, and one that does not fit. */
+START_TEST(unknown_fields_are_skipped)
+{
+    static const uint8_t further[] = {
+        9, 2, 0, 'x', 'y', LOG_PROXY, 1, 0, 'p', LOG_IDENTITY, 9, 0
+    };
+    struct record_origin origin = { .identity = "123456789", .proxy = "", .proxy_id = "" };
+    struct record record = { .peer = "", .peer_port = "", .listener = "x", .origin = &origin };
+    struct log_item item;
+    uint8_t bytes[200];
+    size_t size = make(bytes, &record, 1);
+
+    ck_assert_uint_eq(sizeof further, 3 + strlen(origin.identity));
+    memcpy(bytes + LOG_RECORD_HEAD + 1, further, sizeof further);
+    log_record_get(bytes, size, &head, &item);
+    ck_assert_str_eq(item.record.origin->identity, "");
+    ck_assert_str_eq(item.record.origin->proxy, "p");
+    ck_assert_uint_eq(item.record.size, 0);
+}
+END_TEST
+
 START_TEST(no_bit_can_change)
 {
     struct record record = {
@@ -153,6 +206,8 @@ Suite *test_suite(void)
     tcase_add_test(c, crc_by_table_and_by_instruction_and_in_parts);
     tcase_add_test(c, a_head_is_read_as_written);
     tcase_add_test(c, a_record_is_read_as_written);
+    tcase_add_test(c, where_a_connection_comes_from);
+    tcase_add_test(c, unknown_fields_are_skipped);
     tcase_add_test(c, no_bit_can_change);
     tcase_add_test(c, what_is_too_large_is_refused);
     suite_add_tcase(suite, c);
