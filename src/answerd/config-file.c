@@ -334,6 +334,20 @@ static int check_log(struct reader *r)
     return r->result;
 }
 
+/* Whoever may send a header can claim to be anybody. */
+static int check_proxy(struct reader *r, const struct config_listener *l)
+{
+    const struct config_value *proxy =
+        &l->values[config_key_find(config_listener_keys, "Proxy") - config_listener_keys];
+
+    if (!l->settings->proxy || l->settings->proxy_from)
+        return 0;
+    r->file = proxy->from;
+    r->line = proxy->line;
+    complain(r, "Proxy=%s: also set ProxyFrom= to the addresses of your proxies", proxy->text);
+    return r->result;
+}
+
 int config_load(const char *file, const struct config_overrides *overrides,
                 const struct config_defaults *defaults, struct config **ret, report_fn report,
                 void *userdata)
@@ -363,6 +377,8 @@ int config_load(const char *file, const struct config_overrides *overrides,
     }
     if (error == 0)
         error = check_log(&r);
+    for (size_t i = 0; i < c->n_listeners && error == 0; i++)
+        error = check_proxy(&r, &c->listeners[i]);
     for (size_t i = 0; i < c->n_listeners && error == 0; i++)
         error = settings_prepare(c->listeners[i].settings);
     if (error < 0) {

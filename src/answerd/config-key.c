@@ -7,6 +7,7 @@
 #include "base/macros.h"
 #include "base/parse.h"
 #include "base/timer.h"
+#include "protocol/proxy-header.h"
 
 #define SIZE_LIMIT    (UINT64_C(256) * 1024 * 1024) /* of a message; of unsent replies */
 #define WORKERS_LIMIT 1024
@@ -116,17 +117,45 @@ static int read_refuse(const char *value, void *at, const char **ret_expected)
     return 0;
 }
 
-static int read_prefixes(const char *value, void *at, const char **ret_expected)
+/* nothing: the word for no list. */
+static int read_prefixes(const char *value, void *at, const char *nothing)
 {
-    struct prefix_list **list = at, *new;
+    struct prefix_list **list = at, *new = NULL;
 
-    if (prefix_list_parse(value, &new) < 0)
-        return refuse(ret_expected,
-                      "addresses like 192.0.2.7 10.0.0.0/8 2001:db8::/32 or unix; the "
-                      "bits behind a prefix must be 0");
+    if (strcmp(value, nothing) != 0 && prefix_list_parse(value, &new) < 0)
+        return -EINVAL;
     free(*list);
     *list = new;
     return 0;
+}
+
+#define ADDRESSES "addresses like 192.0.2.7 10.0.0.0/8 2001:db8::/32 unix"
+
+static int read_allow(const char *value, void *at, const char **ret_expected)
+{
+    return read_prefixes(value, at, "any") < 0 ? refuse(ret_expected, "any, or " ADDRESSES) : 0;
+}
+
+static int read_others(const char *value, void *at, const char **ret_expected)
+{
+    return read_prefixes(value, at, "none") < 0 ? refuse(ret_expected, "none, or " ADDRESSES) : 0;
+}
+
+static int read_proxy(const char *value, void *at, const char **ret_expected)
+{
+    static const struct {
+        const char *name;
+        unsigned versions;
+    } known[] = {
+        { "off", 0 }, { "v1", PROXY_V1 }, { "v2", PROXY_V2 }, { "any", PROXY_V1 | PROXY_V2 }
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+        if (strcmp(value, known[i].name) == 0) {
+            *(unsigned *)at = known[i].versions;
+            return 0;
+        }
+    return refuse(ret_expected, "off, v1, v2 or any");
 }
 
 static int read_rate(const char *value, void *at, const char **ret_expected)
@@ -216,13 +245,15 @@ const struct config_key config_server_keys[] = {
 };
 
 const struct config_key config_listener_keys[] = {
-    { "Allow", "every address", offsetof(struct settings, allow), read_prefixes },
-    { "Deny", "none", offsetof(struct settings, deny), read_prefixes },
+    { "Allow", "any", offsetof(struct settings, allow), read_allow },
+    { "Deny", "none", offsetof(struct settings, deny), read_others },
     { "Framing", "line", offsetof(struct settings, rules.framing), read_framing },
     { "IdleTimeout", "infinity", offsetof(struct settings, idle_ms), read_timeout },
     { "MaxMessageSize", "64K", offsetof(struct settings, rules.max_message), read_size },
     { "MessageTimeout", "30s", offsetof(struct settings, message_ms), read_timeout },
     { "OutputLimit", "256K", offsetof(struct settings, output_limit), read_size },
+    { "Proxy", "off", offsetof(struct settings, proxy), read_proxy },
+    { "ProxyFrom", "none", offsetof(struct settings, proxy_from), read_others },
     { "RateLimit", "infinity", offsetof(struct settings, rules.message_cost_ns), read_rate },
     { "Record", "journal", offsetof(struct settings, record), read_record },
     { "Refuse", "none", offsetof(struct settings, rules.refuse_http), read_refuse },

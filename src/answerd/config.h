@@ -16,7 +16,7 @@
  */
 
 #define CONFIG_SERVER_KEYS   5
-#define CONFIG_LISTENER_KEYS 11
+#define CONFIG_LISTENER_KEYS 13
 #define CONFIG_LOG_KEYS      8
 
 /* The most bytes of a listener's name, which every record carries. systemd allows as many for

@@ -13,18 +13,25 @@
 
 #define EVENTS_IN (EPOLLIN | EPOLLPRI | EPOLLRDHUP)
 
-void transport_init(struct transport *t, int fd, uint8_t kind, const struct peer *peer)
+static bool is_unix(const struct transport *t)
+{
+    return t->flags & TRANSPORT_UNIX;
+}
+
+void transport_init(struct transport *t, int fd, uint8_t kind, const struct peer *peer,
+                    bool is_unix)
 {
     *t = (struct transport){
         .source = { .fd = fd, .kind = kind, .ready = READY_OUT },
         .peer = *peer,
+        .flags = is_unix ? TRANSPORT_UNIX : 0,
     };
 }
 
 /* net/loop.h says why a UNIX stream is not always registered for EPOLLOUT. */
 static uint32_t events(const struct transport *t)
 {
-    return t->peer.is_unix && !(t->flags & TRANSPORT_OUT_WAITS) ? EVENTS_IN : EVENTS_IN | EPOLLOUT;
+    return is_unix(t) && !(t->flags & TRANSPORT_OUT_WAITS) ? EVENTS_IN : EVENTS_IN | EPOLLOUT;
 }
 
 int transport_register(struct transport *t, struct loop *l, bool registered)
@@ -37,8 +44,7 @@ int transport_register(struct transport *t, struct loop *l, bool registered)
  * AF_UNIX recv() also stops at attached credentials or descriptors (unix(7)). */
 static bool short_read_drains(const struct transport *t)
 {
-    return !t->peer.is_unix &&
-           !(t->source.ready & (READY_PRI | READY_RDHUP | READY_HUP | READY_ERR));
+    return !is_unix(t) && !(t->source.ready & (READY_PRI | READY_RDHUP | READY_HUP | READY_ERR));
 }
 
 /* Notes an error from sending or receiving: the kernel reports it once. EPIPE alone does not affect
@@ -52,7 +58,7 @@ static void note_error(struct transport *t, int error)
     if (error == EPIPE)
         return;
     t->flags |= TRANSPORT_OUT_FAILED;
-    if (!t->peer.is_unix)
+    if (!is_unix(t))
         t->flags |= TRANSPORT_IN_CUT;
 }
 
@@ -76,7 +82,7 @@ ssize_t transport_recv(struct transport *t, void *bytes, size_t n)
     if (r < 0)
         note_error(t, errno);
     /* A TCP stream that ends with any error is incomplete. */
-    if (r < 0 && !t->peer.is_unix)
+    if (r < 0 && !is_unix(t))
         t->flags |= TRANSPORT_IN_CUT;
     t->flags |= TRANSPORT_IN_ENDED;
     return 0;
@@ -109,7 +115,7 @@ void transport_recheck(struct transport *t)
 static void await_room(struct transport *t, struct loop *l)
 {
     t->source.ready &= (uint8_t)~READY_OUT;
-    if (!t->peer.is_unix || t->flags & TRANSPORT_OUT_WAITS)
+    if (!is_unix(t) || t->flags & TRANSPORT_OUT_WAITS)
         return;
     t->flags |= TRANSPORT_OUT_WAITS;
     if (loop_modify(l, &t->source, events(t)) < 0)

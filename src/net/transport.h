@@ -25,18 +25,21 @@ enum {
     TRANSPORT_OUT_WAITS = 1 << 3,  /* UNIX: registered for EPOLLOUT, after a send() found no room */
     TRANSPORT_OUT_UNUSED = 1 << 4, /* nothing was sent since transport_mark() */
     TRANSPORT_OUT_FAILED = 1 << 5, /* it ended with an error that ends the connection */
+    TRANSPORT_UNIX = 1 << 6,       /* the socket is a UNIX stream; otherwise it is TCP */
 };
 
 struct transport {
     struct source source; /* .fd is -1 after closing */
-    struct peer peer;
+    struct peer peer;     /* the client, which may be behind a proxy */
     uint8_t flags;
     uint8_t owner_flags; /* the owner's flags, here because there is room */
 };
 
 /* fd: a connected, non-blocking stream socket. The transport owns it from now on. kind: see struct
- * source. All flags start as 0, including the owner's. */
-void transport_init(struct transport *t, int fd, uint8_t kind, const struct peer *peer);
+ * source. is_unix: whether it is a UNIX socket. All other flags start as 0, including the
+ * owner's. */
+void transport_init(struct transport *t, int fd, uint8_t kind, const struct peer *peer,
+                    bool is_unix);
 
 /* Registers with the loop. registered: the descriptor is already registered, for another source. 0
  * or a negative errno. */

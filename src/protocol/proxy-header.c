@@ -180,7 +180,8 @@ static int take_ssl(const struct tlv *ssl, struct proxy_header *ret)
                get_be32(ssl->value + 1) == 0;
     while ((r = next_tlv(&at, &n, &tlv)) > 0)
         if (tlv.type == TLV_SSL_NAME && verified) {
-            if (tlv.size > PROXY_NAME_MAX)
+            /* A NUL would hide what comes behind it. */
+            if (tlv.size > PROXY_NAME_MAX || (tlv.size > 0 && memchr(tlv.value, '\0', tlv.size)))
                 return -EBADMSG;
             ret->name = tlv.value;
             ret->name_size = tlv.size;

@@ -96,6 +96,7 @@ _noinline_ static int answer_described(const struct session *s, const struct ses
         .connection = s->number,
         .seq = s->seq,
         .unfinished = frame->unfinished,
+        .origin = feed->origin,
     };
     int r;
 

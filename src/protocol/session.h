@@ -78,10 +78,11 @@ struct session_feed {
     struct moment now;
     const char *run_id; /* of this process: makes IDs unique across restarts */
     const char *peer, *peer_port, *peer_name, *listener; /* as in struct record */
-    struct buffer **reply;                               /* replies are appended here */
-    size_t reply_limit;                                  /* stop when *reply has this many bytes */
-    size_t message_limit;                                /* stop after this many messages */
-    session_record_fn record;                            /* NULL: messages are not recorded */
+    const struct record_origin *origin;
+    struct buffer **reply;    /* replies are appended here */
+    size_t reply_limit;       /* stop when *reply has this many bytes */
+    size_t message_limit;     /* stop after this many messages */
+    session_record_fn record; /* NULL: messages are not recorded */
     void *userdata;
 };
 

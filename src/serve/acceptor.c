@@ -10,6 +10,8 @@
 #include "net/address.h"
 #include "record/event-log.h"
 #include "serve/acceptor.h"
+#include "serve/admission.h"
+#include "serve/preface.h"
 
 #define ACCEPTS_PER_DISPATCH 64
 #define FAILURES_IN_A_ROW    16
@@ -141,9 +143,15 @@ static void turn_away(struct context *x, const struct arrival *arrival, int erro
     connection_turn_away(x, arrival);
 }
 
+static int begin(struct context *x, const struct arrival *arrival, bool registered)
+{
+    return arrival->settings->proxy ? preface_open(x, arrival, registered)
+                                    : connection_open(x, arrival, registered);
+}
+
 void handover_dispatch(struct context *x, struct handover *h)
 {
-    int r = connection_open(x, &h->arrival, true);
+    int r = begin(x, &h->arrival, true);
 
     if (r < 0)
         turn_away(x, &h->arrival, r);
@@ -155,12 +163,12 @@ void handover_dispatch(struct context *x, struct handover *h)
  * next one would fail too. */
 static void open_here(struct context *x, struct acceptor *a, const struct arrival *arrival)
 {
-    int r = connection_open(x, arrival, false);
+    int r = begin(x, arrival, false);
 
     if (r == -ENOSPC) {
         event_log(EVENT_ACCEPT_FAILED, "%s: accepting pauses: %s", a->address, no_watch);
         pause_accepting(x, a, false);
-        r = connection_open(x, arrival, false);
+        r = begin(x, arrival, false);
     }
     if (r == 0)
         return;
@@ -175,32 +183,23 @@ void handover_discard(struct context *x, struct handover *h)
     free(h);
 }
 
-/* Sends the reason, and closes without reading. The few bytes fit in any new socket's buffer. */
-static void refuse(struct context *x, const struct acceptor *a, int fd, const char *reason)
+/* A proxy's client is admitted once the proxy has said who it is. */
+static bool admit(struct context *x, const struct settings *s, struct arrival *arrival)
 {
-    count(&x->counters.refused, 1);
-    if (session_append_error(&a->settings->rules, reason, &x->reply) == 0 &&
-        buffer_size(x->reply) > 0)
-        (void)send(fd, buffer_head(x->reply), buffer_size(x->reply), MSG_NOSIGNAL | MSG_DONTWAIT);
-    buffer_clear(x->reply);
-    (void)close(fd);
+    if (s->proxy)
+        return admission_proxy(x, s, &arrival->peer);
+    return admission_client(x, s, arrival->fd, &arrival->peer, &arrival->counted);
 }
 
 static void take_in(struct context *x, struct acceptor *a, int fd, const struct sockaddr *sa)
 {
     struct arrival arrival = { .fd = fd };
-    struct event_about who = { .peer = &arrival.peer, .listener = a->settings->name };
     struct context *to;
 
     peer_init(&arrival.peer, fd, sa);
-    if (!settings_allow(a->settings, &arrival.peer)) {
-        event_log_about(EVENT_NOT_ALLOWED, &who, "refused: Allow= or Deny= excludes this address");
-        refuse(x, a, fd, "your address is not allowed");
-        return;
-    }
-    if (!address_limit_claim(&x->shared->addresses, &arrival.peer, &arrival.counted)) {
-        event_log_about(EVENT_ADDRESS_LIMIT, &who, "refused: MaxConnectionsPerAddress= reached");
-        refuse(x, a, fd, "too many connections from your address");
+    arrival.is_unix = arrival.peer.is_unix;
+    if (!admit(x, a->settings, &arrival)) {
+        (void)close(fd);
         return;
     }
     arrival.settings = settings_ref(a->settings);

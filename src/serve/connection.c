@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/macros.h"
@@ -19,6 +20,7 @@ struct exchange connection_exchange(struct context *x, struct connection *c)
         .transport = &c->transport,
         .output = &c->output,
         .recorder = context_recorder(x, c->settings),
+        .origin = connection_origin(c),
     };
 }
 
@@ -224,9 +226,20 @@ static void drain(void *item, void *userdata)
     loop_queue(&x->loop, &c->transport.source);
 }
 
+static struct connection *connection_of(void *extension)
+{
+    return (struct connection *)((struct extension *)extension + 1);
+}
+
+static void drain_extended(void *item, void *userdata)
+{
+    drain(connection_of(item), userdata);
+}
+
 void connection_drain_all(struct context *x)
 {
     pool_for_each(&x->connections, drain, x);
+    pool_for_each(&x->extended, drain_extended, x);
 }
 
 void connection_turn_away(struct context *x, const struct arrival *arrival)
@@ -234,24 +247,74 @@ void connection_turn_away(struct context *x, const struct arrival *arrival)
     (void)close_fd(arrival->fd);
     give_up_place(x, &arrival->peer, arrival->counted);
     settings_unref(arrival->settings);
+    free(arrival->origin);
+}
+
+/* --- memory --------------------------------------------------------------------------------- */
+
+_Static_assert(sizeof(struct extension) % _Alignof(struct connection) == 0, "see connection_of()");
+
+void connection_pools_init(struct context *x)
+{
+    pool_init(&x->connections, sizeof(struct connection));
+    pool_init(&x->extended, sizeof(struct extension) + sizeof(struct connection));
+}
+
+void connection_pools_deinit(struct context *x)
+{
+    pool_deinit(&x->connections);
+    pool_deinit(&x->extended);
+}
+
+static struct connection *allocate(struct context *x, bool extended)
+{
+    struct extension *e;
+
+    if (!extended)
+        return pool_alloc(&x->connections);
+    e = pool_alloc(&x->extended);
+    return e ? connection_of(e) : NULL;
+}
+
+static void release(struct context *x, struct connection *c, bool extended)
+{
+    if (extended)
+        pool_free(&x->extended, (struct extension *)c - 1);
+    else
+        pool_free(&x->connections, c);
+}
+
+static void connection_free(struct context *x, struct connection *c)
+{
+    bool extended = c->transport.owner_flags & CONNECTION_EXTENDED;
+
+    settings_unref(c->settings);
+    if (extended)
+        free(((struct extension *)c - 1)->origin);
+    release(x, c, extended);
 }
 
 int connection_open(struct context *x, const struct arrival *arrival, bool registered)
 {
-    struct connection *c = pool_alloc(&x->connections);
+    struct connection *c = allocate(x, arrival->origin);
     int r = -ENOMEM;
 
     if (c) {
-        transport_init(&c->transport, arrival->fd, SOURCE_CONNECTION, &arrival->peer);
+        transport_init(&c->transport, arrival->fd, SOURCE_CONNECTION, &arrival->peer,
+                       arrival->is_unix);
         r = transport_register(&c->transport, &x->loop, registered);
     }
     if (r < 0) {
         if (c)
-            pool_free(&x->connections, c);
+            release(x, c, arrival->origin);
         return r;
     }
     c->settings = arrival->settings;
     c->transport.owner_flags = CONNECTION_PLACED | (arrival->counted ? CONNECTION_COUNTED : 0);
+    if (arrival->origin) {
+        c->transport.owner_flags |= CONNECTION_EXTENDED;
+        ((struct extension *)c - 1)->origin = arrival->origin;
+    }
     c->timer.kind = TIMER_CONNECTION;
     c->active_ms = context_ms(x);
     c->input.session.number =
@@ -275,8 +338,7 @@ void connection_free_buried(struct context *x)
         assert(connection_state(c) == CONNECTION_CLOSED && !c->transport.source.queued);
         assert(!c->input.bytes && output_is_empty(&c->output) && !link_linked(&c->timer.link));
         x->buried = c->transport.source.next;
-        settings_unref(c->settings);
-        pool_free(&x->connections, c);
+        connection_free(x, c);
     }
 }
 
@@ -295,13 +357,24 @@ static void free_one(void *item, void *userdata)
     struct connection *c = item;
     struct context *x = userdata;
 
-    settings_unref(c->settings);
-    pool_free(&x->connections, c);
+    connection_free(x, c);
+}
+
+static void close_extended(void *item, void *userdata)
+{
+    close_one(connection_of(item), userdata);
+}
+
+static void free_extended(void *item, void *userdata)
+{
+    free_one(connection_of(item), userdata);
 }
 
 void connection_close_all(struct context *x)
 {
     pool_for_each(&x->connections, close_one, x);
+    pool_for_each(&x->extended, close_extended, x);
     pool_for_each(&x->connections, free_one, x);
+    pool_for_each(&x->extended, free_extended, x);
     x->buried = NULL;
 }

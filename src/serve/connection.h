@@ -10,6 +10,7 @@
 #include "record/event-log.h"
 #include "serve/context.h"
 #include "serve/input.h"
+#include "serve/origin.h"
 #include "serve/output.h"
 #include "serve/recorder.h"
 #include "serve/settings.h"
@@ -49,6 +50,7 @@ enum {
     CONNECTION_WAITING = 1 << 2,  /* for room in the recorder; a reply waits in a slot instead */
     CONNECTION_PLACED = 1 << 3,   /* counts towards MaxConnections= */
     CONNECTION_COUNTED = 1 << 4,  /* and towards MaxConnectionsPerAddress= */
+    CONNECTION_EXTENDED = 1 << 5, /* a struct extension is in front of it in memory */
 };
 
 /* All that an idle client needs. The fields that every message uses come first: with many
@@ -87,7 +89,26 @@ struct arrival {
     struct peer peer;
     struct settings *settings; /* a reference */
     bool counted;              /* in the address limit */
+    bool is_unix;              /* the socket; its client may be a TCP one, behind a proxy */
+    struct origin *origin;     /* owned; NULL: nothing is known besides the peer */
 };
+
+/* What only some connections need. */
+struct extension {
+    struct origin *origin; /* owned */
+};
+
+/* What is known about it besides its peer, or NULL. */
+static inline const struct record_origin *connection_origin(const struct connection *c)
+{
+    if (!(c->transport.owner_flags & CONNECTION_EXTENDED))
+        return NULL;
+    return &((const struct extension *)c - 1)->origin->record;
+}
+
+/* The memory of a worker's connections. All connections have been freed before the latter. */
+void connection_pools_init(struct context *x);
+void connection_pools_deinit(struct context *x);
 
 /* Takes over all of an arrival. registered: the socket is already in this worker's loop, for
  * another source. 0; or a negative errno, and the caller still owns the arrival. */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "base/link.h"
 #include "base/pool.h"
 #include "base/timer.h"
 #include "net/loop.h"
@@ -35,12 +36,13 @@ enum source_kind {
     SOURCE_CONNECTION,
     SOURCE_ACCEPTOR,
     SOURCE_HANDOVER,
+    SOURCE_PREFACE,
     SOURCE_RECORDER,
     SOURCE_COMMAND
 };
 
 /* What a timer is part of: timer.kind. */
-enum timer_kind { TIMER_CONNECTION, TIMER_ACCEPTOR, TIMER_TRIM };
+enum timer_kind { TIMER_CONNECTION, TIMER_PREFACE, TIMER_ACCEPTOR, TIMER_TRIM };
 
 enum command {
     COMMAND_PING = 1 << 0,   /* report that the worker is alive */
@@ -58,8 +60,9 @@ struct context {
     uint64_t now_ms;          /* now.mono_us in ms, as timers count */
     uint64_t stalled_us;      /* how long this worker has stalled within turns */
     struct budget budget;
-    struct pool connections;
-    size_t n_live;         /* connections that have not ended; connection.c */
+    struct pool connections, extended; /* the latter have a struct extension; connection.c */
+    struct link *prefaces;             /* preface.c */
+    size_t n_live;                     /* connections that have not ended; connection.c */
     struct source *buried; /* ended connections, freed at the end of the turn; connection.c */
     void (*trace)(const struct connection *c, int from, int to); /* for tests; NULL */
     struct recorder *recorders[RECORD_MODES]; /* by enum record_mode; NULL: no recording */

@@ -148,7 +148,7 @@ _cold_ static void report_failure(const struct input *in, const struct exchange 
     case FRAME_PROXY:
         event_log_about(EVENT_HEADER_REFUSED, &who,
                         "refused: sent a PROXY header, which [Listener %s] does not expect; "
-                        "switch it off in the proxy (send-proxy, proxy_protocol)",
+                        "set Proxy= and ProxyFrom= there, or switch it off in the proxy",
                         e->settings->name);
         break;
     case FRAME_TLS:
@@ -188,6 +188,7 @@ static int feed(struct input *in, const struct exchange *e, const uint8_t *bytes
         .peer_port = names->port,
         .peer_name = names->both,
         .listener = s->name,
+        .origin = e->origin,
         .reply = &x->reply,
         .reply_limit = s->output_limit - MIN(s->output_limit, output_size(e->output)),
         .message_limit = e->recorder ? RECORDS_PER_TAKE : MESSAGES_PER_TAKE,

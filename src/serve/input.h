@@ -26,7 +26,8 @@ struct exchange {
     const struct settings *settings;
     struct transport *transport;
     struct output *output;
-    struct recorder *recorder; /* NULL: messages are not recorded */
+    struct recorder *recorder;          /* NULL: messages are not recorded */
+    const struct record_origin *origin; /* NULL: nothing is known besides the peer */
 };
 
 /* Whether input that has already arrived can be taken. */

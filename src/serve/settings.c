@@ -90,6 +90,7 @@ void settings_unref(struct settings *s)
     template_free(s->reply);
     free(s->allow);
     free(s->deny);
+    free(s->proxy_from);
     free(s->name);
     free(s);
 }

@@ -25,7 +25,9 @@ struct settings {
     struct template *reply;
     struct session_rules rules;
     enum record_mode record;
-    struct prefix_list *allow, *deny;       /* NULL: not set; see settings_allow() */
+    struct prefix_list *allow, *deny; /* NULL: not set; see settings_allow() */
+    unsigned proxy;                   /* PROXY_*: a header of these versions is required; 0: none */
+    struct prefix_list *proxy_from;   /* the proxies that may send it */
     uint64_t idle_ms, message_ms, write_ms; /* TIMER_NEVER: no timeout */
     size_t output_limit;                    /* bytes */
     size_t read_size;                       /* the size of one recv(); see settings_prepare() */

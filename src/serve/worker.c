@@ -5,6 +5,7 @@
 
 #include "base/macros.h"
 #include "record/event-log.h"
+#include "serve/preface.h"
 #include "serve/turn.h"
 #include "serve/worker.h"
 
@@ -14,6 +15,7 @@
 _Static_assert(offsetof(struct connection, transport.source) == 0, "cast in dispatch()");
 _Static_assert(offsetof(struct acceptor, source) == 0, "cast in dispatch()");
 _Static_assert(offsetof(struct handover, source) == 0, "cast in dispatch()");
+_Static_assert(offsetof(struct preface, source) == 0, "cast in dispatch()");
 
 void worker_plan_free(struct worker_plan *plan)
 {
@@ -115,6 +117,7 @@ static void run_commands(struct worker *w)
         resume_acceptors(w);
     if (commands & COMMAND_DRAIN && !x->draining) {
         x->draining = true;
+        preface_drain_all(x);
         connection_drain_all(x);
     }
     if (commands & COMMAND_STOP)
@@ -136,6 +139,9 @@ static void dispatch(struct worker *w, struct source *s)
         break;
     case SOURCE_HANDOVER:
         handover_dispatch(x, (struct handover *)s);
+        break;
+    case SOURCE_PREFACE:
+        preface_dispatch(x, (struct preface *)s);
         break;
     case SOURCE_RECORDER:
         recorder_dispatch(CONTAINER_OF(s, struct recorder, source));
@@ -159,6 +165,9 @@ static void run_timer(struct worker *w, struct timer *t)
     switch ((enum timer_kind)t->kind) {
     case TIMER_CONNECTION:
         turn_expire(&w->context, CONTAINER_OF(t, struct connection, timer));
+        break;
+    case TIMER_PREFACE:
+        preface_expire(&w->context, CONTAINER_OF(t, struct preface, deadline));
         break;
     case TIMER_ACCEPTOR:
         acceptor_resume(&w->context, CONTAINER_OF(t, struct acceptor, retry));
@@ -312,6 +321,7 @@ static void discard_handovers(struct worker *w)
 void worker_close(struct worker *w)
 {
     discard_handovers(w);
+    preface_close_all(&w->context);
     connection_close_all(&w->context);
     free_acceptors(w);
     recorder_deinit(&w->journal);
@@ -325,7 +335,7 @@ void worker_free(struct worker *w)
     discard_handovers(w); /* handed over after the worker's end */
     worker_plan_free(atomic_load(&w->plan));
     context_deinit(&w->context);
-    pool_deinit(&w->context.connections);
+    connection_pools_deinit(&w->context);
     free(w);
 }
 
@@ -360,7 +370,7 @@ int worker_new(struct shared *shared, unsigned index, struct worker **ret)
     }
     w->index = index;
     w->trim.kind = TIMER_TRIM;
-    pool_init(&w->context.connections, sizeof(struct connection));
+    connection_pools_init(&w->context);
     r = context_init(&w->context, shared);
     init_recorders(w, journal, log, console);
     if (r < 0) {

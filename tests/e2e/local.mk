@@ -12,6 +12,7 @@ E2E_TESTS = \
 	tests/e2e/test_answerd_log.py \
 	tests/e2e/test_answerd_options.py \
 	tests/e2e/test_answerd_peers.py \
+	tests/e2e/test_answerd_proxy.py \
 	tests/e2e/test_answerd_refusals.py \
 	tests/e2e/test_answerd_reload.py \
 	tests/e2e/test_answerd_stderr.py \

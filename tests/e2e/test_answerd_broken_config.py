@@ -17,7 +17,7 @@ SPAN = "a time span like 500ms, 30s, 5min or infinity"
 ZERO = "a time span above 0; "
 OFF = ZERO + "infinity switches this timeout off"
 SIZE = "a size from 1 to 256M, like 64K"
-ADDRESSES = "addresses like 192.0.2.7 10.0.0.0/8 2001:db8::/32 or unix; the bits behind a prefix must be 0"
+ADDRESSES = "addresses like 192.0.2.7 10.0.0.0/8 2001:db8::/32 unix"
 COUNT = "a number from 1, or infinity"
 LISTENER = "[Listener default]\n"
 FIELDS = "use {message} {id} {peer} {listener} {seq} {time}, or {{ for a brace"
@@ -58,9 +58,13 @@ BROKEN = [
     ("[Server]\nDrainTimeout=5 parsecs\n", 2, "DrainTimeout=5 parsecs: not " + SPAN),
     ("[Server]\nMemoryLimit=lots\n", 2, "MemoryLimit=lots: not a size like 64M, or infinity"),
     ("[Server]\nMemoryLimit=0\n", 2, "MemoryLimit=0: not a size like 64M, or infinity"),
-    (LISTENER + "Allow=\n", 2, "Allow=: not " + ADDRESSES),
-    (LISTENER + "Allow=10.0.0.0/33\n", 2, "Allow=10.0.0.0/33: not " + ADDRESSES),
-    (LISTENER + "Deny=192.0.2.1 10.0.0.1/8\n", 2, "Deny=192.0.2.1 10.0.0.1/8: not " + ADDRESSES),
+    (LISTENER + "Allow=\n", 2, "Allow=: not any, or " + ADDRESSES),
+    (LISTENER + "Allow=10.0.0.0/33\n", 2, "Allow=10.0.0.0/33: not any, or " + ADDRESSES),
+    (LISTENER + "Deny=192.0.2.1 10.0.0.1/8\n", 2, "Deny=192.0.2.1 10.0.0.1/8: not none, or " + ADDRESSES),
+    (LISTENER + "Proxy=yes\n", 2, "Proxy=yes: not off, v1, v2 or any"),
+    (LISTENER + "Proxy=v2\n", 2, "Proxy=v2: also set ProxyFrom= to the addresses of your proxies"),
+    (LISTENER + "ProxyFrom=10.0.0.5\nProxy=any\nProxyFrom=none\n", 3,
+     "Proxy=any: also set ProxyFrom= to the addresses of your proxies"),
     (LISTENER + "Framing=LINE\n", 2, "Framing=LINE: not line, length, netstring or chunk"),
     (LISTENER + "Record=syslog\n", 2, "Record=syslog: not journal, log, stderr or none"),
     ("[Log]\nDirectory=log\n", 2, "Directory=log: not an absolute path"),
@@ -184,13 +188,15 @@ Listen=:1 {self.path}:5
 Listen=:2 {part}10.conf:4
 Listen=:3 {part}20.conf:3
 Reply=three {part}20.conf:2
-Allow=every address default
+Allow=any default
 Deny=none default
 Framing=chunk --framing
 IdleTimeout=5min {self.path}:6
 MaxMessageSize=64K default
 MessageTimeout=30s default
 OutputLimit=256K default
+Proxy=off default
+ProxyFrom=none default
 RateLimit=infinity default
 Record=journal default of a service
 Refuse=none default of a service
@@ -198,13 +204,15 @@ WriteTimeout=30s default
 
 [Listener b]
 Reply=ok default
-Allow=every address default
+Allow=any default
 Deny=none default
 Framing=chunk --framing
 IdleTimeout=infinity default
 MaxMessageSize=1k {part}20.conf:5
 MessageTimeout=30s default
 OutputLimit=256K default
+Proxy=off default
+ProxyFrom=none default
 RateLimit=infinity default
 Record=journal default of a service
 Refuse=none default of a service

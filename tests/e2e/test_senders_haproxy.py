@@ -2,12 +2,14 @@
 """HAProxy in front of two answerds: plain checks, and clients that keep asking while one of the two restarts."""
 
 import os
+import ssl
 import threading
 import unittest
 
 import net
 import senders
 import tap
+from certificates import Authority
 
 CLIENTS = 4
 CONFIG = """
@@ -21,13 +23,15 @@ defaults
     retries 10
     option redispatch
 frontend in
-    bind fd@{fd}
+    bind fd@{fd} {bind}
+    {frontend}
     default_backend answerd
 backend answerd
     balance roundrobin
     default-server check inter 100ms {more}
 {servers}
 """
+PROXIED = "[Listener default]\nProxy=any\nProxyFrom=127.0.0.1\n"
 
 
 class Client(threading.Thread):
@@ -65,13 +69,14 @@ class Client(threading.Thread):
 
 
 class Haproxy(unittest.TestCase):
-    def start(self, count=2, more=""):
+    def start(self, count=2, more="", config="", bind="", frontend=""):
         self.program = senders.require(self, "haproxy")
-        self.served = [senders.Served(self) for _ in range(count)]
+        self.served = [senders.Served(self, config) for _ in range(count)]
         sock, folder = net.listener(), senders.folder(self)
         self.addCleanup(sock.close)
         servers = "\n".join(f"    server s{n} 127.0.0.1:{s.port()}" for n, s in enumerate(self.served))
-        config = CONFIG.format(fd=sock.fileno(), folder=folder, servers=servers, more=more)
+        config = CONFIG.format(fd=sock.fileno(), folder=folder, servers=servers, more=more, bind=bind,
+                               frontend=frontend)
         self.haproxy = senders.Program(self, [self.program, "-db", "-f", senders.write(folder + "/cfg", config)],
                                        pass_fds=[sock.fileno()])
         self.stats = folder + "/stats"
@@ -149,6 +154,44 @@ class Haproxy(unittest.TestCase):
             served.journal.close_reader()
             self.assertEqual(served.records(), [])
             self.assertTrue(any(b"sent a PROXY header" in e["MESSAGE"][0] for e in served.journal.entries))
+
+    def entry(self):
+        """The one message that answerd has recorded."""
+        self.served[0].journal.wait_for(1)
+        self.served[0].daemon.stop()
+        self.served[0].journal.close_reader()
+        (entry,) = [e for e in self.served[0].journal.entries if "ANSWERD_DATA" in e]
+        return {name: values[0] for name, values in entry.items()}
+
+    def test_a_proxy_header_is_understood(self):
+        for options, more in (("send-proxy", {}), ("send-proxy-v2", {}),
+                              ("send-proxy-v2 proxy-v2-options crc32c,unique-id", {"ANSWERD_PROXY_ID": b"id-of-it"})):
+            # Its checks begin with a header, too: LOCAL, or its own address.
+            address = self.start(1, options + " check-send-proxy", PROXIED, frontend="unique-id-format id-of-it")
+            with net.connect(address, source=("127.0.0.9", 0)) as client:
+                port = client.getsockname()[1]
+                client.sendall(b"hello\n")
+                self.assertEqual(net.recv_line(client), b"ok\n")
+            entry = self.entry()
+            wanted = {"ANSWERD_PEER": b"127.0.0.9", "ANSWERD_PEER_PORT": b"%d" % port, "ANSWERD_PROXY": b"127.0.0.1",
+                      "ANSWERD_DATA": b"hello", **more}
+            self.assertEqual({name: entry.get(name) for name in wanted}, wanted)
+
+    def test_the_name_of_a_certificate(self):
+        senders.require(self, "openssl")
+        folder = senders.folder(self)
+        authority = Authority(folder)
+        authority.sign("server", "localhost")
+        authority.sign("client", "meter-17")
+        address = self.start(1, "send-proxy-v2-ssl-cn", PROXIED,
+                             bind=f"ssl crt {folder}/server.pem ca-file {folder}/ca.pem verify required")
+        context = ssl.create_default_context(cafile=folder + "/ca.pem")
+        context.check_hostname = False
+        context.load_cert_chain(folder + "/client.pem")
+        with context.wrap_socket(net.connect(address)) as client:
+            client.sendall(b"hello\n")
+            self.assertEqual(client.recv(100), b"ok\n")
+        self.assertEqual(self.entry()["ANSWERD_IDENTITY"], b"meter-17")
 
 
 if __name__ == "__main__":

@@ -190,6 +190,12 @@ class Between(unittest.TestCase):
             self.assertIn(said, (b"", b"error: a PROXY header is not expected here\n"))
         self.expect_all(served, 0)
 
+    def test_nginx_with_a_proxy_header_that_is_expected(self):
+        served = senders.Served(self, "[Listener default]\nProxy=v1\nProxyFrom=127.0.0.1\n")
+        path = self.nginx(served.port(), "proxy_half_close on; proxy_protocol on;")
+        self.nc("-U", path, replies=b"ok\n" * LINES)
+        self.expect_all(served, 1)
+
     def test_socket_proxyd(self):
         if not os.access(PROXYD, os.X_OK):
             self.skipTest("systemd-socket-proxyd is not installed")

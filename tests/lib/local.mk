@@ -6,6 +6,7 @@ TESTS += tests/lib/test_slowest.py
 
 EXTRA_DIST += \
 	tests/lib/activate.py \
+	tests/lib/certificates.py \
 	tests/lib/daemon.py \
 	tests/lib/hang.py \
 	tests/lib/journal_export.py \

@@ -21,7 +21,7 @@ void input_stand_begin(void)
 
     alone_begin();
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
-    transport_init(&transport, fds[0], SOURCE_CONNECTION, &(struct peer){ .is_unix = true });
+    transport_init(&transport, fds[0], SOURCE_CONNECTION, &(struct peer){ .is_unix = true }, true);
     peer = fds[1];
     output = (struct output){ NULL };
     input = (struct input){ .session.number = 7 };

@@ -51,6 +51,7 @@ unit_tests += tests/unit/test-output-memory
 unit_tests += tests/unit/test-parse
 unit_tests += tests/unit/test-peer
 unit_tests += tests/unit/test-pool
+unit_tests += tests/unit/test-preface
 unit_tests += tests/unit/test-prefix
 unit_tests += tests/unit/test-proxy-header
 unit_tests += tests/unit/test-recorder
@@ -334,6 +335,12 @@ tests_unit_test_pool_SOURCES = tests/unit/test-pool.c
 tests_unit_test_pool_SOURCES += tests/unit/random.h
 tests_unit_test_pool_CFLAGS = $(unit_cflags)
 tests_unit_test_pool_LDADD = $(unit_libs)
+
+tests_unit_test_preface_SOURCES = tests/unit/test-preface.c
+tests_unit_test_preface_SOURCES += $(stand)
+tests_unit_test_preface_CFLAGS = $(unit_cflags)
+tests_unit_test_preface_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_preface_LDADD = $(stand_libs)
 
 tests_unit_test_prefix_SOURCES = tests/unit/test-prefix.c
 tests_unit_test_prefix_CFLAGS = $(unit_cflags)

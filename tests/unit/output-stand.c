@@ -17,7 +17,7 @@ void output_stand_begin(void)
 
     alone_begin();
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
-    transport_init(&transport, fds[0], SOURCE_CONNECTION, &(struct peer){ .is_unix = true });
+    transport_init(&transport, fds[0], SOURCE_CONNECTION, &(struct peer){ .is_unix = true }, true);
     ck_assert_int_eq(transport_register(&transport, &context->loop, false), 0);
     peer = fds[1];
     output = (struct output){ NULL };

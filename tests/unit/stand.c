@@ -135,7 +135,7 @@ static int open_connection(struct stand *s, unsigned worker, const struct arriva
 
 int stand_connect(struct stand *s, unsigned worker)
 {
-    struct arrival arrival = { .peer.is_unix = true, .settings = s->settings };
+    struct arrival arrival = { .peer.is_unix = true, .is_unix = true, .settings = s->settings };
     int fds[2];
 
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
@@ -197,11 +197,17 @@ static void compare(void *item, void *userdata)
         search->found = c;
 }
 
+static void compare_extended(void *item, void *userdata)
+{
+    compare((struct extension *)item + 1, userdata);
+}
+
 struct connection *stand_last(struct stand *s, unsigned worker)
 {
     struct search search = { .number = atomic_load(&s->shared.last_connection) };
 
     pool_for_each(&s->contexts[worker]->connections, compare, &search);
+    pool_for_each(&s->contexts[worker]->extended, compare_extended, &search);
     return search.found;
 }
 

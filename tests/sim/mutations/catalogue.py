@@ -40,7 +40,7 @@ MUTATIONS = [
     ("pause-for-ever", "a paused acceptor sets no timer", [
         (S + "acceptor.c", "    a->source.ready = 0;\n    retry_later(x, a);", "    a->source.ready = 0;")]),
     ("accept-and-close", "if connections cannot be taken, each new one is accepted and closed", [
-        (S + "acceptor.c", "        pause_accepting(x, a, false);\n        r = connection_open(x, arrival, false);\n", ""),
+        (S + "acceptor.c", "        pause_accepting(x, a, false);\n        r = begin(x, arrival, false);\n", ""),
         (S + "acceptor.c", "    turn_away(x, arrival, r);\n    if (a->registered)\n        pause_accepting(x, a, false);\n",
          "    turn_away(x, arrival, r);\n")]),
     ("old-clock", "the time to sleep is computed from the start of the turn", [
@@ -101,8 +101,8 @@ MUTATIONS = [
     ("budget-kept", "a freed buffer is not given back to the budget", [
         (S + "budget.c", "    if (*buffer)\n        budget_give(b, (*buffer)->capacity);\n", "")]),
     ("cut-taken-for-end", "the rest of a cut stream is recorded as a message", [
-        (N + "transport.c", "    t->flags |= TRANSPORT_OUT_FAILED;\n    if (!t->peer.is_unix)", "    t->flags |= TRANSPORT_OUT_FAILED;\n    if (error == 0)"),
-        (N + "transport.c", "if (r < 0 && !t->peer.is_unix)", "if (r > 0)")]),
+        (N + "transport.c", "    t->flags |= TRANSPORT_OUT_FAILED;\n    if (!is_unix(t))", "    t->flags |= TRANSPORT_OUT_FAILED;\n    if (error == 0)"),
+        (N + "transport.c", "if (r < 0 && !is_unix(t))", "if (r > 0)")]),
     ("sent-twice", "after a partial submit, the last taken record is sent again", [
         (R + "sink-journal.c", "batch_leave(&s->batch, n < 0 ? 1 : (size_t)n);", "batch_leave(&s->batch, n < 2 ? 1 : (size_t)n - 1);")]),
     ("drain-hurries", "a draining connection ends although input has arrived", [
