@@ -164,6 +164,15 @@ static bool sum_is_right(const uint8_t *header, size_t size, const struct tlv *s
     return crc32c(crc, header + after, size - after) == get_be32(sum->value);
 }
 
+/* A NUL would hide what comes behind it, and a line feed would end a reply that has the name. */
+static bool has_controls(const uint8_t *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (text[i] < ' ' || text[i] == 0x7f)
+            return true;
+    return false;
+}
+
 /* The name counts only if the certificate was verified. */
 static int take_ssl(const struct tlv *ssl, struct proxy_header *ret)
 {
@@ -180,8 +189,7 @@ static int take_ssl(const struct tlv *ssl, struct proxy_header *ret)
                get_be32(ssl->value + 1) == 0;
     while ((r = next_tlv(&at, &n, &tlv)) > 0)
         if (tlv.type == TLV_SSL_NAME && verified) {
-            /* A NUL would hide what comes behind it. */
-            if (tlv.size > PROXY_NAME_MAX || (tlv.size > 0 && memchr(tlv.value, '\0', tlv.size)))
+            if (tlv.size > PROXY_NAME_MAX || has_controls(tlv.value, tlv.size))
                 return -EBADMSG;
             ret->name = tlv.value;
             ret->name_size = tlv.size;

@@ -17,12 +17,14 @@ enum field {
     FIELD_LISTENER,
     FIELD_SEQ,
     FIELD_TIME,
+    FIELD_IDENTITY,
     FIELD_NONE
 };
 
 static const char *const field_names[] = {
     [FIELD_MESSAGE] = "message",   [FIELD_ID] = "id",   [FIELD_PEER] = "peer",
     [FIELD_LISTENER] = "listener", [FIELD_SEQ] = "seq", [FIELD_TIME] = "time",
+    [FIELD_IDENTITY] = "identity",
 };
 
 /* Literal bytes, then a field. */
@@ -134,8 +136,8 @@ static ssize_t compile_one(struct template *t, const char *text, const char **re
     if (text[0] == '{') {
         n = field_parse(text + 1, &field);
         if (n == 0) {
-            *ret_error = "unknown field; use {message} {id} {peer} {listener} {seq} {time}, "
-                         "or {{ for a brace";
+            *ret_error = "unknown field; use {message} {id} {peer} {identity} {listener} {seq} "
+                         "{time}, or {{ for a brace";
             return -EINVAL;
         }
         r = add_part(t, field);
@@ -236,6 +238,8 @@ static int append_field(struct buffer **out, enum field field, const struct reco
         return append_u64(out, message->seq);
     case FIELD_TIME:
         return append_time(out, real_us);
+    case FIELD_IDENTITY:
+        return message->origin ? append_text(out, message->origin->identity) : 0;
     case FIELD_NONE:
         break;
     }

@@ -9,7 +9,7 @@
 #include "base/record.h"
 
 /*
- * Reply templates: text with {message} {id} {peer} {listener} {seq} {time}, {{ and }} for braces,
+ * Reply templates: text with {message} {id} {peer} {identity} {listener} {seq} {time}, {{ and }} for braces,
  * and \n \r \t \\ \xHH for bytes. A template is compiled once, is immutable, and is rendered for
  * each message.
  */

@@ -20,7 +20,7 @@ SIZE = "a size from 1 to 256M, like 64K"
 ADDRESSES = "addresses like 192.0.2.7 10.0.0.0/8 2001:db8::/32 unix"
 COUNT = "a number from 1, or infinity"
 LISTENER = "[Listener default]\n"
-FIELDS = "use {message} {id} {peer} {listener} {seq} {time}, or {{ for a brace"
+FIELDS = "use {message} {id} {peer} {identity} {listener} {seq} {time}, or {{ for a brace"
 
 # The file, the line of the first error, and the message.
 BROKEN = [

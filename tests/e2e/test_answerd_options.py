@@ -17,7 +17,7 @@ import tap
 from daemon import Daemon, program
 
 USAGE, SYSTEM, CONFIG = 64, 71, 78
-FIELDS = "{message} {id} {peer} {listener} {seq} {time}, or {{ for a brace"
+FIELDS = "{message} {id} {peer} {identity} {listener} {seq} {time}, or {{ for a brace"
 
 
 def run(*arguments, env=None):

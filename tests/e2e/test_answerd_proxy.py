@@ -54,10 +54,10 @@ class Proxy(unittest.TestCase):
 
     def test_what_the_journal_has(self):
         journal = JournalSocket(self)
-        daemon = self.daemon("Record=journal\nReply={peer}\n", journal=journal)
-        self.ask(daemon.address(), V1, b"192.0.2.7:40000\n")
-        self.ask(daemon.address(), v2(certificate(b"meter 17"), tlv(5, b"\0\1\xff")), b"[2001:db8::7]:40000\n")
-        self.ask(daemon.address(), v2(certificate(b"not verified", 1)), b"[2001:db8::7]:40000\n")
+        daemon = self.daemon("Record=journal\nReply={peer} {identity}.\n", journal=journal)
+        self.ask(daemon.address(), V1, b"192.0.2.7:40000 .\n")
+        self.ask(daemon.address(), v2(certificate(b"meter 17"), tlv(5, b"\0\1\xff")), b"[2001:db8::7]:40000 meter 17.\n")
+        self.ask(daemon.address(), v2(certificate(b"not verified", 1)), b"[2001:db8::7]:40000 .\n")
         journal.wait_for(3)
         entries = [{k: v[0] for k, v in e.items()} for e in journal.entries if "ANSWERD_DATA" in e]
         names = "ANSWERD_PEER", "ANSWERD_PEER_PORT", "ANSWERD_PROXY", "ANSWERD_PROXY_ID", "ANSWERD_IDENTITY"

@@ -228,7 +228,14 @@ START_TEST(a_verified_name)
     end();
     check_cuts(header, size);
     ck_assert_uint_eq(got.name_size, PROXY_NAME_MAX);
-    name[PROXY_NAME_MAX] = 'x';
+    for (const char *control = "\n\r\x1f\x7f"; *control; control++) {
+        name[7] = *control;
+        begin_tcp4();
+        put_ssl(0x05, 0, name);
+        end();
+        ck_assert_int_eq(parse(header, size, BOTH), -EBADMSG);
+    }
+    name[7] = name[PROXY_NAME_MAX] = 'x';
     begin_tcp4();
     put_ssl(0x05, 0, name);
     end();

@@ -20,6 +20,7 @@ static const struct record record = {
     .listener = "web",
     .connection = 3,
     .seq = 9,
+    .origin = &(const struct record_origin){ .identity = "meter-17", .proxy = "", .proxy_id = "" },
 };
 
 static const struct {
@@ -43,6 +44,7 @@ static const struct {
     { "{peer}", BYTES("192.0.2.1:40000") },
     { "{listener}", BYTES("web") },
     { "{seq}", BYTES("9") },
+    { "{identity}", BYTES("meter-17") },
     { "{time}", BYTES("2023-11-14T22:13:20.123Z") },
     { "{seq}{id}", BYTES("9run-3-9") },
     { "got {seq}\\n{id} end", BYTES("got 9\nrun-3-9 end") },
