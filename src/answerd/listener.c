@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "answerd/listener.h"
@@ -54,6 +55,30 @@ int listener_adopt(int fd, const char *name, struct listener **ret)
     return 0;
 }
 
+static bool has_file(const struct listener *l)
+{
+    return l->asked.sa.sa_family == AF_UNIX && l->address[0] == '/';
+}
+
+static void note_file(struct listener *l)
+{
+    struct stat st;
+
+    if (!has_file(l) || stat(l->address, &st) < 0)
+        return;
+    l->device = st.st_dev;
+    l->inode = st.st_ino;
+}
+
+static void remove_file(const struct listener *l)
+{
+    struct stat st;
+
+    if (has_file(l) && lstat(l->address, &st) == 0 && st.st_dev == l->device &&
+        st.st_ino == l->inode)
+        (void)unlink(l->address);
+}
+
 int listener_open(const struct sockaddr_any *address, const char *name, bool beside,
                   struct listener **ret)
 {
@@ -68,6 +93,7 @@ int listener_open(const struct sockaddr_any *address, const char *name, bool bes
         return r;
     }
     (*ret)->asked = *address;
+    note_file(*ret);
     return 0;
 }
 
@@ -84,6 +110,8 @@ int listener_share(const struct listener *other, const char *name, struct listen
         return r;
     }
     (*ret)->asked = other->asked;
+    (*ret)->device = other->device;
+    (*ret)->inode = other->inode;
     (*ret)->shared = true;
     return 0;
 }
@@ -92,8 +120,8 @@ void listener_free(struct listener *l)
 {
     if (!l)
         return;
-    if (!l->inherited && !l->shared && l->asked.sa.sa_family == AF_UNIX && l->address[0] == '/')
-        (void)unlink(l->address);
+    if (!l->inherited && !l->shared)
+        remove_file(l);
     (void)close_fd(l->fd);
     free(l->name);
     free(l);

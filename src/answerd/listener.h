@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include <sys/types.h>
+
 #include "net/address.h"
 
 /*
@@ -11,10 +13,12 @@
 struct listener {
     struct listener *next; /* in the list of retired listeners */
     int fd;
-    char *name;                     /* the section of the configuration */
-    bool inherited;                 /* from systemd, which keeps the socket */
-    bool shared;                    /* another listener has the same socket and its file */
-    struct sockaddr_any asked;      /* the address asked for */
+    char *name;                /* the section of the configuration */
+    bool inherited;            /* from systemd, which keeps the socket */
+    bool shared;               /* another listener has the same socket and its file */
+    struct sockaddr_any asked; /* the address asked for */
+    dev_t device;              /* of the file of a UNIX socket that was opened here */
+    ino_t inode;
     char address[ADDRESS_TEXT_MAX]; /* the actual address */
 };
 
@@ -31,5 +35,6 @@ int listener_open(const struct sockaddr_any *address, const char *name, bool bes
  * While both exist, one of them must be marked `shared`. 0 or a negative errno. */
 int listener_share(const struct listener *other, const char *name, struct listener **ret);
 
-/* Closes the socket. Removes the file of a UNIX socket that was opened here. NULL is fine. */
+/* Closes the socket. Removes the file of a UNIX socket that was opened here, unless another file has
+ * taken its place. NULL is fine. */
 void listener_free(struct listener *l);

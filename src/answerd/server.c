@@ -54,7 +54,6 @@ struct server {
 
     struct loop loop;
     struct source signals, notify;
-    bool reported; /* why a start failed */
     bool stop_now; /* stop without draining */
     uint64_t drain_until_ms;
 
@@ -95,8 +94,10 @@ static unsigned n_cpus(void)
 }
 
 /* Starts the record log, if a listener needs it. 0, or a negative errno with a message in wrong[]. */
-static int start_log(struct server *s, const struct config *config, char wrong[static PATH_MAX])
+static int start_log(void *userdata, const struct config *config, char wrong[static PATH_MAX])
 {
+    struct server *s = userdata;
+
     if (!config_wants_log(config))
         return 0;
     return log_service_start(&s->log, &config->log, strtoull(s->shared.run_id, NULL, 16), wrong,
@@ -409,6 +410,9 @@ static int open_loop(struct server *s)
     s->notify.fd = s->shared.notify_fd = wake_new();
     if (s->notify.fd < 0)
         return s->notify.fd;
+    r = crew_make_run_id(&s->shared);
+    if (r < 0)
+        return r;
     r = log_service_init(&s->log, s->notify.fd, s->shared.journal_path);
     if (r < 0)
         return r;
@@ -417,10 +421,9 @@ static int open_loop(struct server *s)
     return r < 0 ? r : loop_add(&s->loop, &s->notify, EPOLLIN);
 }
 
-/* Sets up everything but configuration and listeners. */
+/* Sets up everything but configuration, listeners and log. */
 static int start(struct server *s)
 {
-    char wrong[PATH_MAX] = "";
     int r;
 
     budget_begin();
@@ -435,11 +438,6 @@ static int start(struct server *s)
     if (r >= 0 && !s->by_hand)
         event_log(EVENT_STARTED, PACKAGE_STRING ": %u worker%s, MaxConnections=%" PRIu64, s->crew.n,
                   s->crew.n == 1 ? "" : "s", atomic_load(&s->shared.max_connections));
-    if (r >= 0)
-        r = start_log(s, s->config, wrong);
-    s->reported = wrong[0] != '\0';
-    if (s->reported)
-        (void)fprintf(stderr, "answerd: %s\n", wrong);
     if (r < 0)
         return r;
     startup_advise(s->config, &s->listeners, report_notice, NULL);
@@ -473,19 +471,21 @@ int server_run(const struct options *o)
         .signals.fd = -1,
         .notify.fd = -1,
     };
-    int r, status;
+    int r, status = EXIT_SYSTEM;
 
     s.shared.journal_path = getenv("ANSWERD_JOURNAL_SOCKET");
     s.defaults = defaults(s.by_hand);
     event_log_open(s.by_hand, s.shared.journal_path);
-    status = startup(o, &s.defaults, &s.config, &s.listeners);
-    if (s.config) {
-        r = open_loop(&s);
-        if (r >= 0)
-            r = start(&s);
-        if (r < 0 && !s.reported)
-            (void)fprintf(stderr, "answerd: cannot start: %s\n", strerror(-r));
-        status = r < 0 ? EXIT_SYSTEM : run(&s);
+    r = open_loop(&s);
+    if (r >= 0)
+        status = startup(o, &s.defaults, start_log, &s, &s.config, &s.listeners);
+    if (s.config)
+        r = start(&s);
+    if (r < 0) {
+        (void)fprintf(stderr, "answerd: cannot start: %s\n", strerror(-r));
+        status = EXIT_SYSTEM;
+    } else if (s.config) {
+        status = run(&s);
     }
     deinit(&s);
     return status;

@@ -69,7 +69,7 @@ static int open_listeners(const struct options *o, const struct config *config,
 {
     struct wanted_beside beside = { .listen = o->listen, .n_listen = o->n_listen };
     char **passed = listeners_passed(listeners);
-    struct listener *retired = NULL; /* stays empty: all passed sockets are kept */
+    struct listener *retired = NULL; /* those of an earlier attempt */
     struct listeners want;
     struct wanted wanted;
     int r;
@@ -85,19 +85,38 @@ static int open_listeners(const struct options *o, const struct config *config,
     wanted_free(&wanted);
     if (r >= 0)
         listeners_commit(listeners, &want, &retired);
+    while (retired) {
+        struct listener *l = retired;
+
+        retired = l->next;
+        listener_free(l);
+    }
     return r;
 }
 
-static int try(const struct options *o, const struct config_defaults *defaults, struct config **ret,
-               struct listeners *listeners, struct gathered *wrong)
+struct attempt {
+    const struct options *options;
+    const struct config_defaults *defaults;
+    startup_fn also;
+    void *userdata;
+};
+
+static int try(const struct attempt *a, struct config **ret, struct listeners *listeners,
+               struct gathered *wrong)
 {
+    const struct options *o = a->options;
+    char line[PATH_MAX] = "";
     struct config *config;
-    int r =
-        config_load(options_config_file(o), &o->overrides, defaults, &config, report_gather, wrong);
+    int r = config_load(options_config_file(o), &o->overrides, a->defaults, &config, report_gather,
+                        wrong);
 
     if (r < 0)
         return exit_status(r);
     r = open_listeners(o, config, listeners, report_gather, wrong);
+    if (r >= 0)
+        r = a->also(a->userdata, config, line);
+    if (line[0])
+        report_gather(wrong, line);
     if (r < 0) {
         config_free(config);
         return r == -ESRCH ? EXIT_BAD_CONFIG : EXIT_SYSTEM;
@@ -106,9 +125,10 @@ static int try(const struct options *o, const struct config_defaults *defaults, 
     return EXIT_OK;
 }
 
-int startup(const struct options *o, const struct config_defaults *defaults,
-            struct config **ret_config, struct listeners *ret_listeners)
+int startup(const struct options *o, const struct config_defaults *defaults, startup_fn also,
+            void *userdata, struct config **ret_config, struct listeners *ret_listeners)
 {
+    const struct attempt a = { o, defaults, also, userdata };
     struct gathered wrong = { 0 };
     bool adopted = listeners_adopt(ret_listeners, report_gather, &wrong) == 0;
     enum refusal refusal;
@@ -118,7 +138,7 @@ int startup(const struct options *o, const struct config_defaults *defaults,
     do {
         if (adopted) {
             wrong = (struct gathered){ 0 };
-            status = try(o, defaults, ret_config, ret_listeners, &wrong);
+            status = try(&a, ret_config, ret_listeners, &wrong);
         }
         if (status == EXIT_OK) {
             refusal_forget();

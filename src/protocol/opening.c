@@ -29,7 +29,7 @@ static int look_for_proxy_v2(enum framing framing, size_t before, const uint8_t 
         return 0;
     if (before + some == sizeof signature)
         return -FRAME_PROXY;
-    return before == 0 && (some > BLANK_LINES || is_unmistakable(framing)) ? OPENING_UNDECIDED : 0;
+    return before + some > BLANK_LINES || is_unmistakable(framing) ? OPENING_UNDECIDED : 0;
 }
 
 /* What follows the first words, up to the end of the line. */

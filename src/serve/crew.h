@@ -14,8 +14,10 @@ struct crew {
     unsigned n_started; /* workers whose threads run */
 };
 
-/* Starts n workers that share `shared`, and sets its contexts and run_id. 0 or a negative errno.
- * Call crew_stop() in both cases. */
+/* Draws the random run_id, which makes record IDs unique across restarts. 0 or a negative errno. */
+int crew_make_run_id(struct shared *shared);
+
+/* Starts n workers that share `shared`, and sets its contexts. 0 or a negative errno. Call crew_stop() in both cases. */
 int crew_start(struct crew *c, struct shared *shared, unsigned n);
 
 /* Ends all workers immediately, waits for them, then frees them. None is freed earlier, since

@@ -246,6 +246,20 @@ class Repeated(unittest.TestCase):
         daemon.stop()
         self.assertEqual(os.listdir(self.folder), ["a.conf"])
 
+    def test_a_log_that_cannot_be_opened(self):
+        config = f"[Log]\nDirectory={self.folder}/later/log\n[Listener tills]\nRecord=log\n"
+        path = self.folder + "/a.conf"
+        with open(path, "w", encoding="ascii") as file:
+            file.write(config)
+        why = f"the log {self.folder}/later/log: No such file or directory"
+        self.assertEqual(self.start("", ["--config=" + path, "--record=log"]).expect_exit(71), "answerd: " + why)
+        daemon = self.start("", ["--config=" + path, "--record=log"])
+        self.assertIn(why, daemon.notify.wait_for("STATUS")["STATUS"])
+        os.mkdir(self.folder + "/later")
+        daemon.notify.wait_for("READY", "1")
+        self.assertEqual(net.exchange(self.sock.getsockname(), b"x\n"), b"ok\n")
+        daemon.stop()
+
     def test_a_wrong_command_line(self):
         self.start("", ["--nonsense"]).expect_exit(64)
         daemon = self.start("", ["--nonsense"])

@@ -3,9 +3,11 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
+import tempfile
 import time
 import unittest
 
@@ -272,6 +274,19 @@ def blocks_sigterm(pid):
         mask = next(line for line in status if line.startswith("SigBlk:")).split()[1]
     return int(mask, 16) & (1 << (signal.SIGTERM - 1)) and os.path.basename(
         os.readlink(f"/proc/{pid}/exe")).startswith("answerd")
+
+class SocketFile(unittest.TestCase):
+    def test_only_its_own_file_is_removed(self):
+        folder = tempfile.mkdtemp(prefix="as", dir="/tmp")
+        self.addCleanup(shutil.rmtree, folder)
+        path = folder + "/socket"
+        first = Daemon(self, ["--listen=" + path])
+        os.unlink(path)
+        second = Daemon(self, ["--listen=" + path])
+        first.stop()
+        self.assertEqual(net.exchange(path, b"x\n"), b"ok\n")
+        second.stop()
+        self.assertFalse(os.path.exists(path))
 
 
 if __name__ == "__main__":

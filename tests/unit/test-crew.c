@@ -48,6 +48,7 @@ static void teardown(void)
 
 static void start(void)
 {
+    ck_assert_int_eq(crew_make_run_id(&shared), 0);
     ck_assert_int_eq(crew_start(&crew, &shared, WORKERS), 0);
     ck_assert_uint_eq(crew.n_started, WORKERS);
 }

@@ -165,7 +165,8 @@ void process_begin(void)
     process.shared.notify_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     daemon_log_init();
     sim_say("BEGINS, life %u", process.life);
-    if (crew_start(&process.crew, &process.shared, process.n_workers) < 0)
+    if (crew_make_run_id(&process.shared) < 0 ||
+        crew_start(&process.crew, &process.shared, process.n_workers) < 0)
         sim_violate("the workers do not start, though nothing is wrong");
     book_process_began();
     if (daemon_log_start())
