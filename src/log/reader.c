@@ -145,6 +145,18 @@ static void leave(struct reader *r)
     r->open = false;
 }
 
+/* Leaves a segment that cannot be read, or the rest of it. */
+static void give_up(struct reader *r, uint64_t serial, int error)
+{
+    if (r->open)
+        r->pending = (struct gap){ 0 }; /* a reason within this segment matters less */
+    leave(r);
+    suspect(r, GAP_UNREADABLE, serial);
+    if (r->pending.kind == GAP_UNREADABLE)
+        r->pending.error = error;
+    r->serial = serial;
+}
+
 void reader_close(struct reader *r)
 {
     leave(r);
@@ -239,6 +251,16 @@ static int begin(struct reader *r, const struct segment *s)
     return 0;
 }
 
+/* Passes a segment, or the rest of it. */
+static void pass_unreadable(struct reader *r, uint64_t serial, int error)
+{
+    give_up(r, serial, error);
+    if (segment_after(r))
+        return;
+    report(r, r->number, 0);
+    r->number = 0;
+}
+
 /* 1; 0: there is none; or a negative errno. Where a serial is missing, the list is read again:
  * readdir(3) may leave out a file that is renamed meanwhile, and yet list a later one. */
 static int enter_next(struct reader *r)
@@ -268,12 +290,8 @@ static int enter_next(struct reader *r)
         } else if (result == -ENOENT) {
             removed = true;
             result = read_list(r);
-        } else if (result == -EBADMSG || result == -EPROTO) {
-            leave(r);
-            suspect(r, GAP_UNREADABLE, file->serial);
-            r->serial = file->serial;
-            if (!segment_after(r))
-                report(r, r->number, 0);
+        } else if (segment_is_damaged(result)) {
+            pass_unreadable(r, file->serial, result);
             result = 0;
         }
     }
@@ -284,7 +302,9 @@ int reader_next(struct reader *r, struct log_item *ret)
 {
     int result = r->open ? next_here(r, ret) : 0;
 
-    while (result == 0) {
+    while (result == 0 || result == -EIO) {
+        if (result == -EIO)
+            pass_unreadable(r, r->serial, result);
         result = enter_next(r);
         if (result <= 0)
             return result;
@@ -373,7 +393,7 @@ static int begin_at_end(struct reader *r, struct segment *s, bool is_last, bool 
     if (error < 0)
         return error;
     if (r->pending.serial == 0)
-        r->pending = (struct gap){ GAP_DAMAGED, s->serial, s->serial, 0, 0 };
+        suspect(r, GAP_DAMAGED, s->serial);
     expect_back(r, number);
     r->serial = s->serial;
     r->reread = 0;
@@ -407,14 +427,14 @@ static int enter_previous(struct reader *r, bool any)
         if (r->pending.kind == GAP_MISSING)
             r->pending.last_serial = r->serial - 1;
         result = segment_open(&s, r->dir_fd, serial);
-        if (result == 0) {
-            result = begin_at_end(r, &s, n == r->list.n, any);
-        } else if (result == -ENOENT) {
+        if (result == -ENOENT) {
             result = read_list(r);
-        } else if (result == -EBADMSG || result == -EPROTO) {
-            leave(r);
-            suspect(r, GAP_UNREADABLE, serial);
-            r->serial = serial;
+            continue;
+        }
+        if (result == 0)
+            result = begin_at_end(r, &s, n == r->list.n, any);
+        if (segment_is_damaged(result)) {
+            give_up(r, serial, result);
             if (n == 1)
                 report(r, 0, r->number > 0 ? r->number - 1 : 0);
             result = 0;
@@ -423,11 +443,22 @@ static int enter_previous(struct reader *r, bool any)
     return result;
 }
 
+/* Passes the rest of a segment, down to its beginning. */
+static void pass_unreadable_back(struct reader *r, int error)
+{
+    uint64_t first = r->segment.head.first;
+
+    give_up(r, r->serial, error);
+    expect_back(r, MIN(r->number, first));
+}
+
 int reader_previous(struct reader *r, struct log_item *ret)
 {
     int result = r->open ? previous_here(r, ret) : 0;
 
-    while (result == 0) {
+    while (result == 0 || result == -EIO) {
+        if (result == -EIO)
+            pass_unreadable_back(r, result);
         result = enter_previous(r, false);
         if (result <= 0)
             return result;

@@ -11,7 +11,8 @@
  * removes old segments. It needs the memory of one segment and of the list of segments.
  *
  * A reader is always between two records. It knows the number that should come next, so it notices
- * each record that is missing, and reports it.
+ * each record that is missing, and reports it. Where the disk cannot read a segment, the reader goes
+ * on with the next one.
  *
  * The segment with the highest serial may be incomplete. Then a record that is not sound is taken
  * for the end, unless a later record tells that it had been synced. So the record that is being
@@ -20,16 +21,18 @@
  */
 
 enum gap_kind {
-    GAP_DAMAGED,    /* records of the segment are not sound, or it has been cut */
-    GAP_UNREADABLE, /* the segment's head is damaged, or of an unknown version */
-    GAP_MISSING,    /* there is no such segment */
-    GAP_REMOVED,    /* retention removed the segments before they were read: no damage */
+    GAP_DAMAGED, /* records of the segment are not sound, or it has been cut */
+    GAP_UNREADABLE, /* the disk cannot read the segment or the rest of it, or its head is damaged, or of
+                     * an unknown version */
+    GAP_MISSING, /* there is no such segment */
+    GAP_REMOVED, /* retention removed the segments before they were read: no damage */
 };
 
 struct gap {
     enum gap_kind kind;
     uint64_t serial, last_serial; /* the segments */
     uint64_t from, to;            /* numbers of the records; 0: not known */
+    int error;                    /* GAP_UNREADABLE: -EIO: the disk cannot read it; else the head */
 };
 
 typedef void (*reader_gap_fn)(void *userdata, const struct gap *gap);

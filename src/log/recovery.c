@@ -10,81 +10,80 @@
 #include "log/file.h"
 #include "log/recovery.h"
 
-/* Where an incomplete segment ends: before the first record that is not sound, and that no later
- * one vouches for. A record vouches for all those that it says were synced. */
-static int find_end(struct segment *s, uint64_t *ret_end, uint64_t *ret_synced)
+/* The number of the last record that is known to have been synced. A record, wherever it is, vouches
+ * for all those that it says were synced. */
+static int find_synced(struct segment *s, uint64_t *ret)
 {
-    uint64_t last = s->head.first - 1, synced = 0, end = 0, missing = 0;
+    uint64_t last = s->head.first - 1, synced = 0;
     struct log_item item;
     int r;
 
-    for (;;) {
+    do {
         while ((r = segment_next(s, &item)) > 0) {
             last = item.number;
             synced = MAX(synced, last - 1 - MIN((uint64_t)item.distance, last - 1));
-            if (end > 0 && missing <= synced)
-                end = 0;
         }
-        if (r < 0 && r != -EBADMSG)
-            return r;
-        if (end == 0) {
-            end = s->offset;
-            missing = last + 1;
-        }
-        r = segment_skip(s, last);
-        if (r < 0)
-            return r;
-        if (r == 0)
-            break;
-    }
-    *ret_end = end;
-    *ret_synced = synced;
-    return 0;
+        if (r == 0 || r == -EBADMSG)
+            r = segment_skip(s, last);
+    } while (r > 0);
+    *ret = synced;
+    return r;
 }
 
-/* What the records up to the end are. */
+/* What the records of a segment are. */
 struct survey {
     struct log_index *index;
     uint64_t n, n_damaged, last, newest_us;
-    uint64_t unsynced; /* the offset of the first record that may not be on the disk */
+    uint64_t end;      /* the offset where they end */
+    uint64_t unsynced; /* the offset of the first one that may not be on the disk */
 };
 
-static int survey(struct segment *s, uint64_t end, uint64_t synced, struct survey *ret)
+static int add(struct survey *x, const struct log_item *item, uint64_t offset, uint64_t synced)
 {
-    struct survey x = { .index = log_index_new(), .last = s->head.first - 1, .unsynced = end };
+    if (item->number > synced)
+        x->unsynced = MIN(x->unsynced, offset);
+    x->n++;
+    x->n_damaged += item->number - x->last - 1;
+    x->last = item->number;
+    x->newest_us = MAX(x->newest_us, item->time_us);
+    x->end = offset + item->size;
+    return log_index_add(x->index, &(struct log_entry){
+                                       .offset = offset,
+                                       .end = x->end,
+                                       .number = item->number,
+                                       .time_us = item->time_us,
+                                       .connection = item->record.connection,
+                                   });
+}
+
+/* The records end before the first one that is not sound, and that was not synced. Unreadable records
+ * in a row count as one: nothing tells where the second one begins. */
+static int survey(struct segment *s, uint64_t synced, struct survey *ret)
+{
+    struct survey x = {
+        .index = log_index_new(),
+        .last = s->head.first - 1,
+        .end = LOG_HEAD_SIZE,
+        .unsynced = UINT64_MAX,
+    };
     struct log_item item;
-    uint64_t offset;
-    int r = x.index ? 0 : -ENOMEM;
+    int r = x.index ? 1 : -ENOMEM;
 
     s->offset = LOG_HEAD_SIZE;
-    while (r >= 0 && (offset = s->offset) < end) {
+    while (r > 0) {
+        uint64_t offset = s->offset;
+
         r = segment_next(s, &item);
-        if (r == 0 || r == -EBADMSG) {
-            r = segment_skip(s, x.last);
-            if (r == 0)
-                break;
-            continue;
-        }
-        if (r < 0)
-            break;
-        if (item.number > synced)
-            x.unsynced = MIN(x.unsynced, offset);
-        x.n++;
-        x.n_damaged += item.number - x.last - 1;
-        x.last = item.number;
-        x.newest_us = MAX(x.newest_us, item.time_us);
-        r = log_index_add(x.index, &(struct log_entry){
-                                       .offset = offset,
-                                       .end = s->offset,
-                                       .number = item.number,
-                                       .time_us = item.time_us,
-                                       .connection = item.record.connection,
-                                   });
+        if (r > 0)
+            r = add(&x, &item, offset, synced) < 0 ? -ENOMEM : 1;
+        else if (r == 0 || r == -EBADMSG)
+            r = x.last < synced ? segment_skip(s, x.last) : 0;
     }
     if (r < 0) {
         log_index_free(x.index);
         return r;
     }
+    x.unsynced = MIN(x.unsynced, x.end);
     *ret = x;
     return 0;
 }
@@ -106,9 +105,9 @@ static int rewrite(int fd, uint64_t from, uint64_t end)
 }
 
 /* Ends the file behind the records, with an index. */
-static int complete(int dir_fd, const struct segment *s, uint64_t end, const struct survey *x,
-                    uint64_t *ret_size)
+static int complete(int dir_fd, const struct segment *s, const struct survey *x, uint64_t *ret_size)
 {
+    uint64_t end = x->end;
     _cleanup_free_ uint8_t *bytes = NULL;
     _cleanup_close_ int fd = -EBADF;
     char name[SEGMENT_NAME_MAX];
@@ -131,7 +130,7 @@ static int complete(int dir_fd, const struct segment *s, uint64_t end, const str
     if (ftruncate(fd, (off_t)end) < 0 || fsync(fd) < 0)
         return -errno;
     r = file_write(fd, bytes, n, end);
-    if (r == -ENOSPC)
+    if (store_has_no_room(r))
         n = 0;
     else if (r < 0)
         return r;
@@ -152,56 +151,58 @@ static int discard_empty(int dir_fd, uint64_t serial)
 /* What the place of a segment in the log is. */
 enum { FIRST = 1 << 0, LAST = 1 << 1 };
 
+/* What is known while the segments are taken, one after the other. */
+struct taking {
+    struct store *store;
+    struct recovery rec;
+    /* How many numbers the damaged segments since the last sound one can have used at most. The next
+     * sound one tells. */
+    uint64_t guessed;
+};
+
 /* An empty last segment goes, unless it alone knows which number comes next. */
-static int take_incomplete(struct store *store, struct segment *s, unsigned place,
-                           struct stored *stored, struct recovery *rec)
+static int take_incomplete(struct taking *t, struct segment *s, unsigned place,
+                           struct stored *stored)
 {
     bool is_last = place & LAST, discard;
-    uint64_t end = s->size, synced = UINT64_MAX, written = 0;
+    struct recovery *rec = &t->rec;
+    uint64_t synced = UINT64_MAX, written = 0;
     struct survey x;
     int r = 0;
 
     /* The next segment was begun only when this one was synced: nothing of it is torn. */
-    if (is_last) {
-        r = find_end(s, &end, &synced);
-        s->offset = end;
-        if (r >= 0)
-            r = segment_written_end(s, &written);
-    }
+    if (is_last)
+        r = find_synced(s, &synced);
     if (r >= 0)
-        r = survey(s, end, synced, &x);
+        r = survey(s, synced, &x);
+    if (r < 0)
+        return r;
+    s->offset = written = x.end;
+    if (is_last)
+        r = segment_written_end(s, &written);
+    discard = place == LAST && x.n == 0 && t->guessed == 0;
+    if (r >= 0 && discard)
+        r = discard_empty(t->store->dir_fd, s->serial);
+    else if (r >= 0 && is_last)
+        r = complete(t->store->dir_fd, s, &x, &stored->size);
+    log_index_free(x.index);
     if (r < 0)
         return r;
     rec->n_recovered += x.n;
     rec->n_damaged += x.n_damaged;
-    rec->n_cut += is_last ? written - end : 0;
+    rec->n_cut += written - x.end;
     stored->first = s->head.first;
     stored->last = x.last;
     stored->newest_us = x.newest_us;
-    discard = place == LAST && x.n == 0;
-    if (discard)
-        r = discard_empty(store->dir_fd, s->serial);
-    else if (is_last)
-        r = complete(store->dir_fd, s, end, &x, &stored->size);
-    log_index_free(x.index);
-    return r < 0 ? r : !discard;
+    return !discard;
 }
 
-/* 1: to be kept in the store. */
-static int take(struct store *store, const struct segment_file *file, unsigned place,
-                struct stored *stored, struct recovery *rec)
+static int take_segment(struct taking *t, const struct segment_file *file, unsigned place,
+                        struct stored *stored)
 {
     struct segment s;
-    int r = segment_open(&s, store->dir_fd, file->serial);
+    int r = segment_open(&s, t->store->dir_fd, file->serial);
 
-    *stored = (struct stored){ .serial = file->serial, .size = file->allocated };
-    if (r == -EBADMSG || r == -EPROTO) {
-        rec->bad_segment = file->serial;
-        /* It has used up some numbers, and at most as many as it could hold. */
-        rec->next_number += MAX(file->size, store->limits.segment_size) / LOG_RECORD_MIN;
-        stored->newest_us = UINT64_MAX; /* never too old: somebody has to look at it */
-        return 1;
-    }
     if (r < 0)
         return r;
     if (s.index) {
@@ -210,35 +211,67 @@ static int take(struct store *store, const struct segment_file *file, unsigned p
         stored->newest_us = log_index_newest(s.index);
         r = 1;
     } else {
-        r = take_incomplete(store, &s, place, stored, rec);
+        r = take_incomplete(t, &s, place, stored);
     }
-    rec->next_number = MAX(rec->next_number, stored->last + 1);
     segment_close(&s);
+    return r;
+}
+
+/* It stays, and somebody has to look at it. */
+static void pass_over(struct taking *t, const struct segment_file *file, struct stored *stored)
+{
+    if (t->rec.n_bad++ == 0)
+        t->rec.bad_segment = file->serial;
+    t->guessed += MAX(file->size, t->store->limits.segment_size) / LOG_RECORD_MIN;
+    stored->newest_us = file->modified_us;
+}
+
+/* 1: to be kept in the store. */
+static int take(struct taking *t, const struct segment_file *file, unsigned place,
+                struct stored *stored)
+{
+    int r;
+
+    *stored = (struct stored){ .serial = file->serial, .size = file->allocated };
+    r = take_segment(t, file, place, stored);
+    if (segment_is_damaged(r) && !(r == -EIO && place & LAST)) {
+        pass_over(t, file, stored);
+        return 1;
+    }
+    if (r < 0)
+        return r;
+    t->guessed = 0;
+    t->rec.next_number = MAX(t->rec.next_number, stored->last + 1);
     return r;
 }
 
 int recover(struct store *store, struct recovery *ret)
 {
-    struct recovery rec = { .next_serial = 1, .next_number = 1 };
+    struct taking t = { .store = store, .rec = { .next_serial = 1, .next_number = 1 } };
     struct segment_list list = { 0 };
     int r = segment_list_read(store->dir_fd, &list);
 
+    ret->failed = 0;
     if (r < 0)
         return r;
     for (size_t i = 0; i < list.n && r >= 0; i++) {
         struct stored stored;
 
-        r = take(store, &list.items[i], (i == 0 ? FIRST : 0U) | (i + 1 == list.n ? LAST : 0U),
-                 &stored, &rec);
-        rec.next_serial = list.items[i].serial + 1;
+        r = take(&t, &list.items[i], (i == 0 ? FIRST : 0U) | (i + 1 == list.n ? LAST : 0U),
+                 &stored);
+        t.rec.next_serial = list.items[i].serial + 1;
         if (r > 0)
             r = store_add(store, &stored);
+        if (r < 0)
+            ret->failed = list.items[i].serial;
     }
     /* Names that were removed, and made by a run that did not live to sync them. */
     if (r >= 0 && fsync(store->dir_fd) < 0)
         r = -errno;
     segment_list_free(&list);
-    if (r >= 0)
-        *ret = rec;
-    return r;
+    if (r < 0)
+        return r;
+    t.rec.next_number += t.guessed;
+    *ret = t.rec;
+    return 0;
 }

@@ -63,6 +63,8 @@ static int add_file(struct segment_list *list, int dir_fd, const char *name, uin
         .serial = serial,
         .size = (uint64_t)st.st_size,
         .allocated = (uint64_t)st.st_blocks * 512,
+        .modified_us = (uint64_t)MAX(st.st_mtim.tv_sec, (time_t)0) * 1000000 +
+                       (uint64_t)st.st_mtim.tv_nsec / 1000,
     };
     return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,8 +21,9 @@ void segment_name(uint64_t serial, char name[static SEGMENT_NAME_MAX]);
 
 struct segment_file {
     uint64_t serial;
-    uint64_t size;      /* of the file, bytes */
-    uint64_t allocated; /* on the disk */
+    uint64_t size;        /* of the file, bytes */
+    uint64_t allocated;   /* on the disk */
+    uint64_t modified_us; /* when it was last written to; CLOCK_REALTIME */
 };
 
 struct segment_list {
@@ -33,6 +35,13 @@ struct segment_list {
  * segment_list_free(). */
 int segment_list_read(int dir_fd, struct segment_list *ret);
 void segment_list_free(struct segment_list *list);
+
+/* Whether a segment that gave this error when it was opened or read is damaged: by its head, or
+ * because the disk cannot read it. Other errors tell nothing about the segment. */
+static inline bool segment_is_damaged(int error)
+{
+    return error == -EBADMSG || error == -EPROTO || error == -EIO;
+}
 
 struct segment {
     int fd;

@@ -220,6 +220,24 @@ static struct store_limits limits(const struct log_settings *settings, const str
     };
 }
 
+/* In one event: a second one of its kind would be suppressed. */
+static void tell_damage(const struct recovery *rec, const char *directory)
+{
+    char segments[96] = "", records[64] = "";
+
+    if (rec->n_bad == 1)
+        (void)snprintf(segments, sizeof segments, "segment %" PRIu64, rec->bad_segment);
+    else if (rec->n_bad > 1)
+        (void)snprintf(segments, sizeof segments, "%" PRIu64 " segments, the first is %" PRIu64 ",",
+                       rec->n_bad, rec->bad_segment);
+    if (rec->n_damaged > 0)
+        (void)snprintf(records, sizeof records, "%" PRIu64 " record%s", rec->n_damaged,
+                       rec->n_damaged == 1 ? "" : "s");
+    if (segments[0] || records[0])
+        event_log(EVENT_LOG_DAMAGED, "the log %s is damaged: %s%s%s cannot be read", directory,
+                  segments, segments[0] && records[0] ? " and " : "", records);
+}
+
 static void tell(const struct recovery *rec, const char *directory)
 {
     if (rec->n_recovered > 0 || rec->n_cut > 0)
@@ -229,19 +247,26 @@ static void tell(const struct recovery *rec, const char *directory)
                   " byte%s of unfinished ones cut off; the next record is number %" PRIu64,
                   directory, rec->n_recovered, rec->n_recovered == 1 ? "" : "s", rec->n_cut,
                   rec->n_cut == 1 ? "" : "s", rec->next_number);
-    if (rec->n_damaged > 0)
-        event_log(EVENT_LOG_DAMAGED, "the log %s is damaged: %" PRIu64 " record%s cannot be read",
-                  directory, rec->n_damaged, rec->n_damaged == 1 ? "" : "s");
-    if (rec->bad_segment > 0)
-        event_log(EVENT_LOG_DAMAGED, "the log %s is damaged: segment %" PRIu64 " cannot be read",
-                  directory, rec->bad_segment);
+    tell_damage(rec, directory);
+}
+
+/* serial: the segment that the error is about; 0: it is about none. */
+static void say_what_failed(const char *directory, uint64_t serial, int error, char *wrong,
+                            size_t wrong_size)
+{
+    char name[SEGMENT_NAME_MAX] = "";
+
+    if (serial > 0)
+        segment_name(serial, name);
+    (void)snprintf(wrong, wrong_size, "the log %s%s%s: %s", directory, serial > 0 ? "/" : "", name,
+                   strerror(-error));
 }
 
 static int open_log(struct log_service *s, const struct log_settings *settings, uint64_t run,
                     char *wrong, size_t wrong_size)
 {
     const char *directory = log_directory(settings);
-    struct recovery rec;
+    struct recovery rec = { 0 };
     struct statvfs vfs;
     pid_t holder;
     int r;
@@ -262,7 +287,7 @@ static int open_log(struct log_service *s, const struct log_settings *settings, 
         r = recover(&s->store, &rec);
     }
     if (r < 0) {
-        (void)snprintf(wrong, wrong_size, "the log %s: %s", directory, strerror(-r));
+        say_what_failed(directory, rec.failed, r, wrong, wrong_size);
         return r;
     }
     tell(&rec, directory);

@@ -167,7 +167,7 @@ int __wrap_fsync(int fd)
     return (int)sim_call_leave("fsync", fd, 0, sync_file("fsync", fd));
 }
 
-/* It leaves out only times, which the world does not have. */
+/* It leaves out only times, which survive a crash in this world. */
 int __wrap_fdatasync(int fd)
 {
     if (!sim_world_stands)

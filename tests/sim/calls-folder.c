@@ -200,6 +200,7 @@ void sim_inode_stat(const struct sim_inode *inode, struct stat *st)
     st->st_mode = inode->is_folder ? S_IFDIR : S_IFREG;
     st->st_ino = inode->id;
     st->st_size = (off_t)inode->size;
+    st->st_mtim = inode->modified;
     st->st_blocks = (blkcnt_t)(sim_inode_allocated(inode) / 512);
 }
 

@@ -215,6 +215,7 @@ size_t sim_inode_write(struct sim_inode *i, const void *bytes, size_t n, uint64_
     for (uint64_t sector = offset / SIM_SECTOR; sector * SIM_SECTOR < offset + n; sector++)
         i->dirty[sector] = true;
     i->size = MAX(i->size, offset + n);
+    (void)sim_clock_read(CLOCK_REALTIME, &i->modified);
     return n;
 }
 

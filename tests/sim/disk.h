@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /*
  * A disk: folders and files, and the page cache in front of them. The program sees the cache. A sync
@@ -54,6 +55,7 @@ struct sim_inode {
     uint64_t size, safe_size; /* in the cache, on the disk */
     uint64_t cut;             /* the lowest size since the last sync */
     uint64_t reserved;        /* bytes, by fallocate(2) */
+    struct timespec modified; /* when it was last written to; CLOCK_REALTIME */
 
     /* A folder. */
     struct sim_names names, safe_names;

@@ -38,6 +38,8 @@ unit_tests += tests/unit/test-input-limits
 unit_tests += tests/unit/test-journal-limit
 unit_tests += tests/unit/test-link
 unit_tests += tests/unit/test-log-damage
+unit_tests += tests/unit/test-log-ends
+unit_tests += tests/unit/test-log-faults
 unit_tests += tests/unit/test-log-format
 unit_tests += tests/unit/test-log-reader
 unit_tests += tests/unit/test-log-recovery
@@ -253,6 +255,21 @@ tests_unit_test_committer_CFLAGS = $(unit_cflags)
 tests_unit_test_committer_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=clock_gettime,--wrap=fdatasync,--wrap=fsync,--wrap=pwritev
 tests_unit_test_committer_LDADD = $(unit_libs)
+
+tests_unit_test_log_ends_SOURCES = tests/unit/test-log-ends.c
+tests_unit_test_log_ends_SOURCES += tests/unit/log-stand.c
+tests_unit_test_log_ends_SOURCES += tests/unit/log-stand.h
+tests_unit_test_log_ends_SOURCES += tests/unit/random.h
+tests_unit_test_log_ends_CFLAGS = $(unit_cflags)
+tests_unit_test_log_ends_LDADD = $(unit_libs)
+
+tests_unit_test_log_faults_SOURCES = tests/unit/test-log-faults.c
+tests_unit_test_log_faults_SOURCES += tests/unit/log-stand.c
+tests_unit_test_log_faults_SOURCES += tests/unit/log-stand.h
+tests_unit_test_log_faults_SOURCES += tests/unit/random.h
+tests_unit_test_log_faults_CFLAGS = $(unit_cflags)
+tests_unit_test_log_faults_LDFLAGS = -Wl,--wrap=pread,--wrap=__pread_chk,--wrap=pwrite,--wrap=fsync,--wrap=unlinkat
+tests_unit_test_log_faults_LDADD = $(unit_libs)
 
 tests_unit_test_log_format_SOURCES = tests/unit/test-log-format.c
 tests_unit_test_log_format_SOURCES += tests/unit/random.h

@@ -135,7 +135,8 @@ MUTATIONS = [
          "    if (w->synced + 2 != w->number && fdatasync(w->fd) < 0)\n        return fail(w, -errno);\n"
          "    w->synced = w->number - 1;")]),
     ("log-cut-too-much", "recovery cuts off the last record too", [
-        (L + "recovery.c", "    *ret_end = end;", "    *ret_end = last >= s->head.first && item.size < end ? end - item.size : end;")]),
+        (L + "recovery.c", "    x.unsynced = MIN(x.unsynced, x.end);",
+         "    x.end -= x.n > 0 && item.size < x.end ? item.size : 0;\n    x.unsynced = MIN(x.unsynced, x.end);")]),
     ("log-no-salt", "the checksum of a record does not cover the segment's salt", [
         (L + "format.c", "return crc32c(crc32c(0, bytes, sizeof bytes), p + AT_SIZE", "return crc32c(0, p + AT_SIZE")]),
     ("log-name-unsynced", "the folder is not synced after a segment has got its name", [
