@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,11 +10,17 @@
 
 static void name_segments(const struct gap *gap, char text[static TEXT_MAX])
 {
-    if (gap->last_serial > gap->serial)
+    char name[SEGMENT_NAME_MAX];
+
+    if (gap->last_serial > gap->serial) {
         (void)snprintf(text, TEXT_MAX, "segments %" PRIu64 " to %" PRIu64, gap->serial,
                        gap->last_serial);
-    else
+    } else if (gap->error == -EIO) {
+        segment_name(gap->serial, name);
+        (void)snprintf(text, TEXT_MAX, "segment %" PRIu64 " (%s)", gap->serial, name);
+    } else {
         (void)snprintf(text, TEXT_MAX, "segment %" PRIu64, gap->serial);
+    }
 }
 
 static void name_records(const struct gap *gap, char text[static TEXT_MAX])
@@ -38,6 +45,8 @@ static const char *reason(const struct gap *gap)
 
     switch (gap->kind) {
     case GAP_UNREADABLE:
+        if (gap->error == -EIO)
+            return "cannot be read: Input/output error";
         return "cannot be read: damaged, or from a newer version";
     case GAP_MISSING:
         return plural ? "were not found" : "was not found";

@@ -16,7 +16,7 @@ static enum status run(const struct options *o)
     case ACTION_HELP:
         return print_text(answerlog_options_help) < 0 ? STATUS_SYSTEM : STATUS_OK;
     case ACTION_VERSION:
-        return version_print("answerlog", "none", "none") < 0 ? STATUS_SYSTEM : STATUS_OK;
+        return version_print("answerlog", NULL, NULL) < 0 ? STATUS_SYSTEM : STATUS_OK;
     case ACTION_VERIFY:
         return verify(o);
     case ACTION_DISK_USAGE:

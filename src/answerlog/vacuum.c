@@ -55,27 +55,29 @@ static int newest(struct segment *s, uint64_t *ret_us)
 }
 
 /* Whether no record of the segment is younger than the span. 1, 0 or a negative errno. */
-static int is_old(const struct options *o, int dir_fd, uint64_t serial, uint64_t now_us)
+static int is_old(const struct options *o, int dir_fd, const struct segment_file *file,
+                  uint64_t now_us)
 {
+    uint64_t time = file->modified_us;
     struct segment s;
-    uint64_t time;
     int r;
 
     if (o->vacuum_time_us == SPAN_INFINITY)
         return 0;
-    r = segment_open(&s, dir_fd, serial);
-    if (r == -EBADMSG || r == -EPROTO) {
-        (void)fprintf(stderr,
-                      "answerlog: segment %" PRIu64 " cannot be read, so its age is unknown\n",
-                      serial);
-        return 0;
+    r = segment_open(&s, dir_fd, file->serial);
+    if (r == 0) {
+        r = newest(&s, &time);
+        segment_close(&s);
     }
-    if (r < 0)
+    if (segment_is_damaged(r)) {
+        (void)fprintf(stderr,
+                      "answerlog: segment %" PRIu64
+                      " cannot be read, so its file's modification time counts\n",
+                      file->serial);
+        time = file->modified_us;
+    } else if (r < 0) {
         return r == -ENOENT ? 1 : r;
-    r = newest(&s, &time);
-    segment_close(&s);
-    if (r < 0)
-        return r;
+    }
     return now_us > time && now_us - time > o->vacuum_time_us;
 }
 
@@ -91,6 +93,24 @@ static int remove_segment(int dir_fd, const struct segment_file *file)
     return 0;
 }
 
+/* Why the oldest segment stays. */
+static void print_why_not(const struct options *o, const struct reader *r)
+{
+    bool by_size = o->vacuum_size < UINT64_MAX, by_age = o->vacuum_time_us != SPAN_INFINITY;
+    char use[SIZE_TEXT_MAX], size[SIZE_TEXT_MAX];
+
+    (void)printf("nothing to remove: ");
+    if (r->list.n <= 1) {
+        (void)puts(r->list.n == 0 ? "the log has no segment" : "the newest segment always stays");
+        return;
+    }
+    if (by_size)
+        (void)printf("the log takes %s, no more than %s", size_text(usage(r), use),
+                     size_text(o->vacuum_size, size));
+    (void)printf("%s%s\n", by_size && by_age ? ", and " : "",
+                 by_age ? "the oldest segment has a younger record" : "");
+}
+
 static int remove_oldest(const struct options *o, struct reader *r, uint64_t now_us)
 {
     uint64_t left = usage(r), freed = 0;
@@ -101,7 +121,7 @@ static int remove_oldest(const struct options *o, struct reader *r, uint64_t now
     for (; n + 1 < r->list.n; n++) {
         const struct segment_file *file = &r->list.items[n];
 
-        result = left > o->vacuum_size ? 1 : is_old(o, r->dir_fd, file->serial, now_us);
+        result = left > o->vacuum_size ? 1 : is_old(o, r->dir_fd, file, now_us);
         if (result > 0)
             result = remove_segment(r->dir_fd, file) ?: 1;
         if (result <= 0)
@@ -109,8 +129,11 @@ static int remove_oldest(const struct options *o, struct reader *r, uint64_t now
         left -= file->allocated;
         freed += file->allocated;
     }
-    (void)printf("removed %zu segment%s; %s are free again\n", n, n == 1 ? "" : "s",
-                 size_text(freed, size));
+    if (n > 0)
+        (void)printf("removed %zu segment%s; %s are free again\n", n, n == 1 ? "" : "s",
+                     size_text(freed, size));
+    else if (result >= 0)
+        print_why_not(o, r);
     return n > 0 && result >= 0 && fsync(r->dir_fd) < 0 ? -errno : MIN(result, 0);
 }
 

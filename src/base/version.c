@@ -13,10 +13,12 @@ int version_print(const char *program, const char *features, const char *librari
 
     if (asprintf(&text,
                  "%s " PACKAGE_VERSION "%s%s%s\n"
-                 "Features: %s\n"
-                 "Built with: %s\n"
+                 "%s%s%s"
+                 "%s%s%s"
                  "Licence: LGPL-2.1-or-later\n",
-                 program, git, version_revision, end, features, libraries) < 0) {
+                 program, git, version_revision, end, features ? "Features: " : "", features ?: "",
+                 features ? "\n" : "", libraries ? "Built with: " : "", libraries ?: "",
+                 libraries ? "\n" : "") < 0) {
         text = NULL;
         return -ENOMEM;
     }

@@ -59,9 +59,17 @@ class Log:
         return path
 
 
-def run(*arguments, status=0, error="", env=None):
+def unreadable(path, when="1+"):
+    """A wrapper for run(): of the reads of this file, these fail."""
+    # The leak check uses ptrace(), which only one tracer can.
+    leaks = "ASAN_OPTIONS=" + os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+    return ["env", leaks, "strace", "-qq", "-o", "/dev/null", "-P", path, "-e", "trace=pread64",
+            "-e", f"inject=pread64:error=EIO:when={when}"]
+
+
+def run(*arguments, status=0, error="", env=None, wrapper=()):
     """Runs answerlog, checks its exit status and standard error, and returns the bytes that it printed."""
-    done = subprocess.run([ANSWERLOG, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    done = subprocess.run([*wrapper, ANSWERLOG, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=DEADLINE, check=False, env={**os.environ, **(env or {})})
     said = done.stderr.decode()
     if done.returncode != status or (said != error if error is not None else False):

@@ -278,6 +278,33 @@ class Faults(Log):
         daemon.stop()
 
 
+    def unreadable(self, path, **rest):
+        """Starts the daemon. It cannot read this file."""
+        leaks = "ASAN_OPTIONS=" + os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+        return self.start(wrapper=["env", leaks, "strace", "-D", "-f", "-qq", "-o", "/dev/null", "-P", path,
+                                   "-e", "trace=pread64", "-e", "inject=pread64:error=EIO"], **rest)
+
+    def test_a_segment_that_cannot_be_read(self):
+        daemon = self.start(log="Mirror=none")
+        with daemon.connect() as client:
+            for number in range(200):
+                self.ask(client, b"%d " % number + b"x" * 900)
+        daemon.kill()
+        segments = record_log.segments(self.folder)
+        self.assertGreater(len(segments), 2)
+
+        daemon = self.unreadable(segments[1], log="Mirror=none")
+        daemon.stderr.wait_for(f"the log {self.folder} is damaged: segment 2 cannot be read")
+        with daemon.connect() as client:
+            self.ask(client, b"goes on")
+        daemon.stop()
+        self.assertEqual((record_log.read(self.folder)[-1].number, self.data()[-1]), (201, b"goes on"))
+
+        last = record_log.segments(self.folder)[-1]
+        daemon = self.unreadable(last, ready=False)
+        self.assertIn(f"the log {last}: Input/output error", daemon.expect_exit(71))
+
+
 class Kill(Log):
     def test_nothing_answered_is_missing(self):
         """kill -9, fifty times, while many clients send."""

@@ -182,6 +182,10 @@ class Ends(unittest.TestCase):
             with self.subTest(arguments):
                 self.assertEqual(run(*arguments, status=2, error=None), b"")
 
+    def test_version(self):
+        self.assertRegex(run("--version").decode(),
+                         r"\Aanswerlog [0-9.]+( \(git [0-9a-f]+\))?\nLicence: LGPL-2\.1-or-later\n\Z")
+
     def test_no_log(self):
         run("/nothing/here", status=3, error="answerlog: /nothing/here: No such file or directory\n")
         run("/usr", status=3, error="answerlog: /usr: no log is here\n")

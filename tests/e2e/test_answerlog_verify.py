@@ -3,6 +3,7 @@
 
 import os
 import re
+import shutil
 import unittest
 
 import logreading
@@ -111,6 +112,32 @@ class Verify(unittest.TestCase):
         self.assertEqual(messages(self.folder, status=1, error=error), PLAIN[:first - 1] + PLAIN[after - 1:])
         self.verify(status=1, error=error)
 
+    @unittest.skipUnless(shutil.which("strace"), "strace is needed")
+    def test_a_segment_that_the_disk_cannot_read(self):
+        segments = self.log.segments()
+        first, after = self.first_number(segments[1]), self.first_number(segments[2])
+        error = ("answerlog: segment 2 (0000000002.log) cannot be read: Input/output error; "
+                 f"records {first} to {after - 1} are missing\n")
+        left = PLAIN[:first - 1] + PLAIN[after - 1:]
+        # Its head; or its records, behind the head and the index.
+        for when in "1+", "4+":
+            disk = logreading.unreadable(segments[1], when)
+            self.assertEqual(messages(self.folder, status=1, error=error, wrapper=disk), left)
+            self.assertEqual(messages("-r", self.folder, status=1, error=error, wrapper=disk), left[::-1])
+            text = run("--verify", self.folder, status=1, error=error, wrapper=disk).decode()
+            self.assertIn(f"damaged: 1 gap, at least {after - first} records missing\n", text)
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is needed")
+    def test_a_last_segment_that_the_disk_cannot_read(self):
+        self.log.daemon.stop()
+        segments = self.log.segments()
+        first = self.first_number(segments[-1])
+        error = (f"answerlog: segment {len(segments)} ({os.path.basename(segments[-1])}) cannot be read: "
+                 f"Input/output error; records from number {first} on are missing\n")
+        disk = logreading.unreadable(segments[-1])
+        self.assertEqual(messages(self.folder, status=1, error=error, wrapper=disk), PLAIN[:first - 1])
+        self.assertIn("damaged: 1 gap", run("--verify", self.folder, status=1, error=error, wrapper=disk).decode())
+
     def test_a_damaged_index(self):
         path = self.log.segments()[1]
         logreading.damage(path, os.path.getsize(path) - 100)
@@ -170,12 +197,38 @@ class Space(unittest.TestCase):
         self.log.record([b"one more"])
         self.assertEqual(objects("-n", "1", self.folder)[0]["number"], 8001)
 
+    def test_nothing_to_remove(self):
+        self.log.daemon.stop()
+        text = run("--vacuum-size=1G", self.folder).decode()
+        self.assertRegex(text, r"\Anothing to remove: the log takes \d+\.\d[KM], no more than 1\.0G\n\Z")
+        self.assertEqual(run("--vacuum-size=1G", "--vacuum-time=1h", self.folder).decode(),
+                         text[:-1] + ", and the oldest segment has a younger record\n")
+        run("--vacuum-size=0", self.folder)
+        self.assertEqual(run("--vacuum-size=0", self.folder), b"nothing to remove: the newest segment always stays\n")
+        empty = self.log.copy()
+        for path in os.listdir(empty):
+            if path.endswith(".log"):
+                os.unlink(os.path.join(empty, path))
+        self.assertEqual(run("--vacuum-size=0", empty), b"nothing to remove: the log has no segment\n")
+
     def test_by_age(self):
         before = self.log.segments()
-        self.assertIn("removed 0 segments", run("--vacuum-time=1h", self.folder).decode())
+        self.assertEqual(run("--vacuum-time=1h", self.folder),
+                         b"nothing to remove: the oldest segment has a younger record\n")
         self.assertEqual(self.log.segments(), before)
         run("--vacuum-time=0s", self.folder)
         self.assertEqual(self.log.segments(), before[-1:])
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is needed")
+    def test_by_age_of_the_file_where_the_disk_cannot_read(self):
+        before = self.log.segments()
+        said = "answerlog: segment 1 cannot be read, so its file's modification time counts\n"
+        disk = logreading.unreadable(before[0])
+        text = run("--vacuum-time=1h", self.folder, error=said, wrapper=disk).decode()
+        self.assertIn("nothing to remove", text)
+        os.utime(before[0], (1, 1))
+        run("--vacuum-time=1h", self.folder, error=said, wrapper=disk)
+        self.assertEqual(self.log.segments(), before[1:])
 
     def test_a_reader_does_not_mind(self):
         process = logreading.start("--lines=all", "-f", "-o", "cat", self.folder)
