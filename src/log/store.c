@@ -79,14 +79,19 @@ int store_open(struct store *s, const char *directory, pid_t *ret_holder)
     return r < 0 ? r : sync_parent(s->dir_fd);
 }
 
-void store_limit(struct store *s, const struct store_limits *limits)
+/* One that was being made when the daemon ended is shorter. */
+static bool spare_is_there(const struct store *s)
 {
     struct stat st;
 
+    return fstatat(s->dir_fd, SPARE, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           (uint64_t)st.st_size == s->limits.segment_size;
+}
+
+void store_limit(struct store *s, const struct store_limits *limits)
+{
     s->limits = *limits;
-    /* One that was being made when the daemon ended is shorter. */
-    s->has_spare = fstatat(s->dir_fd, SPARE, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-                   (uint64_t)st.st_size == limits->segment_size;
+    s->has_spare = spare_is_there(s);
 }
 
 void store_close(struct store *s)
@@ -186,8 +191,11 @@ static int remove_oldest(struct store *s, const struct stored *oldest)
     char name[SEGMENT_NAME_MAX];
 
     segment_name(oldest->serial, name);
-    /* One that cannot be removed is left alone: it must not hold up the others. */
-    (void)unlinkat(s->dir_fd, name, 0);
+    /* One that cannot be removed is left alone until the next start: it must not hold up the others. */
+    if (unlinkat(s->dir_fd, name, 0) < 0 && errno != ENOENT) {
+        s->kept_error = -errno;
+        s->kept = oldest->serial;
+    }
     (void)pthread_mutex_lock(&s->mutex);
     s->removed_to = MAX(s->removed_to, oldest->last);
     s->n--;
@@ -297,11 +305,36 @@ int store_keep(struct store *s, uint64_t now_us)
     return r < 0 ? r : 1;
 }
 
+/* Renames a file, and never replaces another one where the file system can do that. */
+static int rename_new(int dir_fd, const char *from, const char *to)
+{
+    if (renameat2(dir_fd, from, dir_fd, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -errno;
+    return renameat(dir_fd, from, dir_fd, to) == 0 ? 0 : -errno;
+}
+
+/* Gives the spare its name, on the disk too. After an error it is the spare as before, as far as the
+ * file system allows. */
+static int name_spare(const struct store *s, uint64_t serial)
+{
+    char name[SEGMENT_NAME_MAX];
+    int r;
+
+    segment_name(serial, name);
+    r = rename_new(s->dir_fd, SPARE, name);
+    if (r < 0 || fsync(s->dir_fd) == 0)
+        return r;
+    r = -errno;
+    (void)rename_new(s->dir_fd, name, SPARE);
+    return r;
+}
+
 int store_take(struct store *s, uint64_t serial, const struct log_head *head)
 {
     _cleanup_close_ int fd = -EBADF;
     uint8_t bytes[LOG_HEAD_SIZE];
-    char name[SEGMENT_NAME_MAX];
     bool ready;
     int r;
 
@@ -311,22 +344,24 @@ int store_take(struct store *s, uint64_t serial, const struct log_head *head)
     (void)pthread_mutex_unlock(&s->mutex);
     if (!ready)
         return r;
-    segment_name(serial, name);
     log_head_put(bytes, head);
     fd = openat(s->dir_fd, SPARE, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return -errno;
-    r = file_write(fd, bytes, sizeof bytes, 0);
-    if (r < 0)
-        return r;
+    r = fd < 0 ? -errno : file_write(fd, bytes, sizeof bytes, 0);
     /* Its name, and its head, are on the disk before its first record is. */
-    if (fdatasync(fd) < 0 || renameat(s->dir_fd, SPARE, s->dir_fd, name) < 0 ||
-        fsync(s->dir_fd) < 0)
-        return -errno;
+    if (r >= 0 && fdatasync(fd) < 0)
+        r = -errno;
+    if (r >= 0)
+        r = name_spare(s, serial);
+    ready = r < 0 && spare_is_there(s);
     (void)pthread_mutex_lock(&s->mutex);
-    s->has_spare = false;
-    s->writing = true;
-    s->error = 0;
+    s->has_spare = ready;
+    if (r >= 0) {
+        s->writing = true;
+        s->error = 0;
+    }
     (void)pthread_mutex_unlock(&s->mutex);
+    if (r < 0)
+        return r == -ENOENT ? -EAGAIN
+                            : r; /* somebody has removed it: the keeper makes another one */
     return STEAL_FD(fd);
 }

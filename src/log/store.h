@@ -19,7 +19,6 @@
  * accesses.
  */
 
-/* Their names in the folder. */
 #define STORE_LIMITED (-EXFULL) /* MaxUse= or KeepFree= is reached */
 
 static inline bool store_has_no_room(int error)
@@ -27,6 +26,7 @@ static inline bool store_has_no_room(int error)
     return error == -ENOSPC || error == -EDQUOT || error == STORE_LIMITED;
 }
 
+/* Their names in the folder. */
 #define STORE_LOCK  "lock"
 #define STORE_SPARE "spare"
 
@@ -58,6 +58,10 @@ struct store {
     bool pressed;        /* the disk has refused: remove the oldest segment, if that is allowed */
     int error;           /* why there is no spare: a negative errno */
     uint64_t removed_to; /* the number of the last record that was removed; 0: none was */
+
+    /* For the keeper alone. */
+    uint64_t kept;  /* serial of the last segment that could not be removed; 0: there is none */
+    int kept_error; /* why: a negative errno */
 };
 
 /* Opens the folder, which is made if only its last part is missing, and locks it. 0; -EWOULDBLOCK:
@@ -81,6 +85,6 @@ int store_keep(struct store *s, uint64_t now_us);
 void store_press(struct store *s);
 
 /* Makes the spare the segment of that serial, on the disk too. Its descriptor, to be closed by the
- * caller; -EAGAIN: there is none yet; -ENOSPC: nor will there be, until there is room; or another
- * negative errno. */
+ * caller; -EAGAIN: there is none yet; -ENOSPC: nor will there be, until there is room; -EEXIST: such
+ * a segment is there already; or another negative errno. After an error it can be called again. */
 int store_take(struct store *s, uint64_t serial, const struct log_head *head);

@@ -120,9 +120,24 @@ static void *run_committer(void *userdata)
     return NULL;
 }
 
+/* Once for each segment. A journal that is full drops it: then it is logged with the next attempt. */
+static void tell_kept(const struct store *store, uint64_t *told)
+{
+    char name[SEGMENT_NAME_MAX];
+
+    if (store->kept == *told)
+        return;
+    segment_name(store->kept, name);
+    if (event_log(EVENT_NOTICE,
+                  "the log's segment %s cannot be removed: %s. It stays until the next start", name,
+                  strerror(-store->kept_error)))
+        *told = store->kept;
+}
+
 static void *run_keeper(void *userdata)
 {
     struct log_service *s = userdata;
+    uint64_t told_kept = 0;
     bool told = false;
 
     while (!atomic_load(&s->stopping)) {
@@ -134,6 +149,7 @@ static void *run_keeper(void *userdata)
         else if (!told)
             told = event_log(EVENT_LOG_NO_ROOM, "the log has no room for its next segment: %s",
                              r == STORE_LIMITED ? "MaxUse= or KeepFree= is reached" : strerror(-r));
+        tell_kept(&s->store, &told_kept);
         if (r > 0)
             wake(s->committer.wake_fd);
         else

@@ -278,6 +278,19 @@ class Faults(Log):
         daemon.stop()
 
 
+    def test_a_segment_that_cannot_be_removed(self):
+        daemon = self.start(log="MaxUse=256K\nMirror=none")
+        self.trace(daemon, "log-keeper", "-e", "trace=unlinkat", "-e", "inject=unlinkat:error=EACCES:when=1")
+        with daemon.connect() as client:
+            for number in range(500):
+                self.ask(client, b"%d " % number + b"x" * 900)
+        daemon.stderr.wait_for("the log's segment 0000000001.log cannot be removed: Permission denied")
+        daemon.stop()
+        self.assertEqual(sum("cannot be removed" in line for line in daemon.stderr.lines), 1)
+        segments = [os.path.basename(path) for path in record_log.segments(self.folder)]
+        self.assertIn("0000000001.log", segments)
+        self.assertNotIn("0000000002.log", segments)
+
     def unreadable(self, path, **rest):
         """Starts the daemon. It cannot read this file."""
         leaks = "ASAN_OPTIONS=" + os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"

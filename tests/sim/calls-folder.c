@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -140,7 +141,7 @@ int __wrap_mkdir(const char *path, mode_t mode)
 
 /* --- names ---------------------------------------------------------------------------------- */
 
-static int rename_at(int from, const char *name, int to, const char *new_name)
+static int rename_at(int from, const char *name, int to, const char *new_name, bool replace)
 {
     struct sim_inode *folder, *other;
     int r = folder_of("renameat", from, &folder);
@@ -157,6 +158,8 @@ static int rename_at(int from, const char *name, int to, const char *new_name)
     }
     if (!sim_inode_find(folder, name))
         return -ENOENT;
+    if (!replace && sim_inode_find(folder, new_name))
+        return -EEXIST;
     sim_inode_rename(folder, name, new_name);
     return 0;
 }
@@ -166,7 +169,20 @@ int __wrap_renameat(int from, const char *name, int to, const char *new_name)
     if (!sim_world_stands)
         return __real_renameat(from, name, to, new_name);
     sim_call_enter();
-    return (int)sim_call_leave("renameat", from, 0, rename_at(from, name, to, new_name));
+    return (int)sim_call_leave("renameat", from, 0, rename_at(from, name, to, new_name, true));
+}
+
+int __wrap_renameat2(int from, const char *name, int to, const char *new_name, unsigned flags)
+{
+    if (!sim_world_stands)
+        return __real_renameat2(from, name, to, new_name, flags);
+    sim_call_enter();
+    if (flags != RENAME_NOREPLACE) {
+        sim_violate("renameat2() with %u is not part of this world", flags);
+        return (int)sim_call_leave("renameat2", from, flags, -EINVAL);
+    }
+    return (int)sim_call_leave("renameat2", from, flags,
+                               rename_at(from, name, to, new_name, false));
 }
 
 static int unlink_at(int fd, const char *name)

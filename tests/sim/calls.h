@@ -85,6 +85,7 @@ SIM_CALL(ssize_t, recvfrom,
          (int fd, void *bytes, size_t n, int flags, struct sockaddr *address, socklen_t *size))
 SIM_CALL(ssize_t, __recv_chk, (int fd, void *bytes, size_t n, size_t size, int flags))
 SIM_CALL(int, renameat, (int from, const char *name, int to, const char *new_name))
+SIM_CALL(int, renameat2, (int from, const char *name, int to, const char *new_name, unsigned flags))
 SIM_CALL(ssize_t, send, (int fd, const void *bytes, size_t n, int flags))
 SIM_CALL(int, sendmmsg, (int fd, struct mmsghdr *messages, unsigned n, int flags))
 SIM_CALL(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags))

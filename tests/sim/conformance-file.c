@@ -139,6 +139,12 @@ START_TEST(a_new_name_replaces_another_file)
 
     ck_assert_int_eq(pwrite(a, "a", 1, 0), 1);
     ck_assert_int_eq(pwrite(b, "bb", 2, 0), 2);
+    ck_assert_int_eq(renameat2(in, "a", in, "b", RENAME_NOREPLACE), -1);
+    ck_assert_int_eq(errno, EEXIST);
+    ck_assert_int_eq(renameat2(in, "a", in, "c", RENAME_NOREPLACE), 0);
+    ck_assert_int_eq(renameat2(in, "a", in, "c", RENAME_NOREPLACE), -1);
+    ck_assert_int_eq(errno, ENOENT);
+    ck_assert_int_eq(renameat(in, "c", in, "a"), 0);
     ck_assert_int_eq(renameat(in, "a", in, "b"), 0);
     ck_assert_int_eq(fstatat(in, "a", &st, 0), -1);
     ck_assert_int_eq(errno, ENOENT);

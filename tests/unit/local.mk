@@ -268,7 +268,7 @@ tests_unit_test_log_faults_SOURCES += tests/unit/log-stand.c
 tests_unit_test_log_faults_SOURCES += tests/unit/log-stand.h
 tests_unit_test_log_faults_SOURCES += tests/unit/random.h
 tests_unit_test_log_faults_CFLAGS = $(unit_cflags)
-tests_unit_test_log_faults_LDFLAGS = -Wl,--wrap=pread,--wrap=__pread_chk,--wrap=pwrite,--wrap=fsync,--wrap=unlinkat
+tests_unit_test_log_faults_LDFLAGS = -Wl,--wrap=pread,--wrap=__pread_chk,--wrap=pwrite,--wrap=fsync,--wrap=unlinkat,--wrap=renameat2
 tests_unit_test_log_faults_LDADD = $(unit_libs)
 
 tests_unit_test_log_format_SOURCES = tests/unit/test-log-format.c

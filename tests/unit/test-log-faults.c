@@ -19,6 +19,7 @@ static struct {
     int write_error;
     int folder_error; /* of the next sync of a folder */
     int unlink_error;
+    int rename_error; /* of renameat2() */
 } faults;
 
 static struct log_stand stand;
@@ -30,11 +31,13 @@ ssize_t __real___pread_chk(int fd, void *bytes, size_t n, off_t offset, size_t s
 ssize_t __real_pwrite(int fd, const void *bytes, size_t n, off_t offset);
 int __real_fsync(int fd);
 int __real_unlinkat(int fd, const char *name, int flags);
+int __real_renameat2(int from, const char *name, int to, const char *new_name, unsigned flags);
 ssize_t __wrap_pread(int fd, void *bytes, size_t n, off_t offset);
 ssize_t __wrap___pread_chk(int fd, void *bytes, size_t n, off_t offset, size_t size);
 ssize_t __wrap_pwrite(int fd, const void *bytes, size_t n, off_t offset);
 int __wrap_fsync(int fd);
 int __wrap_unlinkat(int fd, const char *name, int flags);
+int __wrap_renameat2(int from, const char *name, int to, const char *new_name, unsigned flags);
 
 static bool is_segment(int fd, uint64_t serial)
 {
@@ -89,6 +92,11 @@ int __wrap_fsync(int fd)
 int __wrap_unlinkat(int fd, const char *name, int flags)
 {
     return fails(faults.unlink_error) ? -1 : __real_unlinkat(fd, name, flags);
+}
+
+int __wrap_renameat2(int from, const char *name, int to, const char *new_name, unsigned flags)
+{
+    return fails(faults.rename_error) ? -1 : __real_renameat2(from, name, to, new_name, flags);
 }
 
 static void setup(void)
@@ -265,6 +273,108 @@ START_TEST(a_segment_without_room_for_its_index_is_complete)
 }
 END_TEST
 
+/* --- the store ------------------------------------------------------------------------------ */
+
+static void make_spare(void)
+{
+    while (store_keep(&stand.store, 0) > 0)
+        ;
+    ck_assert(stand.store.has_spare);
+}
+
+static bool has_file(const char *name)
+{
+    return faccessat(stand.store.dir_fd, name, F_OK, 0) == 0;
+}
+
+/* Takes the spare, which succeeds. */
+static void take(uint64_t serial)
+{
+    struct log_head head = { .serial = serial, .salt = 1, .first = 1 };
+    char name[SEGMENT_NAME_MAX];
+    int fd = store_take(&stand.store, serial, &head);
+
+    ck_assert_int_ge(fd, 0);
+    (void)close(fd);
+    segment_name(serial, name);
+    ck_assert(has_file(name));
+    ck_assert(!has_file(STORE_SPARE));
+    ck_assert(!stand.store.has_spare);
+}
+
+START_TEST(a_spare_whose_name_cannot_be_synced_is_the_spare_again)
+{
+    struct log_head head = { .serial = 1, .salt = 1, .first = 1 };
+
+    make_spare();
+    for (unsigned i = 0; i < 2; i++) {
+        faults.folder_error = ENOSPC;
+        ck_assert_int_eq(store_take(&stand.store, 1, &head), -ENOSPC);
+        ck_assert(stand.store.has_spare && !stand.store.writing);
+        ck_assert(has_file(STORE_SPARE) && !has_file("0000000001.log"));
+    }
+    take(1);
+}
+END_TEST
+
+START_TEST(a_spare_never_replaces_a_segment)
+{
+    struct log_head head = { .serial = 1, .salt = 1, .first = 1 };
+    int fd = openat(stand.store.dir_fd, "0000000001.log", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    struct stat st;
+
+    ck_assert_int_ge(fd, 0);
+    (void)close(fd);
+    make_spare();
+    ck_assert_int_eq(store_take(&stand.store, 1, &head), -EEXIST);
+    ck_assert(stand.store.has_spare);
+    ck_assert_int_eq(fstatat(stand.store.dir_fd, "0000000001.log", &st, 0), 0);
+    ck_assert_int_eq(st.st_size, 0);
+    take(2);
+}
+END_TEST
+
+START_TEST(a_file_system_without_renameat2)
+{
+    static const int errors[] = { EINVAL, ENOSYS };
+
+    make_spare();
+    faults.rename_error = errors[_i];
+    take(1);
+}
+END_TEST
+
+START_TEST(a_spare_that_somebody_removes_is_made_again)
+{
+    struct log_head head = { .serial = 1, .salt = 1, .first = 1 };
+
+    make_spare();
+    ck_assert_int_eq(unlinkat(stand.store.dir_fd, STORE_SPARE, 0), 0);
+    ck_assert_int_eq(store_take(&stand.store, 1, &head), -EAGAIN);
+    make_spare();
+    take(1);
+}
+END_TEST
+
+START_TEST(a_segment_that_cannot_be_removed_does_not_hold_up_others)
+{
+    size_t n;
+
+    fill();
+    stand.store.limits.max_age_us = 1;
+    n = stand.store.n;
+    faults.unlink_error = EACCES;
+    ck_assert_int_eq(store_keep(&stand.store, UINT64_MAX / 2), 1);
+    ck_assert_uint_eq(stand.store.kept, 1);
+    ck_assert_int_eq(stand.store.kept_error, -EACCES);
+    faults.unlink_error = 0;
+    ck_assert_int_eq(store_keep(&stand.store, UINT64_MAX / 2), 1);
+    ck_assert_uint_eq(stand.store.kept, 1);
+    ck_assert_uint_eq(stand.store.n, n - 2);
+    ck_assert(has_file("0000000001.log") && !has_file("0000000002.log"));
+}
+END_TEST
+
 /* --- the reader ----------------------------------------------------------------------------- */
 
 static void keep_gap(_unused_ void *userdata, const struct gap *gap)
@@ -369,6 +479,11 @@ Suite *test_suite(void)
     tcase_add_test(c, a_last_segment_that_cannot_be_read_is_an_error);
     tcase_add_test(c, a_segment_that_cannot_be_read_gets_too_old);
     tcase_add_loop_test(c, a_segment_without_room_for_its_index_is_complete, 0, 2);
+    tcase_add_test(c, a_spare_whose_name_cannot_be_synced_is_the_spare_again);
+    tcase_add_test(c, a_spare_never_replaces_a_segment);
+    tcase_add_loop_test(c, a_file_system_without_renameat2, 0, 2);
+    tcase_add_test(c, a_spare_that_somebody_removes_is_made_again);
+    tcase_add_test(c, a_segment_that_cannot_be_removed_does_not_hold_up_others);
     tcase_add_loop_test(c, the_reader_passes_a_segment_that_cannot_be_read, 0, 2);
     tcase_add_test(c, the_reader_says_so_of_the_first_and_of_the_last_segment);
     suite_add_tcase(suite, c);

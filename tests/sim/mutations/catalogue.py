@@ -140,8 +140,8 @@ MUTATIONS = [
     ("log-no-salt", "the checksum of a record does not cover the segment's salt", [
         (L + "format.c", "return crc32c(crc32c(0, bytes, sizeof bytes), p + AT_SIZE", "return crc32c(0, p + AT_SIZE")]),
     ("log-name-unsynced", "the folder is not synced after a segment has got its name", [
-        (L + "store.c", "renameat(s->dir_fd, SPARE, s->dir_fd, name) < 0 ||\n        fsync(s->dir_fd) < 0)",
-         "renameat(s->dir_fd, SPARE, s->dir_fd, name) < 0)")]),
+        (L + "store.c", "    if (r < 0 || fsync(s->dir_fd) == 0)\n        return r;\n    r = -errno;",
+         "    if (r <= 0)\n        return r;\n    r = -errno;")]),
     ("log-folder-unsynced", "the folder above is not synced", [
         (L + "store.c", "return fsync(fd) == 0 || errno == EINVAL || errno == EROFS ? 0 : -errno;", "return 0;")]),
     ("log-sync-retried", "a failed sync is tried again", [
