@@ -148,9 +148,6 @@ static int discard_empty(int dir_fd, uint64_t serial)
     return unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* What the place of a segment in the log is. */
-enum { FIRST = 1 << 0, LAST = 1 << 1 };
-
 /* What is known while the segments are taken, one after the other. */
 struct taking {
     struct store *store;
@@ -160,11 +157,11 @@ struct taking {
     uint64_t guessed;
 };
 
-/* An empty last segment goes, unless it alone knows which number comes next. */
-static int take_incomplete(struct taking *t, struct segment *s, unsigned place,
-                           struct stored *stored)
+/* An empty last segment goes, unless it alone knows which number comes next: those before it cannot be
+ * read, or a crash has undone the removal of some of them. */
+static int take_incomplete(struct taking *t, struct segment *s, bool is_last, struct stored *stored)
 {
-    bool is_last = place & LAST, discard;
+    bool discard;
     struct recovery *rec = &t->rec;
     uint64_t synced = UINT64_MAX, written = 0;
     struct survey x;
@@ -180,7 +177,7 @@ static int take_incomplete(struct taking *t, struct segment *s, unsigned place,
     s->offset = written = x.end;
     if (is_last)
         r = segment_written_end(s, &written);
-    discard = place == LAST && x.n == 0 && t->guessed == 0;
+    discard = is_last && x.n == 0 && t->guessed == 0 && rec->next_number >= s->head.first;
     if (r >= 0 && discard)
         r = discard_empty(t->store->dir_fd, s->serial);
     else if (r >= 0 && is_last)
@@ -197,7 +194,7 @@ static int take_incomplete(struct taking *t, struct segment *s, unsigned place,
     return !discard;
 }
 
-static int take_segment(struct taking *t, const struct segment_file *file, unsigned place,
+static int take_segment(struct taking *t, const struct segment_file *file, bool is_last,
                         struct stored *stored)
 {
     struct segment s;
@@ -211,7 +208,7 @@ static int take_segment(struct taking *t, const struct segment_file *file, unsig
         stored->newest_us = log_index_newest(s.index);
         r = 1;
     } else {
-        r = take_incomplete(t, &s, place, stored);
+        r = take_incomplete(t, &s, is_last, stored);
     }
     segment_close(&s);
     return r;
@@ -227,14 +224,14 @@ static void pass_over(struct taking *t, const struct segment_file *file, struct 
 }
 
 /* 1: to be kept in the store. */
-static int take(struct taking *t, const struct segment_file *file, unsigned place,
+static int take(struct taking *t, const struct segment_file *file, bool is_last,
                 struct stored *stored)
 {
     int r;
 
     *stored = (struct stored){ .serial = file->serial, .size = file->allocated };
-    r = take_segment(t, file, place, stored);
-    if (segment_is_damaged(r) && !(r == -EIO && place & LAST)) {
+    r = take_segment(t, file, is_last, stored);
+    if (segment_is_damaged(r) && !(r == -EIO && is_last)) {
         pass_over(t, file, stored);
         return 1;
     }
@@ -257,8 +254,7 @@ int recover(struct store *store, struct recovery *ret)
     for (size_t i = 0; i < list.n && r >= 0; i++) {
         struct stored stored;
 
-        r = take(&t, &list.items[i], (i == 0 ? FIRST : 0U) | (i + 1 == list.n ? LAST : 0U),
-                 &stored);
+        r = take(&t, &list.items[i], i + 1 == list.n, &stored);
         t.rec.next_serial = list.items[i].serial + 1;
         if (r > 0)
             r = store_add(store, &stored);

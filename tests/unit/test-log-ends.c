@@ -62,7 +62,7 @@ static void write_segment(unsigned unreadable, const uint64_t synced[RECORDS + 1
             copy[offsets[i] + LOG_RECORD_HEAD] ^= 0x10;
     }
     segment_name(1, name);
-    fd = openat(stand.store.dir_fd, name, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    fd = openat(stand.store.dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(file_write(fd, copy, size, 0), 0);
     (void)close(fd);

@@ -184,6 +184,31 @@ START_TEST(numbers_go_on_behind_an_empty_segment)
 }
 END_TEST
 
+/* Retention removed the older ones, and the crash has brought back the first of them alone. */
+START_TEST(numbers_go_on_behind_an_empty_segment_and_a_gap)
+{
+    struct log_head head = { .salt = 1, .first = 1001 };
+    char name[SEGMENT_NAME_MAX];
+
+    log_stand_append(&stand, 1000);
+    head.serial = stand.writer.serial;
+    log_stand_stop(&stand, true);
+    log_stand_start(&stand);
+    while (store_keep(&stand.store, 0) > 0)
+        ;
+    (void)close(store_take(&stand.store, head.serial, &head));
+    for (uint64_t serial = 2; serial < head.serial; serial++) {
+        segment_name(serial, name);
+        ck_assert_int_eq(unlinkat(stand.store.dir_fd, name, 0), 0);
+    }
+    for (unsigned round = 0; round < 3; round++) {
+        log_stand_stop(&stand, false);
+        log_stand_start(&stand);
+        ck_assert_uint_eq(stand.recovery.next_number, 1001);
+    }
+}
+END_TEST
+
 /* The disk damages what was synced: what can be read stays, and the rest is counted. */
 START_TEST(damage_before_synced_records_is_not_a_torn_end)
 {
@@ -371,6 +396,7 @@ Suite *test_suite(void)
     tcase_add_test(c, after_a_power_failure_all_that_was_synced_is_there);
     tcase_add_test(c, numbers_go_on_where_retention_removes_everything);
     tcase_add_test(c, numbers_go_on_behind_an_empty_segment);
+    tcase_add_test(c, numbers_go_on_behind_an_empty_segment_and_a_gap);
     tcase_add_test(c, damage_before_synced_records_is_not_a_torn_end);
     tcase_add_test(c, a_client_cannot_forge_an_index);
     tcase_add_test(c, no_second_writer_although_the_lock_file_is_removed);
