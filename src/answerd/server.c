@@ -93,6 +93,11 @@ static unsigned n_cpus(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }
 
+static void log_is_recovered(void)
+{
+    service_goes_on("Recovering the log");
+}
+
 /* Starts the record log, if a listener needs it. 0, or a negative errno with a message in wrong[]. */
 static int start_log(void *userdata, const struct config *config, char wrong[static PATH_MAX])
 {
@@ -416,6 +421,7 @@ static int open_loop(struct server *s)
     r = log_service_init(&s->log, s->notify.fd, s->shared.journal_path);
     if (r < 0)
         return r;
+    s->log.progress = log_is_recovered;
     s->shared.committer = &s->log.committer;
     r = loop_add(&s->loop, &s->signals, EPOLLIN);
     return r < 0 ? r : loop_add(&s->loop, &s->notify, EPOLLIN);

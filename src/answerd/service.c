@@ -12,6 +12,8 @@
 
 #include "answerd/service.h"
 
+#define GOES_ON_US 30000000U
+
 /* JOURNAL_STREAM names the device and inode of the stream that systemd connected to the journal. A
  * shell's child inherits the variable but has another standard error (systemd.exec(5)). */
 static bool stderr_is_journal(void)
@@ -111,6 +113,11 @@ void service_notify(const char *format, ...)
     va_end(arguments);
     /* If the notification fails, there is nobody to tell. */
     (void)sd_notify(0, text);
+}
+
+void service_goes_on(const char *text)
+{
+    service_notify("EXTEND_TIMEOUT_USEC=%u\nWATCHDOG=1\nSTATUS=%s", GOES_ON_US, text);
 }
 
 uint64_t service_watchdog_ms(void)

@@ -35,5 +35,9 @@ void service_sockets_free(struct service_socket *sockets, int n);
 /* sd_notify(3). Does nothing if nobody listens. */
 _printf_(1, 2) void service_notify(const char *format, ...);
 
+/* A start or a reload does something that takes long, and makes progress: systemd waits longer for it,
+ * and the watchdog is content. text: what it does, for STATUS=. */
+void service_goes_on(const char *text);
+
 /* The interval of the watchdog in ms; 0: none. */
 uint64_t service_watchdog_ms(void);

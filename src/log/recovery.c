@@ -10,6 +10,35 @@
 #include "log/file.h"
 #include "log/recovery.h"
 
+/* Between two calls of progress. */
+#define READS_PER_STEP 64
+#define STEP           ((uint64_t)8 * 1024 * 1024)
+
+/* What is known while the segments are taken, one after the other. */
+struct taking {
+    struct store *store;
+    void (*progress)(void);
+    unsigned n_reads;
+    struct recovery rec;
+    /* How many numbers the damaged segments since the last sound one can have used at most. The next
+     * sound one tells. */
+    uint64_t guessed;
+};
+
+static void tell_progress(const struct taking *t)
+{
+    if (t->progress)
+        t->progress();
+}
+
+static void on_read(void *userdata)
+{
+    struct taking *t = userdata;
+
+    if (++t->n_reads % READS_PER_STEP == 0)
+        tell_progress(t);
+}
+
 /* The number of the last record that is known to have been synced. A record, wherever it is, vouches
  * for all those that it says were synced. */
 static int find_synced(struct segment *s, uint64_t *ret)
@@ -89,10 +118,11 @@ static int survey(struct segment *s, uint64_t synced, struct survey *ret)
 }
 
 /* Writes the bytes anew. If a sync failed before, the kernel has them in memory but takes them for
- * written: a sync alone would not bring them to the disk. */
-static int rewrite(int fd, uint64_t from, uint64_t end)
+ * written: a sync alone would not bring them to the disk. Step by step, so that no sync takes long. */
+static int rewrite(const struct taking *t, int fd, uint64_t from, uint64_t end)
 {
     uint8_t bytes[65536];
+    uint64_t unsynced = 0;
     int r = 0;
 
     for (size_t n; r >= 0 && from < end; from += n) {
@@ -100,12 +130,19 @@ static int rewrite(int fd, uint64_t from, uint64_t end)
         r = file_read(fd, bytes, n, from);
         if (r >= 0)
             r = file_write(fd, bytes, n, from);
+        unsynced += n;
+        if (r < 0 || unsynced < STEP)
+            continue;
+        r = fdatasync(fd) < 0 ? -errno : 0;
+        unsynced = 0;
+        tell_progress(t);
     }
     return r;
 }
 
 /* Ends the file behind the records, with an index. */
-static int complete(int dir_fd, const struct segment *s, const struct survey *x, uint64_t *ret_size)
+static int complete(const struct taking *t, const struct segment *s, const struct survey *x,
+                    uint64_t *ret_size)
 {
     uint64_t end = x->end;
     _cleanup_free_ uint8_t *bytes = NULL;
@@ -118,11 +155,11 @@ static int complete(int dir_fd, const struct segment *s, const struct survey *x,
     bytes = log_index_encode(x->index, s->head.salt, &n);
     if (!bytes)
         return -ENOMEM;
-    fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    fd = openat(t->store->dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return -errno;
     /* With the first record, the head may not be on the disk either. */
-    r = rewrite(fd, x->unsynced > LOG_HEAD_SIZE ? x->unsynced : 0, end);
+    r = rewrite(t, fd, x->unsynced > LOG_HEAD_SIZE ? x->unsynced : 0, end);
     if (r < 0)
         return r;
     /* What is cut off is gone before anything takes its place: an index that is not whole counts as
@@ -148,15 +185,6 @@ static int discard_empty(int dir_fd, uint64_t serial)
     return unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* What is known while the segments are taken, one after the other. */
-struct taking {
-    struct store *store;
-    struct recovery rec;
-    /* How many numbers the damaged segments since the last sound one can have used at most. The next
-     * sound one tells. */
-    uint64_t guessed;
-};
-
 /* An empty last segment goes, unless it alone knows which number comes next: those before it cannot be
  * read, or a crash has undone the removal of some of them. */
 static int take_incomplete(struct taking *t, struct segment *s, bool is_last, struct stored *stored)
@@ -181,7 +209,7 @@ static int take_incomplete(struct taking *t, struct segment *s, bool is_last, st
     if (r >= 0 && discard)
         r = discard_empty(t->store->dir_fd, s->serial);
     else if (r >= 0 && is_last)
-        r = complete(t->store->dir_fd, s, &x, &stored->size);
+        r = complete(t, s, &x, &stored->size);
     log_index_free(x.index);
     if (r < 0)
         return r;
@@ -202,6 +230,8 @@ static int take_segment(struct taking *t, const struct segment_file *file, bool 
 
     if (r < 0)
         return r;
+    s.on_read = on_read;
+    s.userdata = t;
     if (s.index) {
         stored->first = s.head.first;
         stored->last = s.index->last ?: s.head.first - 1;
@@ -242,9 +272,13 @@ static int take(struct taking *t, const struct segment_file *file, bool is_last,
     return r;
 }
 
-int recover(struct store *store, struct recovery *ret)
+int recover(struct store *store, void (*progress)(void), struct recovery *ret)
 {
-    struct taking t = { .store = store, .rec = { .next_serial = 1, .next_number = 1 } };
+    struct taking t = {
+        .store = store,
+        .progress = progress,
+        .rec = { .next_serial = 1, .next_number = 1 },
+    };
     struct segment_list list = { 0 };
     int r = segment_list_read(store->dir_fd, &list);
 

@@ -25,5 +25,6 @@ struct recovery {
 };
 
 /* Reads the log, completes it, and adds its segments to the store. 0; or a negative errno: then only
- * ret->failed is set. */
-int recover(struct store *store, struct recovery *ret);
+ * ret->failed is set. That may take a minute: progress is called whenever some megabytes are read or
+ * written. NULL: nobody. */
+int recover(struct store *store, void (*progress)(void), struct recovery *ret);

@@ -167,6 +167,12 @@ static uint64_t limit(const struct segment *s)
     return s->index ? s->index->end : s->size;
 }
 
+static void note_read(const struct segment *s)
+{
+    if (s->on_read)
+        s->on_read(s->userdata);
+}
+
 /* Fills the window so that it has n bytes at the offset, or as many as there are. Returns how many
  * there are, or a negative errno. backwards: what comes before is wanted next. */
 static ssize_t load(struct segment *s, uint64_t offset, size_t n, bool backwards)
@@ -193,6 +199,7 @@ static ssize_t load(struct segment *s, uint64_t offset, size_t n, bool backwards
     r = file_read_some(s->fd, s->window, size, at);
     if (r < 0)
         return r;
+    note_read(s);
     s->at = at;
     s->n = (size_t)r;
     return (ssize_t)MIN(n, s->n > offset - at ? s->n - (size_t)(offset - at) : 0);
@@ -394,6 +401,7 @@ int segment_written_end(struct segment *s, uint64_t *ret)
          at += (uint64_t)n) {
         size_t used = (size_t)n;
 
+        note_read(s);
         /* Most of it is zeros, which memcmp() finds fast. */
         if (bytes[0] == 0 && memcmp(bytes, bytes + 1, used - 1) == 0)
             continue;

@@ -55,6 +55,11 @@ struct segment {
     uint8_t *window;
     size_t capacity, n;
     uint64_t at;
+
+    /* Written by the owner: called with each part of the file that is read, at most 128K or a record.
+     * NULL: nobody. */
+    void (*on_read)(void *userdata);
+    void *userdata;
 };
 
 /* Opens a segment, and stands before its first record. 0; -ENOENT: it was removed; -EBADMSG or

@@ -300,7 +300,7 @@ static int open_log(struct log_service *s, const struct log_settings *settings, 
         struct store_limits l = limits(settings, &vfs);
 
         store_limit(&s->store, &l);
-        r = recover(&s->store, &rec);
+        r = recover(&s->store, s->progress, &rec);
     }
     if (r < 0) {
         say_what_failed(directory, rec.failed, r, wrong, wrong_size);

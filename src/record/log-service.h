@@ -49,6 +49,7 @@ struct log_service {
     bool committer_runs, keeper_runs, mirror_runs, mirrors, opened;
     atomic_bool stopping, mirror_stopping;
     const char *journal_path; /* as for sink_journal_new(); borrowed */
+    void (*progress)(void);   /* written by the owner; see recover() */
     int notify_fd;            /* eventfd, written to when the log has failed; borrowed */
 };
 

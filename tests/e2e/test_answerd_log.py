@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -316,6 +317,45 @@ class Faults(Log):
         last = record_log.segments(self.folder)[-1]
         daemon = self.unreadable(last, ready=False)
         self.assertIn(f"the log {last}: Input/output error", daemon.expect_exit(71))
+
+
+class LargeSegments(Log):
+    """systemd hears that the recovery of a large segment goes on."""
+
+    CONFIG = ("[Log]\nDirectory={folder}\nSegmentSize=32M\nMaxUse=1G\nKeepFree=0\nMirror=none\n"
+              "[Listener default]\nListen=127.0.0.1:0\nRecord={record}\n")
+
+    def start_with(self, record, **rest):
+        return Daemon(self, [], config=self.config(record), **rest)
+
+    def config(self, record):
+        return self.CONFIG.format(folder=self.folder, record=record)
+
+    def setUp(self):
+        super().setUp()
+        daemon = self.start_with("log")
+        with daemon.connect() as client:
+            for number in range(400):
+                self.ask(client, b"%d " % number + b"x" * 60000)
+        daemon.kill()
+
+    def test_start(self):
+        daemon = self.start_with("log", notify=True, listeners=0)
+        self.assertEqual(daemon.notify.messages[0], {"EXTEND_TIMEOUT_USEC": "30000000", "WATCHDOG": "1",
+                                                     "STATUS": "Recovering the log"})
+        daemon.stop()
+        self.assertEqual(len(self.data()), 400)
+
+    def test_reload(self):
+        daemon = self.start_with("none", notify=True, listeners=0)
+        count = len(daemon.notify.messages)
+        daemon.write_config(self.config("log"))
+        daemon.signal(signal.SIGHUP)
+        said = daemon.notify.wait_for("EXTEND_TIMEOUT_USEC", "30000000", after=count)
+        self.assertEqual(said["WATCHDOG"], "1")
+        daemon.notify.wait_for("READY", "1", after=daemon.notify.messages.index(said))
+        daemon.stop()
+        self.assertEqual(len(self.data()), 400)
 
 
 class Kill(Log):

@@ -145,7 +145,7 @@ static void recover_log(void)
 
     CHECK(store_open(&store, folder, &holder) == 0);
     store_limit(&store, &limits);
-    CHECK(recover(&store, &recovery) == 0);
+    CHECK(recover(&store, NULL, &recovery) == 0);
     store_close(&store);
 }
 

@@ -46,7 +46,7 @@ void log_stand_start(struct log_stand *s)
     s->generation++;
     ck_assert_int_eq(store_open(&s->store, s->folder, &holder), 0);
     store_limit(&s->store, &s->limits);
-    ck_assert_int_eq(recover(&s->store, &s->recovery), 0);
+    ck_assert_int_eq(recover(&s->store, NULL, &s->recovery), 0);
     writer_init(&s->writer, &s->store, LOG_STAND_RUN, s->recovery.next_serial,
                 s->recovery.next_number);
 }

@@ -165,7 +165,7 @@ static int try_to_recover(struct recovery *ret)
 
     ck_assert_int_eq(store_open(&store, stand.folder, &holder), 0);
     store_limit(&store, &stand.limits);
-    r = recover(&store, ret);
+    r = recover(&store, NULL, ret);
     store_close(&store);
     return r;
 }
