@@ -133,6 +133,8 @@ tests_sim_simulate_SOURCES = \
 	tests/sim/drive/logged.h \
 	tests/sim/drive/operator.c \
 	tests/sim/drive/others.h \
+	tests/sim/drive/overdue.c \
+	tests/sim/drive/overdue.h \
 	tests/sim/drive/process.c \
 	tests/sim/drive/process.h \
 	tests/sim/drive/records.c \

@@ -9,9 +9,14 @@
 #include <time.h>
 
 #include "drive/crowd.h"
+#include "drive/overdue.h"
 #include "drive/run.h"
 #include "drive/shorten.h"
 #include "seed.h"
+
+/* Processor time. A run takes milliseconds, a crowd seconds, and with a sanitizer some times as long. */
+#define RUN_ENDS_S   60
+#define CROWD_ENDS_S 1800
 
 struct options {
     uint64_t from, seeds;
@@ -159,6 +164,7 @@ static int run_crowd(const struct options *o)
     struct run_result r = { 0 };
     double began = now();
 
+    overdue_watch("crowd", CROWD_ENDS_S);
     crowd(o->crowd, &o->run, &r);
     if (r.violation[0])
         (void)printf("crowd of %u: %s\n", o->crowd, r.violation);
@@ -167,6 +173,14 @@ static int run_crowd(const struct options *o)
                  o->crowd, r.messages, (double)r.turns / o->crowd, (double)r.simulated_ns / 1e9,
                  now() - began);
     return r.violation[0] ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static void watch(uint64_t seed)
+{
+    char what[32];
+
+    (void)snprintf(what, sizeof what, "seed %" PRIu64, seed);
+    overdue_watch(what, RUN_ENDS_S);
 }
 
 int main(int argc, char **argv)
@@ -185,6 +199,7 @@ int main(int argc, char **argv)
          runs++) {
         uint64_t seed = o.from + runs;
 
+        watch(seed);
         memset(&r, 0, sizeof r);
         sim_seed_draw(seed);
         run(&o.run, &r);

@@ -155,6 +155,8 @@ MUTATIONS = [
         (R + "log-service.c", "        tell_failure(s);\n        wake(s->notify_fd);", "        tell_failure(s);")]),
     ("log-no-room-final", "a sync that fails for want of room counts as backpressure", [
         (R + "committer.c", "c->writer.error == 0 && (error == -EAGAIN ||", "c && (error == -EAGAIN ||")]),
+    ("log-guess-kept", "numbers go on behind a guess although a later segment tells the exact one", [
+        (L + "recovery.c", "    t->guessed = 0;\n", "")]),
     ("log-numbers-again", "retention removes the newest segment before the next one has begun", [
         (L + "store.c", "return s->n > (s->writing ? 0 : 1);", "return s->n > 0;")]),
 ]
