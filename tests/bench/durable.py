@@ -51,10 +51,10 @@ class Durable:
 
 
 @contextlib.contextmanager
-def answerd_log(folder, workers):
+def answerd_log(folder, workers, sync="always"):
     config = os.path.join(folder, "answerd.conf")
     with open(config, "w", encoding="utf-8") as file:
-        file.write(f"[Log]\nDirectory={folder}/log\n[Listener default]\nRecord=log\n")
+        file.write(f"[Log]\nDirectory={folder}/log\nSync={sync}\n[Listener default]\nRecord=log\n")
     command = [servers.daemon.program("answerd"), "--config=" + config, "--listen=127.0.0.1:0", f"--workers={workers}"]
     with servers.Server(command) as server:
         yield server
@@ -96,6 +96,8 @@ def redis(folder):
 ROWS = [
     Durable("answerd, log, 1 worker", lambda folder: answerd_log(folder, 1), settle=spare_is_there),
     Durable("answerd, log, 2 workers", lambda folder: answerd_log(folder, 2), settle=spare_is_there),
+    Durable("answerd, log, Sync=100ms, 1 worker", lambda folder: answerd_log(folder, 1, "100ms"),
+            settle=spare_is_there),
     Durable("answerd, journal, 1 worker", answerd_journal),
     Durable("answerd, none, 1 worker", answerd_none),
     Durable("redis, fsync always, SET", redis, f"SET k {VALUE}"),
