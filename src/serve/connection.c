@@ -231,15 +231,30 @@ static struct connection *connection_of(void *extension)
     return (struct connection *)((struct extension *)extension + 1);
 }
 
-static void drain_extended(void *item, void *userdata)
+struct each {
+    void (*fn)(void *connection, void *userdata);
+    void *userdata;
+};
+
+static void each_extended(void *item, void *userdata)
 {
-    drain(connection_of(item), userdata);
+    const struct each *e = userdata;
+
+    e->fn(connection_of(item), e->userdata);
+}
+
+void connection_for_each(struct context *x, void (*fn)(void *connection, void *userdata),
+                         void *userdata)
+{
+    struct each e = { fn, userdata };
+
+    pool_for_each(&x->connections, fn, userdata);
+    pool_for_each(&x->extended, each_extended, &e);
 }
 
 void connection_drain_all(struct context *x)
 {
-    pool_for_each(&x->connections, drain, x);
-    pool_for_each(&x->extended, drain_extended, x);
+    connection_for_each(x, drain, x);
 }
 
 void connection_turn_away(struct context *x, const struct arrival *arrival)
@@ -360,21 +375,9 @@ static void free_one(void *item, void *userdata)
     connection_free(x, c);
 }
 
-static void close_extended(void *item, void *userdata)
-{
-    close_one(connection_of(item), userdata);
-}
-
-static void free_extended(void *item, void *userdata)
-{
-    free_one(connection_of(item), userdata);
-}
-
 void connection_close_all(struct context *x)
 {
-    pool_for_each(&x->connections, close_one, x);
-    pool_for_each(&x->extended, close_extended, x);
-    pool_for_each(&x->connections, free_one, x);
-    pool_for_each(&x->extended, free_extended, x);
+    connection_for_each(x, close_one, x);
+    connection_for_each(x, free_one, x);
     x->buried = NULL;
 }

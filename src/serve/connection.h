@@ -110,6 +110,11 @@ static inline const struct record_origin *connection_origin(const struct connect
 void connection_pools_init(struct context *x);
 void connection_pools_deinit(struct context *x);
 
+/* Calls fn for each connection of the worker, even a closed one that is not freed yet. fn may free
+ * the one that it gets, but no other. */
+void connection_for_each(struct context *x, void (*fn)(void *connection, void *userdata),
+                         void *userdata);
+
 /* Takes over all of an arrival. registered: the socket is already in this worker's loop, for
  * another source. 0; or a negative errno, and the caller still owns the arrival. */
 int connection_open(struct context *x, const struct arrival *arrival, bool registered);

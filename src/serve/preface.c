@@ -20,6 +20,7 @@ static void forget(struct context *x, struct preface *p)
     timer_cancel(&p->deadline);
     link_remove(&p->link);
     loop_unqueue(&x->loop, &p->source);
+    buffer_free(&p->bytes);
     free(p);
 }
 
@@ -70,46 +71,82 @@ static void begin_connection(struct context *x, struct preface *p,
         connection_turn_away(x, &arrival);
 }
 
-/* Bytes that have arrived, at most a header's worth; 0: the end of the stream; or a negative
- * errno. */
-static ssize_t receive(struct context *x, const struct preface *p, size_t n, int flags)
+/* Receives up to n bytes into the scratch space, behind `have` bytes that are there. Returns their
+ * number; 0: the end of the stream; or a negative errno. */
+static ssize_t receive(struct context *x, const struct preface *p, size_t have, size_t n, int flags)
 {
     ssize_t r;
 
     do
-        r = recv(p->source.fd, x->scratch, n, flags | MSG_DONTWAIT);
+        r = recv(p->source.fd, x->scratch + have, n, flags | MSG_DONTWAIT);
     while (r < 0 && errno == EINTR);
     return r < 0 ? -errno : r;
 }
 
-void preface_dispatch(struct context *x, struct preface *p)
+/* Takes n bytes, which are there. A read may still stop early (recv(2)). */
+static bool take(struct context *x, const struct preface *p, size_t have, size_t n)
 {
-    bool ending = p->source.ready & (READY_RDHUP | READY_HUP | READY_ERR);
-    const struct settings *s = p->arrival.settings;
+    while (n > 0) {
+        ssize_t r = receive(x, p, have, n, 0);
+
+        if (r <= 0)
+            return false;
+        have += (size_t)r;
+        n -= (size_t)r;
+    }
+    return true;
+}
+
+static void ended(struct context *x, struct preface *p)
+{
+    if (p->bytes)
+        refuse(x, p, "the stream ended within it");
+    else
+        end(x, p); /* only opened and closed, as balancers do to check a server */
+}
+
+/* Looks at what has arrived. 1: it was a part of the header, and there may be more; 0: nothing has
+ * arrived, and an edge will come, or it is over. */
+static int proceed(struct context *x, struct preface *p)
+{
+    size_t have = p->bytes ? buffer_size(p->bytes) : 0;
     struct proxy_header header;
     const char *error = NULL;
     ssize_t n, size;
 
-    p->source.ready = 0;
-    n = receive(x, p, PROXY_HEADER_MAX, MSG_PEEK);
-    if (n == -EAGAIN && !ending)
-        return;
-    /* A connection that is only opened and closed is a check of a balancer. */
-    if (n <= 0) {
-        end(x, p);
-        return;
+    if (have > 0)
+        memcpy(x->scratch, buffer_head(p->bytes), have);
+    n = receive(x, p, have, PROXY_HEADER_MAX - have, MSG_PEEK);
+    if (n == -EAGAIN && !x->draining) {
+        p->source.ready = 0;
+        return 0;
     }
-    size = proxy_header_parse(x->scratch, (size_t)n, s->proxy, &header, &error);
+    if (n <= 0) {
+        if (n == 0)
+            ended(x, p);
+        else
+            end(x, p);
+        return 0;
+    }
+    size = proxy_header_parse(x->scratch, have + (size_t)n, p->arrival.settings->proxy, &header,
+                              &error);
     if (size < 0)
         refuse(x, p, error);
-    else if (size == 0 && x->draining)
+    else if (!take(x, p, have, size > 0 ? (size_t)size - have : (size_t)n))
         end(x, p);
-    else if (size == 0 && ending)
-        refuse(x, p, "the stream ended within it");
-    else if (size > 0 && receive(x, p, (size_t)size, 0) == size)
-        begin_connection(x, p, &header);
     else if (size > 0)
+        begin_connection(x, p, &header);
+    else if (buffer_append(&p->bytes, x->scratch + have, (size_t)n) < 0)
         end(x, p);
+    else
+        return 1;
+    return 0;
+}
+
+void preface_dispatch(struct context *x, struct preface *p)
+{
+    while (proceed(x, p) > 0)
+        ;
 }
 
 void preface_expire(struct context *x, struct preface *p)
@@ -158,7 +195,6 @@ void preface_drain_all(struct context *x)
         struct preface *p = CONTAINER_OF(l, struct preface, link);
 
         next = l->next;
-        p->source.ready |= READY_RDHUP; /* whatever is not here does not come any more */
         preface_dispatch(x, p);
     }
 }

@@ -10,15 +10,16 @@
 /*
  * An accepted socket that is not a connection yet: its proxy has to send a header first.
  *
- * The header is looked at without being taken (MSG_PEEK), until it is complete. So not one byte
- * behind it is ever taken for a part of it, and the connection begins with the client's first
- * byte. Whatever goes wrong, the socket is closed without a reply.
+ * The bytes are looked at (MSG_PEEK) before they are taken. While the header is incomplete, all of
+ * them belong to it. So not one byte behind it is taken, and the connection begins with the
+ * client's first byte. Whatever goes wrong, the socket is closed without a reply.
  */
 struct preface {
     struct source source; /* first, see worker.c */
     struct link link;     /* in context.prefaces */
     struct timer deadline;
     struct arrival arrival;
+    struct buffer *bytes; /* an incomplete header; NULL: none */
 };
 
 /* Takes over all of an arrival, as connection_open() does, and opens the connection once the header

@@ -350,6 +350,15 @@ static int peek(int fd)
     return n < 0 ? -errno : (int)n;
 }
 
+/* Bytes that a longer look finds, in at most so many. */
+static int peek_far(int fd, size_t n)
+{
+    char bytes[100];
+    ssize_t r = recv(fd, bytes, n, MSG_PEEK);
+
+    return r < 0 ? -errno : (int)r;
+}
+
 static int waiting_in(int fd)
 {
     int n = -1;
@@ -379,6 +388,39 @@ START_TEST(peeking_takes_nothing)
     ck_assert_int_eq(waiting_in(fds[0]), 0);
     ck_assert_int_eq(peek(fds[0]), 0);
     ck_assert_int_eq(peek(fds[0]), 0);
+}
+END_TEST
+
+START_TEST(peeking_looks_across_pieces)
+{
+    int fds[2];
+
+    ASK(_i);
+    connected(FAMILY(), fds);
+    send_bytes(fds[1], 3);
+    send_bytes(fds[1], 4);
+    send_bytes(fds[1], 5);
+    await(fds[0], IN);
+    while (FAMILY() == TCP && waiting_in(fds[0]) < 12)
+        await(fds[0], IN);
+    ck_assert_int_eq(peek_far(fds[0], 100), 12);
+    ck_assert_int_eq(peek_far(fds[0], 6), 6);
+    ck_assert_int_eq(receive(fds[0], 100), 12);
+}
+END_TEST
+
+START_TEST(peeking_stops_behind_a_descriptor)
+{
+    int fds[2];
+
+    ASK(_i);
+    connected(UNIX, fds);
+    send_bytes(fds[1], 3);
+    send_file(fds[1], fds[0], 4);
+    send_bytes(fds[1], 5);
+    ck_assert_int_eq(peek_far(fds[0], 100), 7);
+    ck_assert_int_eq(receive(fds[0], 100), 7);
+    ck_assert_int_eq(peek_far(fds[0], 100), 5);
 }
 END_TEST
 
@@ -415,6 +457,8 @@ void add_stream_cases(TCase *tc)
     ADD_TCP(tc, what_is_not_acknowledged_is_unsent);
     ADD_BOTH(tc, reading_stops_at_the_urgent_mark);
     ADD_UNIX(tc, reading_stops_behind_a_descriptor);
+    ADD_UNIX(tc, peeking_stops_behind_a_descriptor);
     ADD_BOTH(tc, peeking_takes_nothing);
+    ADD_BOTH(tc, peeking_looks_across_pieces);
     ADD_BOTH(tc, peeking_takes_an_error);
 }

@@ -14,6 +14,7 @@
 #define PIECE_MAX     32448
 #define PIECE_HEAD    320 /* struct skb_shared_info */
 #define PIECE_BESIDES 256 /* struct sk_buff */
+#define PEEKED_PIECES 256 /* Linux peeks at as many as there are */
 
 struct piece {
     uint32_t left, truesize;
@@ -159,17 +160,22 @@ static ssize_t unix_recv(struct sim_stream *s, void *bytes, size_t n)
     return s->shut_read ? 0 : -EAGAIN;
 }
 
-/* Only bytes of the first piece. That is enough for checking whether there are any. */
+/* As far as a piece with a passed file, or before an urgent byte. */
 static ssize_t unix_peek(struct sim_stream *s, void *bytes, size_t n)
 {
     struct unix_end *u = (struct unix_end *)s;
-    struct piece piece = { 0 };
-    size_t taken;
+    struct piece pieces[PEEKED_PIECES];
+    size_t n_pieces = MIN(sim_ring_size(&u->pieces) / sizeof pieces[0], ARRAY_SIZE(pieces)),
+           there = 0, taken;
 
-    if (has_pieces(u))
-        sim_ring_peek(&u->pieces, &piece, sizeof piece);
-    taken = MIN(n, (size_t)piece.left);
-    if (taken == 0 || piece.urgent)
+    sim_ring_peek(&u->pieces, pieces, n_pieces * sizeof pieces[0]);
+    for (size_t i = 0; i < n_pieces && !pieces[i].urgent; i++) {
+        there += pieces[i].left;
+        if (pieces[i].passed)
+            break;
+    }
+    taken = MIN(n, there);
+    if (taken == 0)
         return unix_recv(s, bytes, n);
     sim_ring_peek(&u->in, bytes, taken);
     return (ssize_t)taken;

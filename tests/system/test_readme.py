@@ -114,12 +114,13 @@ class Deploy(unittest.TestCase):
         self.assertEqual(entry.one("ANSWERD_DATA"), b"receipt")
 
     def test_on_a_hostile_network(self):
-        """The advice of that section: its settings, and a separate journal."""
+        """The settings of these sections."""
         run("apt-get install -q -y ./build/deb/*.deb")
-        (text,) = readme.fenced("On a hostile network", "ini")
         self.addCleanup(system.run, f"rm -f {CONFIGURATION}")
-        system.container.write(CONFIGURATION, text)
-        self.assertEqual(run("answerd --check"), "")
+        for section in "On a hostile network", "Behind a proxy":
+            (text,) = readme.fenced(section, "ini")
+            system.container.write(CONFIGURATION, text)
+            self.assertEqual(run("answerd --check"), "")
 
     def test_a_journal_of_its_own(self):
         """The first recipe of the cookbook."""

@@ -197,17 +197,11 @@ static void compare(void *item, void *userdata)
         search->found = c;
 }
 
-static void compare_extended(void *item, void *userdata)
-{
-    compare((struct extension *)item + 1, userdata);
-}
-
 struct connection *stand_last(struct stand *s, unsigned worker)
 {
     struct search search = { .number = atomic_load(&s->shared.last_connection) };
 
-    pool_for_each(&s->contexts[worker]->connections, compare, &search);
-    pool_for_each(&s->contexts[worker]->extended, compare_extended, &search);
+    connection_for_each(s->contexts[worker], compare, &search);
     return search.found;
 }
 

@@ -55,7 +55,7 @@ static bool is_refusal(struct conn *c, const uint8_t *bytes, size_t n)
 
     if (c->received > 0 || c->bytes_out > 0 || n > size || memcmp(bytes, expected, n) != 0)
         return false;
-    if (c->is_unix || (!c->is_too_many && sim_fault_count(SIM_NO_MEMORY) == 0))
+    if (!conn_has_address(c) || (!c->is_too_many && sim_fault_count(SIM_NO_MEMORY) == 0))
         return false;
     c->excuses |= EXCUSE_REFUSED;
     life.refused++;
@@ -106,6 +106,30 @@ static void look_for_overtaking(struct conn *c)
         sim_violate("connection %u overtakes those that wait for the recorder", c->number);
 }
 
+/* Whether there were already as many connections from the same address as the lowest recent limit
+ * allows. Without memory for the count, no connection is allowed. */
+static bool are_too_many(const struct conn *c)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < book.n_conns; i++) {
+        const struct conn *other = book.conns[i];
+
+        n += other != c && other->server && conn_has_address(other) && other->address == c->address;
+    }
+    return n >= process.min_per_address;
+}
+
+/* The program takes the header, and not one byte behind it. */
+static void header_received(struct conn *c, size_t n)
+{
+    book.progress++;
+    if (n > c->header_left)
+        sim_violate("connection %u: more is taken than the header", c->number);
+    c->header_left -= MIN(n, c->header_left);
+    c->is_too_many = conn_has_address(c) && are_too_many(c);
+}
+
 static void on_received(struct sim_file *file, const void *bytes, size_t n)
 {
     struct conn *c = conn_of(file);
@@ -114,6 +138,10 @@ static void on_received(struct sim_file *file, const void *bytes, size_t n)
     inspect_clock();
     if (!c || c->server != (struct sim_stream *)file)
         return;
+    if (c->header_left > 0) {
+        header_received(c, n);
+        return;
+    }
     life.bytes_in += n;
     book.bytes_in += n;
     book.progress++;
@@ -140,20 +168,6 @@ static const struct setup *setup_of(int listening)
     return NULL;
 }
 
-/* Whether there were already as many connections from the same address as the lowest recent limit
- * allows. Without memory for the count, no connection is allowed. */
-static bool are_too_many(const struct conn *c)
-{
-    uint64_t n = 0;
-
-    for (unsigned i = 0; i < book.n_conns; i++) {
-        const struct conn *other = book.conns[i];
-
-        n += other != c && other->server && !other->is_unix && other->address == c->address;
-    }
-    return n >= process.min_per_address;
-}
-
 static void on_accepted(int listening, struct sim_file *file)
 {
     struct sim_stream *s = (struct sim_stream *)file;
@@ -171,7 +185,8 @@ static void on_accepted(int listening, struct sim_file *file)
     c->life = process.life;
     c->accepted_at = process_now();
     c->listening = listening;
-    c->is_too_many = !c->is_unix && are_too_many(c);
+    c->header_left = c->header_size;
+    c->is_too_many = conn_has_address(c) && are_too_many(c);
     c->worker = process_worker() ? process_worker()->index : 0;
     sim_say("connection %u is accepted", c->number);
     life.accepted++;
@@ -198,6 +213,21 @@ static void turned_away(const struct conn *c)
         sim_violate("connections are accepted and closed, one after another");
 }
 
+/* A connection was closed before it began: for its header, which may have been late, or as above. */
+static void preface_closed(const struct conn *c)
+{
+    const struct worker *w = process_worker();
+    uint64_t span_ms = c->setup->message_ms;
+
+    if (!w)
+        return;
+    (void)life_grew(&life.refusals[w->index], &w->context.counters.refused);
+    if (!life_grew(&life.timeouts[w->index], &w->context.counters.timeouts))
+        return;
+    if (span_ms == TIMER_NEVER || sim_now() + COARSE_NS < c->accepted_at + span_ms * SIM_MS)
+        sim_violate("connection %u: its header is late too early", c->number);
+}
+
 static void on_closing(struct sim_file *file)
 {
     struct conn *c = conn_of(file);
@@ -207,7 +237,9 @@ static void on_closing(struct sim_file *file)
     c->server = NULL;
     book.progress++;
     life.urgent += c->urgent;
-    if (!c->opened)
+    if (!c->opened && c->header_size > 0)
+        preface_closed(c);
+    else if (!c->opened)
         turned_away(c);
 }
 
@@ -241,7 +273,7 @@ static void on_waiting(struct sim_file *epoll, uint64_t timeout_ns)
     if (book.crowded)
         return;
     if (w)
-        pool_for_each(&w->context.connections, note_known, NULL);
+        connection_for_each(&w->context, note_known, NULL);
     if (w)
         memset(life.turned_away[w->index], 0, sizeof life.turned_away[0]);
     if (w && timeout_ns > 0 && epoll && sim_descriptor(w->context.loop.epoll_fd) == epoll)

@@ -146,6 +146,8 @@ static void dial(struct client *c)
     c->conn->mute = p->mute;
     c->conn->is_unix = p->is_unix;
     c->conn->address = (uint8_t)(1 + sim_below(3));
+    if (p->proxied)
+        conn_begin_with_header(c->conn, sim_below(CONN_HEADERS));
     from.sin_addr.s_addr = htonl(0x7f000000U | c->conn->address);
     from.sin_port = htons((uint16_t)c->conn->number);
     d = sim_dial((struct sockaddr *)&to, size, p->is_unix ? NULL : (struct sockaddr *)&from,
@@ -279,6 +281,29 @@ static ssize_t send_portion(struct client *c, const uint8_t *bytes, size_t n)
     return r;
 }
 
+static void think(struct client *c)
+{
+    book.progress++;
+    if (!fair && c->think_us > 0) {
+        c->send_at = sim_now() + c->think_us * SIM_US;
+        wait_until(c, c->send_at);
+    }
+}
+
+static bool send_header(struct client *c)
+{
+    struct conn *k = c->conn;
+    size_t left = k->header_size - k->header_sent;
+    ssize_t n = sim_stream_send(c->stream, k->header + k->header_sent,
+                                MIN(left, (size_t)(fair ? PORTION : c->portion)));
+
+    if (n < 0)
+        return false;
+    k->header_sent += (size_t)n;
+    think(c);
+    return true;
+}
+
 /* True: it sent some, and there may be more. */
 static bool send_some(struct client *c)
 {
@@ -288,6 +313,8 @@ static bool send_some(struct client *c)
 
     if (c->shut || c->stopped || (!fair && sim_now() < c->send_at))
         return false;
+    if (k->header_sent < k->header_size)
+        return send_header(c);
     if (k->sent == k->n_bytes)
         say(c);
     left = k->n_bytes - k->sent;
@@ -308,17 +335,14 @@ static bool send_some(struct client *c)
     if (c->stopped && (uint64_t)n < left)
         c->stopped = false;
     k->sent += (uint64_t)n;
-    book.progress++;
-    if (!fair && c->think_us > 0) {
-        c->send_at = sim_now() + c->think_us * SIM_US;
-        wait_until(c, c->send_at);
-    }
+    think(c);
     return true;
 }
 
 static bool has_said_all(const struct client *c)
 {
-    return c->stopped || (c->messages_left == 0 && c->conn->sent == c->conn->n_bytes);
+    return c->stopped || (c->conn->header_sent == c->conn->header_size && c->messages_left == 0 &&
+                          c->conn->sent == c->conn->n_bytes);
 }
 
 static bool is_answered(const struct client *c)

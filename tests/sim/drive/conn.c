@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../clock.h"
@@ -30,6 +31,58 @@ void conn_free(struct conn *c)
     sim_own_free(c->messages);
     sim_own_free(c->out);
     sim_own_free(c);
+}
+
+static void put_line(struct conn *c, const char *line)
+{
+    c->header_size = strlen(line);
+    memcpy(c->header, line, c->header_size);
+}
+
+static void put_binary(struct conn *c, bool local)
+{
+    static const char begin[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\0\x7f\0\0\1";
+
+    c->header_size = local ? 16 : 28;
+    memcpy(c->header, begin, sizeof begin - 1);
+    c->header[12] = local ? 0x20 : 0x21;
+    c->header[15] = local ? 0 : 12;
+    c->header[19] = c->address;
+    c->header[24] = (uint8_t)(c->number >> 8);
+    c->header[25] = (uint8_t)c->number;
+}
+
+void conn_begin_with_header(struct conn *c, unsigned how)
+{
+    char line[sizeof c->header];
+
+    switch (how) {
+    case 0:
+        put_binary(c, true);
+        break;
+    case 1:
+        put_line(c, "PROXY UNKNOWN\r\n");
+        break;
+    case 2:
+        c->header_wrong = true;
+        put_line(c, "PROXY TCP4 127.0.0.1\r\n");
+        break;
+    case 3:
+        put_binary(c, false);
+        break;
+    default:
+        (void)snprintf(line, sizeof line, "PROXY TCP4 127.0.0.%u 127.0.0.1 %u 80\r\n", c->address,
+                       c->number);
+        put_line(c, line);
+        break;
+    }
+}
+
+bool conn_has_address(const struct conn *c)
+{
+    if (c->header_size == 0)
+        return !c->is_unix;
+    return !c->header_wrong && (c->header_size == 28 || c->header_size > 16);
 }
 
 static uint8_t *room(struct conn *c, size_t n)

@@ -39,6 +39,11 @@ struct conn {
     enum framing framing;
     bool mute; /* no replies are sent to it */
 
+    /* A PROXY header, before everything else. */
+    uint8_t header[64];
+    size_t header_size, header_sent; /* size 0: none */
+    bool header_wrong;
+
     /* What the client says. */
     uint8_t *bytes;
     uint64_t n_bytes, capacity;
@@ -56,7 +61,8 @@ struct conn {
     const struct setup *setup; /* of the listener that accepted it */
     const char *run_id;
     unsigned life;         /* the process that accepted it */
-    uint64_t received;     /* bytes */
+    size_t header_left;    /* not received yet */
+    uint64_t received;     /* bytes behind the header */
     uint64_t known;        /* bytes that had arrived when its worker last waited for events */
     uint64_t unread;       /* found unread at the end */
     size_t complete;       /* complete messages among them */
@@ -86,6 +92,13 @@ void conn_free(struct conn *c);
 void conn_say(struct conn *c, size_t size, bool crlf);
 /* ... or a malformed one. */
 void conn_say_malformed(struct conn *c, unsigned how);
+
+/* The client begins with a PROXY header. how: which, from 0 to CONN_HEADERS - 1. */
+#define CONN_HEADERS 6
+void conn_begin_with_header(struct conn *c, unsigned how);
+
+/* Whether the program knows a TCP client: by its socket, or by its header. */
+bool conn_has_address(const struct conn *c);
 
 /* Message i, from 0. False if there is no such complete message yet. */
 bool conn_message(const struct conn *c, size_t i, struct said_message *ret);

@@ -176,7 +176,7 @@ void inspect(struct worker *w, uint64_t timeout_ns)
 
     if (x->loop.pass || x->buried)
         sim_violate("a worker sleeps in the middle of a turn");
-    pool_for_each(&w->context.connections, look_at_connection, &l);
+    connection_for_each(&w->context, look_at_connection, &l);
     if (l.bytes != x->budget.used)
         sim_violate("%zu bytes are held, and the budget says %zu", l.bytes, x->budget.used);
     if (l.live != x->n_live)

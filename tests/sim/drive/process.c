@@ -34,6 +34,7 @@ static void place_draw(struct place *p, unsigned i)
     p->is_unix = sim_below(2);
     p->framing = (enum framing)sim_below(4);
     p->mute = sim_below(6) == 5;
+    p->proxied = sim_below(5) == 4;
     p->fd = -1;
     if (p->is_unix)
         (void)snprintf(p->address, sizeof p->address, "/run/place-%u", i);
@@ -42,7 +43,7 @@ static void place_draw(struct place *p, unsigned i)
     size = sim_address(p->address, &address);
     (void)sim_listening_new((struct sockaddr *)&address, size, (int)sim_scale(1, 100), &p->file);
     sim_file_set_nonblocking(p->file, true);
-    p->setup = setup_draw(p->framing, p->mute);
+    p->setup = setup_draw(p->framing, p->mute, p->proxied);
 }
 
 void process_draw(void)
@@ -106,7 +107,7 @@ void process_reload(bool all)
 
         choose_place(p, all || sim_below(4) > 0);
         if (sim_below(2) > 0)
-            p->setup = setup_draw(p->framing, p->mute);
+            p->setup = setup_draw(p->framing, p->mute, p->proxied);
     }
     sim_say("RELOAD");
     serve();

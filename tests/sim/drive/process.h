@@ -17,7 +17,8 @@ struct place {
     char address[24];
     bool is_unix;
     enum framing framing;
-    bool mute; /* it never sends anything, and its clients know this */
+    bool mute;    /* it never sends anything, and its clients know this */
+    bool proxied; /* its clients begin with a PROXY header */
     struct sim_file *file;
     int fd;                    /* the program's, or -1 */
     bool leaving;              /* the program closes it once no worker uses it */

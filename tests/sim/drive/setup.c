@@ -9,6 +9,7 @@
 #include "../trace.h"
 #include "base/macros.h"
 #include "base/timer.h"
+#include "protocol/proxy-header.h"
 #include "protocol/template.h"
 #include "setup.h"
 
@@ -81,7 +82,7 @@ const struct setup *setup_plain(enum framing framing)
     return s;
 }
 
-const struct setup *setup_draw(enum framing framing, bool mute)
+const struct setup *setup_draw(enum framing framing, bool mute, bool proxied)
 {
     static const enum record_mode records[] = { RECORD_JOURNAL, RECORD_JOURNAL, RECORD_JOURNAL,
                                                 RECORD_JOURNAL, RECORD_STDERR,  RECORD_NONE };
@@ -91,6 +92,7 @@ const struct setup *setup_draw(enum framing framing, bool mute)
     if (setups.log && sim_below(3) > 0)
         s->record = RECORD_LOG;
     s->mute = mute;
+    s->proxied = proxied;
     s->reply = (enum reply_kind)sim_below(REPLY_KINDS);
     /* Without records, the ID cannot be checked. */
     if (s->reply == REPLY_ID && s->record != RECORD_JOURNAL && s->record != RECORD_LOG)
@@ -103,10 +105,11 @@ const struct setup *setup_draw(enum framing framing, bool mute)
     s->message_ms = draw_span();
     s->write_ms = draw_span();
     s->cost_ns = sim_below(4) == 3 ? 1000000000 / sim_scale(1, 10000) : 0;
-    sim_say("%s: %s%s, record %d, reply %d, up to %zu, output %zu, idle %" PRId64
+    sim_say("%s: %s%s%s, record %d, reply %d, up to %zu, output %zu, idle %" PRId64
             ", message %" PRId64 ", write %" PRId64 ", cost %" PRIu64,
-            s->name, framing_name(framing), mute ? ", mute" : "", s->record, s->reply,
-            s->max_message, s->output_limit, s->idle_ms, s->message_ms, s->write_ms, s->cost_ns);
+            s->name, framing_name(framing), mute ? ", mute" : "", proxied ? ", proxied" : "",
+            s->record, s->reply, s->max_message, s->output_limit, s->idle_ms, s->message_ms,
+            s->write_ms, s->cost_ns);
     return s;
 }
 
@@ -155,6 +158,10 @@ struct settings *setup_settings(const struct setup *s)
     r->message_ms = s->message_ms;
     r->write_ms = s->write_ms;
     r->output_limit = s->output_limit;
+    if (s->proxied) {
+        r->proxy = PROXY_V1 | PROXY_V2;
+        (void)prefix_list_parse("127.0.0.0/8 unix", &r->proxy_from);
+    }
     (void)settings_prepare(r);
     return r;
 }

@@ -16,7 +16,8 @@ struct setup {
     struct setup *next;
     char name[16];
     enum framing framing;
-    bool mute; /* Reply=none */
+    bool mute;    /* Reply=none */
+    bool proxied; /* its clients begin with a PROXY header */
     enum record_mode record;
     enum reply_kind reply;
     size_t max_message, output_limit;
@@ -32,8 +33,8 @@ void setups_end(void);
 bool setups_are_large(void);
 /* Whether the program has a record log. */
 bool setups_have_log(void);
-/* framing, mute: fixed for an address, since its clients know them. */
-const struct setup *setup_draw(enum framing framing, bool mute);
+/* These are fixed for an address, since its clients know them. */
+const struct setup *setup_draw(enum framing framing, bool mute, bool proxied);
 /* Records to the journal, answers "ok", without limits. */
 const struct setup *setup_plain(enum framing framing);
 const struct setup *setup_find(const char *name);

@@ -122,6 +122,8 @@ void book_state(const struct connection *k, int from, int to)
         return;
     }
     c->opened = true;
+    if (c->header_wrong || c->header_left > 0)
+        sim_violate("connection %u begins without a good header", c->number);
     sim_say("connection %u: state %d to %d", c->number, from, to);
     if (from >= to)
         sim_violate("connection %u: from state %d to state %d", c->number, from, to);

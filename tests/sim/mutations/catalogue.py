@@ -37,6 +37,10 @@ MUTATIONS = [
          "s->output_limit - MIN(s->output_limit, output_holds(e->output) ? 0 : output_size(e->output))")]),
     ("paused-in-loop", "a paused acceptor stays in the loop", [
         (S + "acceptor.c", "    loop_remove(&x->loop, &a->source);\n    a->registered = false;", "    a->registered = false;")]),
+    ("header-and-more", "a byte behind a PROXY header is taken with it", [
+        (S + "preface.c", "(size_t)size - have : (size_t)n)", "(size_t)size - have + 1 : (size_t)n)")]),
+    ("header-forgotten", "the parts of a PROXY header are not kept together", [
+        (S + "preface.c", "    else if (buffer_append(&p->bytes, x->scratch + have, (size_t)n) < 0)\n        end(x, p);\n", "")]),
     ("pause-for-ever", "a paused acceptor sets no timer", [
         (S + "acceptor.c", "    a->source.ready = 0;\n    retry_later(x, a);", "    a->source.ready = 0;")]),
     ("accept-and-close", "if connections cannot be taken, each new one is accepted and closed", [
