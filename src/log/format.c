@@ -11,7 +11,7 @@
 
 /* Where the fields of a record are. */
 enum {
-    AT_CRC = 0,
+    AT_CRC = 0, /* of the head */
     AT_SIZE = 4,
     AT_NUMBER = 8,
     AT_TIME = 16,
@@ -23,6 +23,7 @@ enum {
     AT_PORT_SIZE = 46,
     AT_LISTENER_SIZE = 47,
     AT_FURTHER_SIZE = 48,
+    AT_REST_CRC = 52,
 };
 
 /* And those of a segment's head, whose last four bytes are its checksum. */
@@ -154,6 +155,19 @@ static uint8_t *append(uint8_t *p, const void *bytes, size_t n)
     return p + n;
 }
 
+static uint32_t head_checksum(const uint8_t *p, uint64_t salt)
+{
+    uint8_t bytes[8];
+
+    put_le64(bytes, salt);
+    return crc32c(crc32c(0, bytes, sizeof bytes), p + AT_SIZE, LOG_RECORD_HEAD - AT_SIZE);
+}
+
+static uint32_t rest_checksum(const uint8_t *p, size_t size)
+{
+    return crc32c(0, p + LOG_RECORD_HEAD, size - LOG_RECORD_HEAD);
+}
+
 void log_record_put(uint8_t *out, const struct record *record, size_t size)
 {
     size_t peer = strlen(record->peer), port = strlen(record->peer_port),
@@ -175,25 +189,16 @@ void log_record_put(uint8_t *out, const struct record *record, size_t size)
         p = put_further(p, record->origin);
     p = append(p, record->data, record->size);
     put_le32(p, (uint32_t)size);
-}
-
-static uint32_t checksum(const uint8_t *p, size_t size, uint64_t salt)
-{
-    uint8_t bytes[8];
-
-    put_le64(bytes, salt);
-    return crc32c(crc32c(0, bytes, sizeof bytes), p + AT_SIZE, size - AT_SIZE);
+    put_le32(out + AT_REST_CRC, rest_checksum(out, size));
 }
 
 size_t log_record_seal(uint8_t *p, uint64_t salt, const struct log_seal *seal)
 {
-    size_t size = get_le32(p + AT_SIZE);
-
     put_le64(p + AT_NUMBER, seal->number);
     put_le64(p + AT_TIME, seal->time_us);
     put_le32(p + AT_DISTANCE, seal->distance);
-    put_le32(p + AT_CRC, checksum(p, size, salt));
-    return size;
+    put_le32(p + AT_CRC, head_checksum(p, salt));
+    return get_le32(p + AT_SIZE);
 }
 
 size_t log_record_claim(const uint8_t *p)
@@ -228,11 +233,19 @@ static uint64_t before_message(const uint8_t *p)
            get_le32(p + AT_FURTHER_SIZE);
 }
 
-bool log_record_is_sound(const uint8_t *p, size_t size, uint64_t salt)
+bool log_record_begins(const uint8_t *p, uint64_t salt)
 {
-    return size >= LOG_RECORD_MIN && size <= LOG_RECORD_MAX && get_le32(p + AT_SIZE) == size &&
-           before_message(p) + 4 <= size && get_le32(p + size - 4) == size &&
-           get_le32(p + AT_CRC) == checksum(p, size, salt);
+    size_t size = get_le32(p + AT_SIZE);
+
+    return size >= LOG_RECORD_MIN && size <= LOG_RECORD_MAX && before_message(p) + 4 <= size &&
+           get_le32(p + AT_CRC) == head_checksum(p, salt);
+}
+
+bool log_record_is_whole(const uint8_t *p)
+{
+    size_t size = get_le32(p + AT_SIZE);
+
+    return get_le32(p + size - 4) == size && get_le32(p + AT_REST_CRC) == rest_checksum(p, size);
 }
 
 /* As peer_join() does, of which this is the way back: only an IPv6 address has a colon. */

@@ -16,8 +16,9 @@
  * zeros: an index and a trailer follow its records (log/index.h).
  *
  * A segment belongs to one run of the daemon: the record IDs of a segment begin alike. Its salt is
- * part of each record's checksum. So a record that an earlier use of the file left behind is never
- * taken for one of this segment.
+ * part of the checksum of each record's head. So a record that an earlier use of the file left
+ * behind is never taken for one of this segment. Nor are the bytes of a message, although its sender
+ * chooses them: a head tells that no record begins there, so nothing else is read.
  */
 
 #define LOG_VERSION   1
@@ -42,7 +43,7 @@ int log_head_get(const uint8_t in[static LOG_HEAD_SIZE], struct log_head *ret);
  * A record:
  *
  *   offset  size
- *    0       4     checksum: CRC-32C of the segment's salt and of all that follows, up to the end
+ *    0       4     checksum: CRC-32C of the segment's salt and of bytes 4 to 55
  *    4       4     size of the whole record
  *    8       8     number: 1, 2, 3, ... through all segments of the log
  *   16       8     time, CLOCK_REALTIME in µs, when it was written
@@ -54,7 +55,8 @@ int log_head_get(const uint8_t in[static LOG_HEAD_SIZE], struct log_head *ret);
  *   46       1     size of the peer's port
  *   47       1     size of the listener's name
  *   48       4     size of further fields
- *   52             address, port, name, further fields, the message
+ *   52       4     checksum: CRC-32C of all that follows, up to the end
+ *   56             address, port, name, further fields, the message
  *   end - 4  4     size of the whole record once more, so that it can be read backwards
  *
  * A further field is a byte with its type (enum log_field), its size in two bytes, and its text.
@@ -62,7 +64,7 @@ int log_head_get(const uint8_t in[static LOG_HEAD_SIZE], struct log_head *ret);
  */
 enum log_field { LOG_IDENTITY = 1, LOG_PROXY = 2, LOG_PROXY_ID = 3 };
 
-#define LOG_RECORD_HEAD 52
+#define LOG_RECORD_HEAD 56
 #define LOG_RECORD_MIN  (LOG_RECORD_HEAD + 4)
 #define LOG_RECORD_MAX  (UINT32_C(1) << 30)
 #define LOG_UNFINISHED  1
@@ -80,7 +82,7 @@ struct log_seal {
     uint32_t distance;
 };
 
-/* Completes the record at p, and returns its size. */
+/* Completes the record at p, and returns its size. Looks at its head only. */
 size_t log_record_seal(uint8_t *p, uint64_t salt, const struct log_seal *seal);
 
 /* A record as it was read. Names are copied; the message is in the bytes that it was read from. */
@@ -97,14 +99,17 @@ struct log_item {
 };
 
 /* The size that the record at p claims, of which at least 8 bytes are there; 0: zeros, so nothing
- * was written here. Anything else may be wrong until log_record_get() has checked it. */
+ * was written here. Anything else may be wrong unless log_record_begins(). */
 size_t log_record_claim(const uint8_t *p);
 
 /* The same, from the last four bytes of a record. */
 size_t log_record_trailer(const uint8_t *p);
 
-/* Whether a whole and sound record of `size` bytes, no more and no less, is at p. */
-bool log_record_is_sound(const uint8_t *p, size_t size, uint64_t salt);
+/* Whether a record of the segment with this salt begins at p. LOG_RECORD_HEAD bytes are there. */
+bool log_record_begins(const uint8_t *p, uint64_t salt);
+
+/* Whether the rest of the record that begins at p is sound, too. All its bytes are there. */
+bool log_record_is_whole(const uint8_t *p);
 
 /* Its number, without looking at anything else. At least 16 bytes are there. */
 uint64_t log_record_number(const uint8_t *p);

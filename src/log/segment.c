@@ -228,20 +228,13 @@ static ssize_t look(struct segment *s, uint64_t offset, bool backwards)
     size = log_record_claim(loaded(s, offset));
     if (size == 0 && !s->index)
         return 0;
-    if (size < LOG_RECORD_MIN || size > LOG_RECORD_MAX || size > end - offset)
+    /* Before more is read: bytes that look like a record may be a part of a message. */
+    if (size > end - offset || !log_record_begins(loaded(s, offset), s->head.salt))
         return -EBADMSG;
-    /* Before much is read: whoever sent the bytes may have made up the size. */
-    if (size > WINDOW) {
-        uint8_t trailer[4];
-
-        r = file_read_some(s->fd, trailer, sizeof trailer, offset + size - sizeof trailer);
-        if (r < (ssize_t)sizeof trailer || log_record_trailer(trailer) != size)
-            return r < 0 ? r : -EBADMSG;
-    }
     r = load(s, offset, size, backwards);
     if (r < 0)
         return r;
-    if ((size_t)r < size || !log_record_is_sound(loaded(s, offset), size, s->head.salt))
+    if ((size_t)r < size || !log_record_is_whole(loaded(s, offset)))
         return -EBADMSG;
     return (ssize_t)size;
 }
@@ -285,11 +278,9 @@ int segment_previous(struct segment *s, struct log_item *ret)
  * behind the last. */
 static bool plausible(const struct segment *s, uint64_t offset, uint64_t after, uint64_t since)
 {
-    const uint8_t *p = loaded(s, offset);
-    size_t size = log_record_claim(p);
-    uint64_t number = log_record_number(p);
+    uint64_t number = log_record_number(loaded(s, offset));
 
-    return size >= LOG_RECORD_MIN && size <= LOG_RECORD_MAX && number > after &&
+    return number > after &&
            (after == 0 || number - after <= 1 + (offset - since) / LOG_RECORD_MIN);
 }
 

@@ -64,6 +64,7 @@ static void fix_records(uint8_t *p, size_t n)
         if (size < LOG_RECORD_MIN || size > n)
             return;
         put_le32(p + size - 4, (uint32_t)size);
+        put_le32(p + 52, crc32c(0, p + LOG_RECORD_HEAD, size - LOG_RECORD_HEAD));
         (void)log_record_seal(p, head.salt, &seal);
         p += size;
         n -= size;

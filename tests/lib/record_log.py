@@ -6,7 +6,7 @@ import os
 import struct
 
 HEAD = 4096
-RECORD = struct.Struct("<IIQQQQIBBBBI")
+RECORD = struct.Struct("<IIQQQQIBBBBII")
 Record = collections.namedtuple("Record", "number time connection seq distance unfinished peer port listener data segment")
 
 
@@ -45,10 +45,10 @@ def read_segment(path):
     at, found = HEAD, []
     while at + RECORD.size + 4 <= len(data):
         (crc, size, number, when, connection, seq, distance, flags, peer, port, listener,
-         further) = RECORD.unpack_from(data, at)
-        if size < RECORD.size + 4 or at + size > len(data) or crc32c(salt + data[at + 4:at + size]) != crc:
-            break
+         further, rest) = RECORD.unpack_from(data, at)
         text, names = at + RECORD.size, []
+        if crc32c(salt + data[at + 4:text]) != crc or at + size > len(data) or crc32c(data[text:at + size]) != rest:
+            break
         for length in peer, port, listener:
             names.append(data[text:text + length].decode())
             text += length

@@ -37,6 +37,7 @@ unit_tests += tests/unit/test-input
 unit_tests += tests/unit/test-input-limits
 unit_tests += tests/unit/test-journal-limit
 unit_tests += tests/unit/test-link
+unit_tests += tests/unit/test-log-crafted
 unit_tests += tests/unit/test-log-damage
 unit_tests += tests/unit/test-log-ends
 unit_tests += tests/unit/test-log-faults
@@ -239,6 +240,14 @@ tests_unit_test_histogram_SOURCES = tests/unit/test-histogram.c
 tests_unit_test_histogram_SOURCES += tests/unit/random.h
 tests_unit_test_histogram_CFLAGS = $(unit_cflags)
 tests_unit_test_histogram_LDADD = $(unit_libs)
+
+tests_unit_test_log_crafted_SOURCES = tests/unit/test-log-crafted.c
+tests_unit_test_log_crafted_SOURCES += tests/unit/log-stand.c
+tests_unit_test_log_crafted_SOURCES += tests/unit/log-stand.h
+tests_unit_test_log_crafted_SOURCES += tests/unit/random.h
+tests_unit_test_log_crafted_CFLAGS = $(unit_cflags)
+tests_unit_test_log_crafted_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=crc32c,--wrap=pread,--wrap=__pread_chk
+tests_unit_test_log_crafted_LDADD = $(unit_libs)
 
 tests_unit_test_log_damage_SOURCES = tests/unit/test-log-damage.c
 tests_unit_test_log_damage_SOURCES += tests/unit/log-stand.c

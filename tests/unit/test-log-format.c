@@ -69,6 +69,11 @@ static size_t make(uint8_t *out, const struct record *record, uint64_t number)
     return size;
 }
 
+static bool is_sound(const uint8_t *p, size_t size, uint64_t salt)
+{
+    return log_record_begins(p, salt) && log_record_claim(p) == size && log_record_is_whole(p);
+}
+
 START_TEST(a_record_is_read_as_written)
 {
     struct record record = {
@@ -87,7 +92,7 @@ START_TEST(a_record_is_read_as_written)
 
     ck_assert_uint_eq(log_record_claim(bytes), size);
     ck_assert_uint_eq(log_record_trailer(bytes + size - 4), size);
-    ck_assert(log_record_is_sound(bytes, size, head.salt));
+    ck_assert(is_sound(bytes, size, head.salt));
     log_record_get(bytes, size, &head, &item);
     ck_assert_uint_eq(item.number, 42);
     ck_assert_uint_eq(item.time_us, 99);
@@ -123,7 +128,7 @@ START_TEST(where_a_connection_comes_from)
     record.origin = &origin;
     memset(longest, 'i', RECORD_ORIGIN_MAX);
     size = make(bytes, &record, 1);
-    ck_assert(log_record_is_sound(bytes, size, head.salt));
+    ck_assert(is_sound(bytes, size, head.salt));
     log_record_get(bytes, size, &head, &item);
     ck_assert_str_eq(item.record.origin->identity, "meter-17");
     ck_assert_str_eq(item.record.origin->proxy, "");
@@ -168,13 +173,35 @@ START_TEST(no_bit_can_change)
     uint8_t bytes[200];
     size_t size = make(bytes, &record, 1);
 
-    ck_assert(!log_record_is_sound(bytes, size, head.salt + 1));
+    ck_assert(!is_sound(bytes, size, head.salt + 1));
     for (size_t bit = 0; bit < 8 * size; bit++) {
         bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
-        ck_assert(!log_record_is_sound(bytes, size, head.salt));
+        ck_assert(!is_sound(bytes, size, head.salt));
         bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
     }
-    ck_assert(log_record_is_sound(bytes, size, head.salt));
+    ck_assert(is_sound(bytes, size, head.salt));
+}
+END_TEST
+
+/* A reader that looks for the next record behind a damaged one needs no more than a head, and believes
+ * no other size. */
+START_TEST(a_head_alone_tells_whether_a_record_begins)
+{
+    struct record record = {
+        .data = (const uint8_t *)"hello", .size = 5, .peer = "", .peer_port = "", .listener = "x"
+    };
+    uint8_t bytes[200];
+    size_t size = make(bytes, &record, 1);
+
+    memset(bytes + LOG_RECORD_HEAD, 0, size - LOG_RECORD_HEAD);
+    ck_assert(log_record_begins(bytes, head.salt));
+    ck_assert(!log_record_is_whole(bytes));
+    ck_assert(!log_record_begins(bytes, head.salt + 1));
+    for (size_t bit = 0; bit < (size_t)8 * LOG_RECORD_HEAD; bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
+        ck_assert(!log_record_begins(bytes, head.salt));
+        bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
+    }
 }
 END_TEST
 
@@ -209,6 +236,7 @@ Suite *test_suite(void)
     tcase_add_test(c, where_a_connection_comes_from);
     tcase_add_test(c, unknown_fields_are_skipped);
     tcase_add_test(c, no_bit_can_change);
+    tcase_add_test(c, a_head_alone_tells_whether_a_record_begins);
     tcase_add_test(c, what_is_too_large_is_refused);
     suite_add_tcase(suite, c);
     return suite;

@@ -4,7 +4,7 @@
 
 #include "logged.h"
 
-#define RECORD_HEAD 52
+#define RECORD_HEAD 56
 
 static uint32_t le32(const uint8_t *p)
 {
@@ -80,7 +80,8 @@ bool logged_get(const uint8_t *bytes, uint64_t size, uint64_t offset, uint64_t s
     memcpy(salt_bytes, &salt, sizeof salt_bytes);
     ret->checksum = le32(p);
     if (before + 4 > ret->size ||
-        ret->checksum != crc(crc(0, salt_bytes, sizeof salt_bytes), p + 4, ret->size - 4))
+        ret->checksum != crc(crc(0, salt_bytes, sizeof salt_bytes), p + 4, RECORD_HEAD - 4) ||
+        le32(p + 52) != crc(0, p + RECORD_HEAD, ret->size - RECORD_HEAD))
         return false;
     ret->number = le64(p + 8);
     ret->connection = le64(p + 24);

@@ -141,7 +141,7 @@ MUTATIONS = [
     ("log-cut-too-much", "recovery cuts off the last record too", [
         (L + "recovery.c", "    x.unsynced = MIN(x.unsynced, x.end);",
          "    x.end -= x.n > 0 && item.size < x.end ? item.size : 0;\n    x.unsynced = MIN(x.unsynced, x.end);")]),
-    ("log-no-salt", "the checksum of a record does not cover the segment's salt", [
+    ("log-no-salt", "the checksum of a record's head does not cover the segment's salt", [
         (L + "format.c", "return crc32c(crc32c(0, bytes, sizeof bytes), p + AT_SIZE", "return crc32c(0, p + AT_SIZE")]),
     ("log-name-unsynced", "the folder is not synced after a segment has got its name", [
         (L + "store.c", "    if (r < 0 || fsync(s->dir_fd) == 0)\n        return r;\n    r = -errno;",
