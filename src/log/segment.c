@@ -295,11 +295,13 @@ static size_t zeros(const struct segment *s, uint64_t offset)
     return at - p > 4 ? (size_t)(at - p) - 3 : 1;
 }
 
-int segment_skip(struct segment *s, uint64_t after)
+/* As segment_skip(), as far as `stop`. The cost is a fixed amount for each byte, whatever the bytes
+ * are: more than a head is read only where a record begins. */
+static int skip(struct segment *s, uint64_t after, uint64_t stop)
 {
     uint64_t since = s->offset;
 
-    for (uint64_t offset = since + 1; offset + LOG_RECORD_MIN <= limit(s);) {
+    for (uint64_t offset = since + 1; offset + LOG_RECORD_MIN <= stop;) {
         ssize_t r = load(s, offset, LOG_RECORD_MIN, false);
 
         if (r < 0)
@@ -320,6 +322,11 @@ int segment_skip(struct segment *s, uint64_t after)
         offset++;
     }
     return 0;
+}
+
+int segment_skip(struct segment *s, uint64_t after)
+{
+    return skip(s, after, limit(s));
 }
 
 int segment_was_synced(struct segment *s, uint64_t number)
@@ -358,8 +365,8 @@ static int64_t last_end(struct segment *s, uint64_t offset, uint64_t after, uint
         }
         if (r > 0 || (r < 0 && r != -EBADMSG))
             break;
-        r = segment_skip(s, after);
-        if (r <= 0 || s->offset >= stop)
+        r = skip(s, after, stop);
+        if (r <= 0)
             break;
     }
     return r < 0 && r != -EBADMSG ? r : (int64_t)end;
@@ -368,17 +375,18 @@ static int64_t last_end(struct segment *s, uint64_t offset, uint64_t after, uint
 int segment_skip_back(struct segment *s)
 {
     const struct log_index *x = s->index;
-    uint64_t stop = s->offset;
+    uint64_t from = s->offset, stop = from;
     size_t mark = x && x->n_marks > 0 ? log_index_mark_at(x, stop - 1) : 0;
     int64_t end;
 
     do {
         bool begins = !x || x->n_marks == 0;
+        uint64_t offset = begins ? LOG_HEAD_SIZE : x->marks[mark].offset;
 
-        end = last_end(s, begins ? LOG_HEAD_SIZE : x->marks[mark].offset,
-                       (begins ? s->head.first : x->marks[mark].number) - 1, stop);
+        end = last_end(s, offset, (begins ? s->head.first : x->marks[mark].number) - 1, stop);
+        stop = offset + 1; /* what comes behind this mark is known */
     } while (end == 0 && mark-- > 0);
-    s->offset = end > 0 ? (uint64_t)end : stop;
+    s->offset = end > 0 ? (uint64_t)end : from;
     return end > 0 ? 1 : (int)end;
 }
 

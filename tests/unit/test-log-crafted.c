@@ -205,6 +205,21 @@ START_TEST(crafted_records_before_a_sound_one)
 }
 END_TEST
 
+START_TEST(crafted_records_in_a_complete_segment)
+{
+    uint64_t offsets[DAMAGED];
+
+    append((const uint8_t *)"hi", 2);
+    for (unsigned i = 0; i < DAMAGED; i++)
+        offsets[i] = append_crafted(CRAFTED);
+    append((const uint8_t *)"hi", 2);
+    log_stand_stop(&stand, true);
+    for (unsigned i = 0; i < DAMAGED; i++)
+        damage(offsets[i]);
+    read_both_ways(2);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("log-crafted");
@@ -214,6 +229,7 @@ Suite *test_suite(void)
     tcase_set_timeout(c, 120);
     tcase_add_test(c, a_crafted_record_at_the_end);
     tcase_add_test(c, crafted_records_before_a_sound_one);
+    tcase_add_test(c, crafted_records_in_a_complete_segment);
     suite_add_tcase(suite, c);
     return suite;
 }
