@@ -143,6 +143,9 @@ MUTATIONS = [
          "    x.end -= x.n > 0 && item.size < x.end ? item.size : 0;\n    x.unsynced = MIN(x.unsynced, x.end);")]),
     ("log-no-salt", "the checksum of a record's head does not cover the segment's salt", [
         (L + "format.c", "return crc32c(crc32c(0, bytes, sizeof bytes), p + AT_SIZE", "return crc32c(0, p + AT_SIZE")]),
+    ("log-torn-accepted", "a record counts as sound although only its head is", [
+        (L + "format.c", "return get_le32(p + size - 4) == size && get_le32(p + AT_REST_CRC) == rest_checksum(p, size);",
+         "return size > 0;")]),
     ("log-name-unsynced", "the folder is not synced after a segment has got its name", [
         (L + "store.c", "    if (r < 0 || fsync(s->dir_fd) == 0)\n        return r;\n    r = -errno;",
          "    if (r <= 0)\n        return r;\n    r = -errno;")]),
