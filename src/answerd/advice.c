@@ -74,6 +74,33 @@ void advise_on_listen(const struct config *c, char *const *passed, report_fn rep
     }
 }
 
+void advise_on_proxy(const struct config *c, report_fn report, void *userdata)
+{
+    const struct config_key *key = config_key_find(config_listener_keys, "ProxyFrom");
+
+    for (size_t i = 0; i < c->n_listeners; i++) {
+        const struct config_listener *l = &c->listeners[i];
+        const struct config_value *v = &l->values[key - config_listener_keys];
+
+        if (l->settings->proxy_from && !l->settings->proxy)
+            tell(report, userdata, "%s:%u: ProxyFrom=%s has no effect without Proxy=", v->from,
+                 v->line, v->text);
+    }
+}
+
+void advise_on_record(const struct config *c, report_fn report, void *userdata)
+{
+    const struct config_key *key = config_key_find(config_listener_keys, "Record");
+
+    for (size_t i = 0; i < c->n_listeners; i++)
+        if (c->listeners[i].settings->record == RECORD_STDERR &&
+            !c->listeners[i].values[key - config_listener_keys].text) {
+            report(userdata, "this machine has no journal: messages are only printed, and a reply "
+                             "promises nothing");
+            return;
+        }
+}
+
 /* The tables of a journal file take at most a sixteenth of it. */
 void advise_on_size(const struct config *c, report_fn report, void *userdata)
 {

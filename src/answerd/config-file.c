@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "answerd/config-file.h"
 #include "answerd/config-key.h"
@@ -88,7 +89,9 @@ static void enter_section(struct reader *r, const char *section)
         return;
     }
     if (strncmp(section, "Listener ", strlen("Listener ")) != 0) {
-        const char *near = suggest(section, known, ARRAY_SIZE(known));
+        const char *near = strncasecmp(section, "Listener", strlen("Listener")) == 0
+                               ? "Listener default"
+                               : suggest(section, known, ARRAY_SIZE(known));
 
         complain(r, "unknown section [%s]%s%s%s", section, near ? "; did you mean [" : "",
                  near ?: "", near ? "]?" : "");
@@ -164,6 +167,19 @@ static int set_reply(struct settings *s, const char *value, const char **ret_err
     return 0;
 }
 
+/* The section that has such a key, or NULL. */
+static const char *home_of(const char *name)
+{
+    if (config_key_find(config_server_keys, name))
+        return "Server";
+    if (config_key_find(config_log_keys, name))
+        return "Log";
+    return config_key_find(config_listener_keys, name) || strcmp(name, KEY_LISTEN) == 0 ||
+                   strcmp(name, KEY_REPLY) == 0
+               ? "Listener NAME"
+               : NULL;
+}
+
 static void unknown_key(struct reader *r, const char *name, const struct config_key *keys)
 {
     static const char *const sections[] = {
@@ -174,6 +190,12 @@ static void unknown_key(struct reader *r, const char *name, const struct config_
 
     for (; keys->name && n < ARRAY_SIZE(names); keys++)
         names[n++] = keys->name;
+    near = home_of(name);
+    if (near) {
+        complain(r, "unknown key %s= in [%s]; it belongs in [%s]", name, sections[r->section],
+                 near);
+        return;
+    }
     near = suggest(name, names, n);
     complain(r, "unknown key %s= in [%s]%s%s%s", name, sections[r->section],
              near ? "; did you mean " : "", near ?: "", near ? "=?" : "");

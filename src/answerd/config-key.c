@@ -87,6 +87,12 @@ static int read_timeout(const char *value, void *at, const char **ret_expected)
                      "a time span above 0; infinity switches this timeout off");
 }
 
+static int read_age(const char *value, void *at, const char **ret_expected)
+{
+    return take_span(value, at, ret_expected,
+                     "a time span above 0; infinity keeps records of any age");
+}
+
 static int read_drain(const char *value, void *at, const char **ret_expected)
 {
     return take_span(value, at, ret_expected,
@@ -206,9 +212,8 @@ static int read_sync(const char *value, void *at, const char **ret_expected)
 {
     if (strcmp(value, "always") == 0)
         *(uint64_t *)at = 0;
-    else if (take_span(value, at, ret_expected, "always, or a time span above 0") < 0 ||
-             *(uint64_t *)at == TIMER_NEVER)
-        return refuse(ret_expected, "always, or a time span like 100ms");
+    else if (take_span(value, at, ret_expected, "") < 0 || *(uint64_t *)at == TIMER_NEVER)
+        return refuse(ret_expected, "always, or a time span above 0, like 100ms");
     return 0;
 }
 
@@ -265,7 +270,7 @@ const struct config_key config_log_keys[] = {
     { "Directory", LOG_DIRECTORY, offsetof(struct log_settings, directory), read_directory },
     { "KeepFree", "a seventh of the disk, at most 4G", offsetof(struct log_settings, keep_free),
       read_keep_free },
-    { "MaxAge", "infinity", offsetof(struct log_settings, max_age_ms), read_timeout },
+    { "MaxAge", "infinity", offsetof(struct log_settings, max_age_ms), read_age },
     { "MaxUse", "a tenth of the disk, at most 4G", offsetof(struct log_settings, max_use),
       read_memory },
     { "Mirror", "journal", offsetof(struct log_settings, mirror), read_mirror },

@@ -27,6 +27,7 @@ static void advise_beforehand(const struct options *o, const struct config *conf
 {
     char *const passed[] = { (char *)"default", NULL };
 
+    advise_on_proxy(config, report_stderr, NULL);
     if (!service_by_hand())
         return;
     if (!o->config && service_socket_unit_in_use())
@@ -58,6 +59,8 @@ void startup_advise(const struct config *config, const struct listeners *listene
     if (passed)
         advise_on_listen(config, passed, report, userdata);
     wanted_free_passed(passed);
+    advise_on_proxy(config, report, userdata);
+    advise_on_record(config, report, userdata);
     if (own_journal())
         advise_on_size(config, report, userdata);
 }

@@ -155,6 +155,11 @@ static int parse_filter(int option, uint64_t now_us, struct select *s, char *err
             return wrong(error, "--id: '%s' is not an ID like 4be14d98f7f2f0d1-3-1", optarg);
         return 0;
     case OPTION_PEER:
+        if (!select_is_peer(optarg))
+            return wrong(error,
+                         "--peer: '%s' is not an address like 192.0.2.7, 192.0.2.7:4711, "
+                         "[2001:db8::7]:4711 or pid=1234,uid=1000",
+                         optarg);
         s->peer = optarg;
         return 0;
     case OPTION_IDENTITY:
@@ -207,6 +212,8 @@ static int check(int argc, char **argv, bool lines_given, struct options *o, cha
         return wrong(error, "only one DIRECTORY can be given. Try --help.");
     if (o->follow && o->reverse)
         return wrong(error, "--follow and --reverse exclude each other");
+    if (o->follow && scope->until_us < UINT64_MAX)
+        return wrong(error, "--follow and --until exclude each other");
     if (scope->since_us > scope->until_us)
         return wrong(error, "--since is later than --until");
     if (o->action != ACTION_SHOW && (select_is_given(&o->select) || o->follow || o->reverse ||

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -57,6 +58,28 @@ int select_id(struct select *s, const char *id)
     s->scope.by_connection = true;
     s->id = id;
     return 0;
+}
+
+bool select_is_peer(const char *text)
+{
+    const char *port = strrchr(text, ':');
+    char host[INET6_ADDRSTRLEN] = "";
+    struct in6_addr address;
+    size_t n;
+
+    if (strncmp(text, "pid=", 4) == 0 || inet_pton(AF_INET, text, &address) == 1 ||
+        inet_pton(AF_INET6, text, &address) == 1)
+        return true;
+    n = port ? (size_t)(port - text) : 0;
+    if (text[0] == '[' && n > 1 && text[n - 1] == ']') {
+        text++;
+        n -= 2;
+    }
+    if (n == 0 || n >= sizeof host || !port[1] ||
+        strspn(port + 1, "0123456789") != strlen(port + 1))
+        return false;
+    memcpy(host, text, n);
+    return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
 }
 
 int select_pattern(struct select *s, const char *pattern, char *reason, size_t size)

@@ -23,6 +23,9 @@ void select_deinit(struct select *s);
 /* An ID as records have it: 16 hex digits, the connection's number, the message's. 0 or -EINVAL. */
 int select_id(struct select *s, const char *id);
 
+/* Whether it is an address as records have it, with or without its port. */
+bool select_is_peer(const char *text);
+
 /* POSIX extended, as for ask --expect. 0, or -EINVAL with the reason. */
 int select_pattern(struct select *s, const char *pattern, char *reason, size_t size);
 

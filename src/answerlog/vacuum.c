@@ -100,13 +100,14 @@ static void print_why_not(const struct options *o, const struct reader *r)
     char use[SIZE_TEXT_MAX], size[SIZE_TEXT_MAX];
 
     (void)printf("nothing to remove: ");
-    if (r->list.n <= 1) {
+    if (r->list.n == 0 || (r->list.n == 1 && !(by_size && usage(r) <= o->vacuum_size))) {
         (void)puts(r->list.n == 0 ? "the log has no segment" : "the newest segment always stays");
         return;
     }
     if (by_size)
         (void)printf("the log takes %s, no more than %s", size_text(usage(r), use),
                      size_text(o->vacuum_size, size));
+    by_age = by_age && r->list.n > 1;
     (void)printf("%s%s\n", by_size && by_age ? ", and " : "",
                  by_age ? "the oldest segment has a younger record" : "");
 }

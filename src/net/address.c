@@ -101,6 +101,18 @@ int address_parse(const char *text, struct address *ret, const char **ret_error)
         }
         return parse_inet(text + 1, (size_t)(end - text - 1), end + 2, ret, ret_error);
     }
+    if (!*text) {
+        *ret_error = "the address is missing";
+        return -EINVAL;
+    }
+    if (!colon && strchr(text, '/')) {
+        *ret_error = "a socket's path begins with / or @";
+        return -EINVAL;
+    }
+    if (!colon && strspn(text, "0123456789") == strlen(text)) {
+        *ret_error = "a port has a colon before it; write :PORT or HOST:PORT";
+        return -EINVAL;
+    }
     if (!colon) {
         *ret_error = "the port is missing; write HOST:PORT, :PORT, [V6]:PORT, /path or @abstract";
         return -EINVAL;

@@ -349,7 +349,8 @@ void recorder_deinit(struct recorder *r)
     if (r->outage_us > 0)
         atomic_fetch_and(&r->context->outages, ~(1U << r->mode));
     if (!recorder_is_done(r))
-        event_log(EVENT_DISCARDED, "discarded %zu unanswered record%s: %s did not take them",
-                  r->sink->n_waiting, r->sink->n_waiting == 1 ? "" : "s", place(r));
+        event_log(EVENT_DISCARDED, "discarded %zu unanswered record%s: %s did not take %s",
+                  r->sink->n_waiting, r->sink->n_waiting == 1 ? "" : "s", place(r),
+                  r->sink->n_waiting == 1 ? "it" : "them");
     sink_free(r->sink);
 }

@@ -27,7 +27,6 @@ BROKEN = [
     ("Workers=1\n", 1, "Workers= is outside any section; begin with [Server] or [Listener NAME]"),
     ("[Sever]\n", 1, "unknown section [Sever]; did you mean [Server]?"),
     ("[server]\n", 1, "unknown section [server]; did you mean [Server]?"),
-    ("[Listener]\n", 1, "unknown section [Listener]"),
     ("[Listener ]\n", 1, "a listener's name has at least one character and no colon: [Listener ]"),
     ("[Listener a:b]\n", 1, "a listener's name has at least one character and no colon: [Listener a:b]"),
     ("[Listener " + "n" * 256 + "]\n", 1, "a listener's name has at most 255 bytes: [Listener " + "n" * 188 + "…]"),
@@ -40,9 +39,9 @@ BROKEN = [
                                        "semicolon after a space"),
     ("[Server]\nWorkers=1\0\n", 2, "the line contains a NUL byte"),
     ("[Server]\nworkers=1\n", 2, "unknown key workers= in [Server]; did you mean Workers=?"),
-    ("[Server]\nListen=:80\n", 2, "unknown key Listen= in [Server]"),
+    ("[Server]\nListen=:80\n", 2, "unknown key Listen= in [Server]; it belongs in [Listener NAME]"),
     ("[Server]\n=1\n", 2, "unknown key = in [Server]"),
-    (LISTENER + "Workers=1\n", 2, "unknown key Workers= in [Listener]"),
+    (LISTENER + "Workers=1\n", 2, "unknown key Workers= in [Listener]; it belongs in [Server]"),
     (LISTENER + "Framming=line\n", 2, "unknown key Framming= in [Listener]; did you mean Framing=?"),
     (LISTENER + "\n# c\n; c\nBacklog=5\n", 5, "unknown key Backlog= in [Listener]"),
     ("[Server]\nWorkers=0\n", 2, "Workers=0: not a number from 1 to 1024, or auto"),
@@ -71,7 +70,13 @@ BROKEN = [
     ("[Log]\nSegmentSize=1K\n", 2, "SegmentSize=1K: not a size from 64K to 1G"),
     ("[Log]\nMaxUse=100M\n", 2, "MaxUse=100M: less than twice SegmentSize="),
     ("[Log]\nKeepFree=-1\n", 2, "KeepFree=-1: not a size like 1G, or 0"),
-    ("[Log]\nSync=0\n", 2, "Sync=0: not always, or a time span like 100ms"),
+    ("[Log]\nMaxAge=0\n", 2, "MaxAge=0: not " + ZERO + "infinity keeps records of any age"),
+    (LISTENER + "Listen=8080\n", 2, "Listen=8080: a port has a colon before it; write :PORT or HOST:PORT"),
+    (LISTENER + "Listen=run/socket\n", 2, "Listen=run/socket: a socket's path begins with / or @"),
+    (LISTENER + "Listen=\n", 2, "Listen=: the address is missing"),
+    ("[Listener]\n", 1, "unknown section [Listener]; did you mean [Listener default]?"),
+    ("[Server]\nMaxMessageSize=1K\n", 2, "unknown key MaxMessageSize= in [Server]; it belongs in [Listener NAME]"),
+    ("[Log]\nSync=0\n", 2, "Sync=0: not always, or a time span above 0, like 100ms"),
     ("[Log]\nWhenFull=drop\n", 2, "WhenFull=drop: not rotate or wait"),
     ("[Log]\nMirror=syslog\n", 2, "Mirror=syslog: not journal or none"),
     ("[Log]\nMaxuse=1G\n", 2, "unknown key Maxuse= in [Log]; did you mean MaxUse=?"),
@@ -240,6 +245,12 @@ WriteTimeout=30s default
         self.assertEqual(folder("/tmp/state:/tmp/other")[1], "default")
         self.write("a.conf", "[Log]\nDirectory=/tmp/named\n")
         self.assertEqual(folder("/tmp/state"), ("Directory=/tmp/named", self.path + ":2"))
+
+    def test_proxies_without_a_proxy_header(self):
+        self.write("a.conf", "[Listener default]\nProxyFrom=10.0.0.5\n")
+        done = self.check()
+        self.assertEqual((done.returncode, done.stderr),
+                         (0, f"answerd: {self.path}:2: ProxyFrom=10.0.0.5 has no effect without Proxy=\n"))
 
     def test_addresses_in_force(self):
         self.write("a.conf", "[Listener default]\nListen=:1\n")

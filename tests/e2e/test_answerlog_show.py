@@ -79,6 +79,16 @@ class Which(unittest.TestCase):
         self.assertEqual(objects("--peer=127.0.0.2", self.folder, status=1), [])
         self.assertEqual(objects("--listener=default", self.folder), [one, two])
         self.assertEqual(objects("--listener=other", self.folder, status=1), [])
+        for address in "[::1]:80", "2001:db8::7", "pid=1,uid=0":
+            self.assertEqual(objects("--peer=" + address, self.folder, status=1), [])
+        for wrong in "localhost", "127.0.0.0/8", "127.0.0.1:", "127.0.0.1:x", "[::1", "", ":80":
+            run("--peer=" + wrong, self.folder, status=2,
+                error=f"answerlog: --peer: '{wrong}' is not an address like 192.0.2.7, 192.0.2.7:4711, "
+                      "[2001:db8::7]:4711 or pid=1234,uid=1000\n")
+
+    def test_what_never_ends(self):
+        run("-f", "--until=now", self.folder, status=2,
+            error="answerlog: --follow and --until exclude each other\n")
 
     def test_times(self):
         for part in range(3):

@@ -204,6 +204,7 @@ class Space(unittest.TestCase):
         self.assertEqual(run("--vacuum-size=1G", "--vacuum-time=1h", self.folder).decode(),
                          text[:-1] + ", and the oldest segment has a younger record\n")
         run("--vacuum-size=0", self.folder)
+        self.assertRegex(run("--vacuum-size=1G", self.folder).decode(), "^nothing to remove: the log takes ")
         self.assertEqual(run("--vacuum-size=0", self.folder), b"nothing to remove: the newest segment always stays\n")
         empty = self.log.copy()
         for path in os.listdir(empty):

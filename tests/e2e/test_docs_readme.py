@@ -27,6 +27,7 @@ import readme
 import tap
 
 ADDRESS = "127.0.0.1:8080"  # the address in README
+NO_JOURNAL = "answerd: this machine has no journal: messages are only printed, and a reply promises nothing\n"
 MESSAGE_SIZE_MAX = 64 * 1024
 JOURNAL_REMOTE = "/lib/systemd/systemd-journal-remote"
 BACK = "MESSAGE_ID=a9f387909544466c8a9c892d12a14a36"  # the journal takes records again
@@ -141,6 +142,9 @@ class Conversation(unittest.TestCase):
     def compare_shown(self, shown, expected):
         shown.wait_for(r"\n127\.0\.0\.1:\d+: ", expected.count("\n") - 1)
         said = shown.text.replace(str(self.port), "8080")
+        # README shows a machine with a journal.
+        self.assertTrue(said.startswith(NO_JOURNAL), said)
+        said = said[len(NO_JOURNAL):]
         self.assertEqual(readme.mask(said), readme.mask(expected))
         self.assertEqual(shown.end(signal.SIGTERM), 0)
 
