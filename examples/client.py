@@ -39,4 +39,7 @@ def deliver(address, lines):
 
 
 if __name__ == "__main__":
-    deliver((sys.argv[1], int(sys.argv[2])), sys.stdin)
+    if len(sys.argv) != 3:
+        print("client: usage: client.py HOST PORT < LINES", file=sys.stderr)
+        sys.exit(2)
+    deliver(sys.argv[1:], sys.stdin)

@@ -5,14 +5,15 @@
 #
 # Sends one message and prints its reply. Needs only bash.
 #
-# Exit status: 0 the message was answered; 1 it was refused, or its reply was cut off; 3 no connection; 4 no reply
-# within 30 s; 5 the connection ended without a reply.
+# Exit status: 0 the message was answered; 1 it was refused, or its reply was cut off; 2 usage; 3 no connection; 4 no
+# reply within 30 s; 5 the connection ended without a reply.
 
 fail() {
     printf 'client: %s\n' "$2" >&2
     exit "$1"
 }
 
+[ $# -eq 3 ] || fail 2 'usage: client.sh HOST PORT MESSAGE'
 exec 3<>"/dev/tcp/$1/$2" || exit 3
 printf '%s\n' "$3" >&3
 IFS= read -r -t 30 reply <&3

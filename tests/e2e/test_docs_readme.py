@@ -342,5 +342,12 @@ class RecordLog(unittest.TestCase):
                     receipt = said.split()[1]
 
 
+class Copies(unittest.TestCase):
+    def test_the_python_client(self):
+        (text,) = readme.fenced("Cookbook", "python")
+        with open(os.path.join(daemon.TOP, "examples", "client.py"), encoding="utf-8") as file:
+            self.assertTrue(file.read().endswith("\n" + text))
+
+
 if __name__ == "__main__":
     tap.main()

@@ -56,6 +56,12 @@ class Examples(unittest.TestCase):
         self.assertIn(error, done.stderr)
         self.assertEqual(bool(error), bool(done.stderr), done.stderr)
 
+    def test_usage(self):
+        for name in "client.sh", "client.py", "resend.py":
+            with self.subTest(name):
+                self.check(self.run_client(example(name)), 2, error=f": usage: {name} HOST PORT".encode())
+        self.check(self.run_client(self.compiled()), 2, error=b"client: usage: client HOST PORT")
+
     def compiled(self):
         """client.c, as a program."""
         compiler = shutil.which(os.environ.get("CC", "cc").split()[0])
@@ -156,6 +162,36 @@ class Examples(unittest.TestCase):
         texts = self.record(None, f"[Log]\nDirectory={log}\nMirror=none\n[Listener default]\nRecord=log\n")
         self.resend(subprocess.run([daemon.program("answerlog"), "-o", "json", log], stdout=subprocess.PIPE,
                                    check=True).stdout, texts)
+
+    def refuse_to_resend(self, stdin, error):
+        """Runs resend.py with this input. It must exit with status 1, and say only this."""
+        self.check(self.run_client(example("resend.py"), *self.address, stdin=stdin), 1, error=b"resend: " + error)
+
+    def test_resending_what_is_no_record(self):
+        self.serve("[Listener default]\nFraming=length\n")
+        lines = b"no JSON", b"", b"\xff", b"5", b"{}", b'{"message":null}'
+        for line in lines:
+            with self.subTest(line):
+                self.refuse_to_resend(b'{"message":"one"}\n' + line + b"\n", b"line 2: not a record as JSON")
+
+    def test_resending_to_nobody(self):
+        self.listener.close()
+        self.refuse_to_resend(b"", b"cannot connect to %s:%s: " % tuple(part.encode() for part in self.address))
+
+    def test_resending_to_the_wrong_framing(self):
+        question = b"; does %s:%s use Framing=length?\n" % tuple(part.encode() for part in self.address)
+        self.serve("[Listener default]\nMessageTimeout=100ms\n")
+        self.refuse_to_resend(b'{"message":"one"}\n', b"message 1: the server closed the connection" + question)
+
+    def test_resending_without_a_reply(self):
+        """The same program, but with a short timeout."""
+        question = b"; does %s:%s use Framing=length?\n" % tuple(part.encode() for part in self.address)
+        self.serve("[Listener default]\nMessageTimeout=infinity\n")
+        short = "import resend, sys; resend.TIMEOUT = 0.1; sys.exit(resend.main())"
+        done = subprocess.run([sys.executable, "-c", short, *self.address], input=b'{"message":"one"}\n',
+                              cwd=example(""), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=net.TIMEOUT,
+                              env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"), check=False)
+        self.check(done, 1, error=b"resend: no reply within 0.1 s" + question)
 
 
 if __name__ == "__main__":
