@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Repeats the sessions in README: each line after `$` in a ```console block, and its output.
+"""Repeats the sessions in README: each line after `$` or `#` in a ```console block, and its output.
 
 Details that differ between runs (ports, IDs, times, process numbers) are masked on both sides. Lines with systemctl and
 the package manager need a booted system and are not run here.

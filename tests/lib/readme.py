@@ -38,10 +38,10 @@ def fenced(heading, language):
 
 
 def conversations(heading):
-    """The console blocks under a heading, each a list of (command, output)."""
+    """The console blocks under a heading, each a list of (command, output). The prompt is $, or # for root."""
     found = []
     for block in fenced(heading, "console"):
-        parts = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)
+        parts = re.split(r"^[$#] (.*)\n", block, flags=re.MULTILINE)
         found.append(list(zip(parts[1::2], parts[2::2])))
     return found
 
