@@ -273,15 +273,33 @@ static int make_spare(struct store *s)
     return r;
 }
 
+/* The spare is there, or an error keeps it from being made. */
+static int spare_made(struct store *s, int r)
+{
+    (void)pthread_mutex_lock(&s->mutex);
+    s->has_spare = r >= 0;
+    s->error = r;
+    s->pressed = r == -ENOSPC || r == -EDQUOT;
+    if (s->pressed && !s->limits.wait && has_removable(s))
+        r = 1;
+    (void)pthread_mutex_unlock(&s->mutex);
+    return r < 0 ? r : 1;
+}
+
 int store_keep(struct store *s, uint64_t now_us)
 {
     struct stored oldest = { 0 };
     struct statvfs vfs;
     enum task task;
-    int r = 0;
 
-    if (fstatvfs(s->dir_fd, &vfs) < 0)
-        return -errno;
+    if (fstatvfs(s->dir_fd, &vfs) < 0) {
+        int error = -errno;
+
+        (void)pthread_mutex_lock(&s->mutex);
+        s->error = error;
+        (void)pthread_mutex_unlock(&s->mutex);
+        return error;
+    }
     (void)pthread_mutex_lock(&s->mutex);
     task = next_task(s, (uint64_t)vfs.f_bavail * vfs.f_frsize, now_us);
     s->pressed = false; /* if it goes on, the disk refuses again */
@@ -294,15 +312,7 @@ int store_keep(struct store *s, uint64_t now_us)
         return remove_oldest(s, &oldest);
     if (task == TASK_NO_ROOM && forget_removed(s))
         return 1;
-    r = task == TASK_MAKE ? make_spare(s) : STORE_LIMITED;
-    (void)pthread_mutex_lock(&s->mutex);
-    s->has_spare = r >= 0;
-    s->error = r;
-    s->pressed = r == -ENOSPC || r == -EDQUOT;
-    if (s->pressed && !s->limits.wait && has_removable(s))
-        r = 1;
-    (void)pthread_mutex_unlock(&s->mutex);
-    return r < 0 ? r : 1;
+    return spare_made(s, task == TASK_MAKE ? make_spare(s) : STORE_LIMITED);
 }
 
 /* Renames a file, and never replaces another one where the file system can do that. */
@@ -340,7 +350,7 @@ int store_take(struct store *s, uint64_t serial, const struct log_head *head)
 
     (void)pthread_mutex_lock(&s->mutex);
     ready = s->has_spare;
-    r = store_has_no_room(s->error) ? s->error : -EAGAIN;
+    r = s->error ?: -EAGAIN;
     (void)pthread_mutex_unlock(&s->mutex);
     if (!ready)
         return r;

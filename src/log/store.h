@@ -26,6 +26,14 @@ static inline bool store_has_no_room(int error)
     return error == -ENOSPC || error == -EDQUOT || error == STORE_LIMITED;
 }
 
+/* Whether to try again: room, memory, descriptors and the next segment may come to be. Nothing else
+ * gets better by itself. */
+static inline bool store_error_passes(int error)
+{
+    return error == -EAGAIN || error == -EMFILE || error == -ENFILE || error == -ENOMEM ||
+           store_has_no_room(error);
+}
+
 /* Their names in the folder. */
 #define STORE_LOCK  "lock"
 #define STORE_SPARE "spare"
@@ -56,7 +64,7 @@ struct store {
     bool writing; /* a spare was taken, and its segment is not complete yet */
     bool has_spare;
     bool pressed;        /* the disk has refused: remove the oldest segment, if that is allowed */
-    int error;           /* why there is no spare: a negative errno */
+    int error;           /* why there is no spare: a negative errno; 0: it is not made yet */
     uint64_t removed_to; /* the number of the last record that was removed; 0: none was */
 
     /* For the keeper alone. */
@@ -85,6 +93,7 @@ int store_keep(struct store *s, uint64_t now_us);
 void store_press(struct store *s);
 
 /* Makes the spare the segment of that serial, on the disk too. Its descriptor, to be closed by the
- * caller; -EAGAIN: there is none yet; -ENOSPC: nor will there be, until there is room; -EEXIST: such
- * a segment is there already; or another negative errno. After an error it can be called again. */
+ * caller; -EAGAIN: there is none yet; -EEXIST: such a segment is there already; or another negative
+ * errno, also the one that keeps the keeper from making a spare. If store_error_passes(), it can be
+ * called again. */
 int store_take(struct store *s, uint64_t serial, const struct log_head *head);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -32,12 +31,6 @@ static int fail(struct writer *w, int error)
     return error;
 }
 
-/* Room, and the next segment, may come to be; nothing else gets better by itself. */
-static bool passes(int error)
-{
-    return error == -EAGAIN || store_has_no_room(error);
-}
-
 int writer_sync(struct writer *w)
 {
     if (w->error < 0)
@@ -60,7 +53,6 @@ static int begin_segment(struct writer *w, uint64_t now_us)
         .created_us = now_us,
         .first = w->number,
     };
-    struct stat st;
     int fd;
 
     if (getrandom(&head.salt, sizeof head.salt, 0) != sizeof head.salt)
@@ -68,17 +60,11 @@ static int begin_segment(struct writer *w, uint64_t now_us)
     fd = store_take(w->store, w->serial, &head);
     if (fd < 0)
         return fd;
-    if (fstat(fd, &st) < 0) {
-        int error = -errno;
-
-        (void)close_fd(fd);
-        return error;
-    }
     w->fd = fd;
     w->serial++;
     w->head = head;
     w->offset = LOG_HEAD_SIZE;
-    w->size = (uint64_t)st.st_size;
+    w->size = w->store->limits.segment_size;
     w->newest_us = 0;
     w->index = log_index_new();
     return 0;
@@ -232,7 +218,7 @@ static int write_records(struct writer *w, const struct chunk *chunks, size_t n,
         number = seal(w, &chunks[i], number, now_us);
     r = write_chunks(w, chunks, n);
     if (r < 0)
-        return passes(r) ? r : fail(w, r);
+        return store_error_passes(r) ? r : fail(w, r);
     for (size_t i = 0; i < n; w->offset += chunks[i++].size)
         add_to_index(w, &chunks[i], w->offset);
     w->number = number;
@@ -249,7 +235,7 @@ static int find_room(struct writer *w, const struct chunk *chunk, uint64_t now_u
         r = end_segment(w);
     if (r == 0 && w->fd < 0)
         r = begin_segment(w, now_us);
-    return r == 0 || (w->error == 0 && passes(r)) ? r : fail(w, r);
+    return r == 0 || (w->error == 0 && store_error_passes(r)) ? r : fail(w, r);
 }
 
 ssize_t writer_append(struct writer *w, struct chunk *chunks, size_t n, uint64_t now_us)

@@ -13,8 +13,9 @@
  * The end of a log, where records are added. One thread uses it.
  *
  * Records get their numbers here. A record is in the log for certain when writer_sync() has returned
- * after writer_append(). An error other than for want of room is final: after a failed fdatasync(2)
- * the kernel has dropped what it could not write, and the next call would report success.
+ * after writer_append(). An error is final, unless writer_append() returns one that passes. After a
+ * failed fdatasync(2) the kernel has dropped what it could not write, and the next call would report
+ * success.
  */
 
 struct writer {
@@ -47,8 +48,8 @@ int writer_deinit(struct writer *w);
 
 /* Seals the records, and writes the oldest chunks: as many as fit into the segment. Of a chunk that is
  * larger than a segment it writes the first records, and the chunk is what is left. Returns how many
- * chunks are written whole; -EAGAIN: the next segment is not ready; -ENOSPC: there is no room for one; or
- * another negative errno, which is final. now_us: CLOCK_REALTIME. */
+ * chunks are written whole; -EAGAIN: the next segment is not ready; another negative errno for which
+ * store_error_passes(); or one that is final. now_us: CLOCK_REALTIME. */
 ssize_t writer_append(struct writer *w, struct chunk *chunks, size_t n, uint64_t now_us);
 
 /* Waits until all that was appended is on the disk. 0, or a negative errno, which is final. */

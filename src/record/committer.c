@@ -136,7 +136,7 @@ static uint64_t fail(struct committer *c, int error)
 /* A sync that failed for want of room does not pass: the writer knows it. */
 static bool passes(const struct committer *c, int error)
 {
-    return c->writer.error == 0 && (error == -EAGAIN || store_has_no_room(error));
+    return c->writer.error == 0 && store_error_passes(error);
 }
 
 /* The oldest n are written. */
@@ -254,7 +254,7 @@ uint64_t committer_step(struct committer *c)
     r = write_parcels(c);
     if (r < 0 && !passes(c, r))
         return fail(c, r);
-    atomic_store_explicit(&c->blocked, r < 0 && r != -EAGAIN, memory_order_relaxed);
+    atomic_store_explicit(&c->blocked, store_has_no_room(r), memory_order_relaxed);
     error = sync_written(c);
     if (error < 0)
         return fail(c, error);

@@ -134,21 +134,29 @@ static void tell_kept(const struct store *store, uint64_t *told)
         *told = store->kept;
 }
 
+static bool tell_error(int error)
+{
+    if (!store_has_no_room(error))
+        return event_log(EVENT_NOTICE, "the log's next segment cannot be made: %s",
+                         strerror(-error));
+    return event_log(EVENT_LOG_NO_ROOM, "the log has no room: %s",
+                     error == STORE_LIMITED ? "MaxUse= or KeepFree= is reached" : strerror(-error));
+}
+
 static void *run_keeper(void *userdata)
 {
     struct log_service *s = userdata;
     uint64_t told_kept = 0;
-    bool told = false;
+    int told = 0; /* the error */
 
     while (!atomic_load(&s->stopping)) {
         int r = store_keep(&s->store, clock_us(CLOCK_REALTIME));
 
         /* A journal that is full drops it: then it is logged with the next attempt. */
-        if (r >= 0)
-            told = false;
-        else if (!told)
-            told = event_log(EVENT_LOG_NO_ROOM, "the log has no room for its next segment: %s",
-                             r == STORE_LIMITED ? "MaxUse= or KeepFree= is reached" : strerror(-r));
+        if (r == 0)
+            told = 0;
+        else if (r < 0 && r != told && tell_error(r))
+            told = r;
         tell_kept(&s->store, &told_kept);
         if (r > 0)
             wake(s->committer.wake_fd);

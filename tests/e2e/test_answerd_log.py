@@ -56,9 +56,9 @@ class Log(unittest.TestCase):
         net.wait_until(traced, what="the thread to be traced")
         return tracer
 
-    def inject(self, daemon, what):
+    def inject(self, daemon, what, thread="log-committer"):
         """From now on, system calls of the committer end as strace's inject= says."""
-        return self.trace(daemon, "log-committer", "-e", "trace=" + what.partition(":")[0], "-e", "inject=" + what)
+        return self.trace(daemon, thread, "-e", "trace=" + what.partition(":")[0], "-e", "inject=" + what)
 
 
 class Records(Log):
@@ -177,7 +177,7 @@ class Retention(Log):
         daemon = self.start(log="MaxUse=256K\nWhenFull=wait")
         with daemon.connect() as client:
             client.sendall(b"".join(b"%d " % n + b"x" * 1000 + b"\n" for n in range(400)))
-            daemon.stderr.wait_for("the log has no room for its next segment")
+            daemon.stderr.wait_for("the log has no room")
             daemon.stderr.wait_for("the log has taken nothing")
             answered = 0
             first = record_log.segments(self.folder)[0]
@@ -212,7 +212,7 @@ class Retention(Log):
         count = 300
         with daemon.connect() as client:
             client.sendall(b"".join(b"%d " % n + b"x" * 1000 + b"\n" for n in range(count)))
-            daemon.stderr.wait_for("the log has no room for its next segment: MaxUse= or KeepFree= is reached")
+            daemon.stderr.wait_for("the log has no room: MaxUse= or KeepFree= is reached")
             subprocess.run([program("answerlog"), "--vacuum-size=100K", self.folder], check=True,
                            stdout=subprocess.DEVNULL)
             self.assertEqual(net.recv_exactly(client, 3 * count), b"ok\n" * count)
@@ -249,6 +249,40 @@ class Faults(Log):
             daemon.expect_exit(ERROR_STATUS)
             self.assertEqual(net.recv_until_eof(client), b"")
         self.assertEqual(self.data(), [])
+
+    def hold(self, thread, what):
+        """While these calls of the thread fail, replies wait. Returns the daemon, stopped."""
+        daemon = self.start(log="Mirror=none", server="Workers=1")
+        count = 200
+        tracer = self.inject(daemon, what, thread)
+        with daemon.connect() as client:
+            client.sendall(b"".join(b"%d " % n + b"x" * 1000 + b"\n" for n in range(count)))
+            daemon.stderr.wait_for("the log has taken nothing")
+            tracer.terminate()
+            tracer.wait()
+            self.assertEqual(net.recv_exactly(client, 3 * count), b"ok\n" * count)
+        daemon.stop()
+        self.assertEqual(len(self.data()), count)
+        return daemon
+
+    def test_without_descriptors_replies_wait(self):
+        self.hold("log-committer", "openat:error=EMFILE")
+
+    def test_without_descriptors_for_the_next_segment_replies_wait(self):
+        daemon = self.hold("log-keeper", "openat:error=ENFILE")
+        said = [line for line in daemon.stderr.lines if "next segment" in line]
+        self.assertEqual(said, ["answerd: the log's next segment cannot be made: Too many open files in system"])
+        self.assertFalse([line for line in daemon.stderr.lines if "no room" in line])
+
+    def test_a_disk_that_cannot_take_the_next_segment_ends_the_service(self):
+        daemon = self.start(server="Workers=1")
+        self.inject(daemon, "fdatasync:error=EIO", "log-keeper")
+        with daemon.connect() as client:
+            client.sendall(b"".join(b"%d " % n + b"x" * 1000 + b"\n" for n in range(200)))
+            said = daemon.expect_exit(ERROR_STATUS)
+            self.assertRegex(said, "the log cannot be written: Input/output error")
+            answered = len(net.recv_until_eof(client)) // 3
+        self.assertGreaterEqual(len(self.data()), answered)
 
     def test_no_space_holds_replies_until_there_is(self):
         daemon = self.start(server="Workers=1")

@@ -44,6 +44,7 @@ unit_tests += tests/unit/test-log-faults
 unit_tests += tests/unit/test-log-format
 unit_tests += tests/unit/test-log-reader
 unit_tests += tests/unit/test-log-recovery
+unit_tests += tests/unit/test-log-room
 unit_tests += tests/unit/test-loop
 unit_tests += tests/unit/test-macros
 unit_tests += tests/unit/test-memory
@@ -298,6 +299,14 @@ tests_unit_test_log_recovery_SOURCES += tests/unit/log-stand.h
 tests_unit_test_log_recovery_SOURCES += tests/unit/random.h
 tests_unit_test_log_recovery_CFLAGS = $(unit_cflags)
 tests_unit_test_log_recovery_LDADD = $(unit_libs)
+
+tests_unit_test_log_room_SOURCES = tests/unit/test-log-room.c
+tests_unit_test_log_room_SOURCES += tests/unit/log-stand.c
+tests_unit_test_log_room_SOURCES += tests/unit/log-stand.h
+tests_unit_test_log_room_SOURCES += tests/unit/random.h
+tests_unit_test_log_room_CFLAGS = $(unit_cflags)
+tests_unit_test_log_room_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=openat,--wrap=fallocate,--wrap=fdatasync
+tests_unit_test_log_room_LDADD = $(unit_libs)
 
 tests_unit_test_loop_SOURCES = tests/unit/test-loop.c
 tests_unit_test_loop_CFLAGS = $(unit_cflags)

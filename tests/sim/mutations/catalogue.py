@@ -161,7 +161,7 @@ MUTATIONS = [
     ("log-failure-untold", "the main thread does not hear that the log has failed", [
         (R + "log-service.c", "        tell_failure(s);\n        wake(s->notify_fd);", "        tell_failure(s);")]),
     ("log-no-room-final", "a sync that fails for want of room counts as backpressure", [
-        (R + "committer.c", "c->writer.error == 0 && (error == -EAGAIN ||", "c && (error == -EAGAIN ||")]),
+        (R + "committer.c", "c->writer.error == 0 && store_error_passes", "c && store_error_passes")]),
     ("log-guess-kept", "numbers go on behind a guess although a later segment tells the exact one", [
         (L + "recovery.c", "    t->guessed = 0;\n", "")]),
     ("log-numbers-again", "retention removes the newest segment before the next one has begun", [
