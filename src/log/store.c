@@ -170,6 +170,13 @@ static bool too_old(const struct store *s, uint64_t now_us)
     return age > s->limits.max_age_us;
 }
 
+/* What the disk refuses needs no more room than a segment. If that much was removed in vain, more would
+ * be too. */
+static bool may_relieve(const struct store *s)
+{
+    return s->pressed && !s->limits.wait && has_removable(s) && s->freed < s->limits.segment_size;
+}
+
 enum task { TASK_NONE, TASK_REMOVE, TASK_MAKE, TASK_NO_ROOM };
 
 /* With the mutex held. */
@@ -177,7 +184,7 @@ static enum task next_task(const struct store *s, uint64_t free_bytes, uint64_t 
 {
     if (has_removable(s) && too_old(s, now_us))
         return TASK_REMOVE;
-    if (s->pressed && !s->limits.wait && has_removable(s))
+    if (may_relieve(s))
         return TASK_REMOVE;
     if (fits_max_use(s) && (s->has_spare || fits_disk(s, free_bytes, 0)))
         return s->has_spare ? TASK_NONE : TASK_MAKE;
@@ -236,17 +243,32 @@ static bool forget_removed(struct store *s)
     }
 }
 
-void store_press(struct store *s)
+/* With the mutex held. error: as for store_press(). */
+static void press(struct store *s, int error)
+{
+    s->refused = error;
+    s->pressed = error < 0;
+    if (error == 0)
+        s->freed = 0;
+}
+
+void store_press(struct store *s, int error)
 {
     (void)pthread_mutex_lock(&s->mutex);
-    s->pressed = true;
+    press(s, error);
     (void)pthread_mutex_unlock(&s->mutex);
 }
 
 /* --- the spare ------------------------------------------------------------------------------ */
 
-static int write_zeros(int fd, uint64_t size)
+void store_stop(struct store *s)
 {
+    atomic_store(&s->stopping, true);
+}
+
+static int write_zeros(const struct store *s, int fd)
+{
+    uint64_t size = s->limits.segment_size;
     _cleanup_free_ uint8_t *zeros = calloc(1, AT_ONCE);
     int r = zeros ? 0 : -ENOMEM;
 
@@ -258,6 +280,8 @@ static int write_zeros(int fd, uint64_t size)
         r = file_write(fd, zeros, (size_t)MIN(size - at, (uint64_t)AT_ONCE), at);
         if (r >= 0 && fdatasync(fd) < 0)
             r = -errno;
+        if (r >= 0 && atomic_load(&s->stopping))
+            r = -EAGAIN;
     }
     return r < 0 || fsync(fd) == 0 ? r : -errno;
 }
@@ -266,7 +290,7 @@ static int make_spare(struct store *s)
 {
     _cleanup_close_ int fd =
         openat(s->dir_fd, SPARE, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    int r = fd < 0 ? -errno : write_zeros(fd, s->limits.segment_size);
+    int r = fd < 0 ? -errno : write_zeros(s, fd);
 
     if (r < 0 && fd >= 0)
         (void)unlinkat(s->dir_fd, SPARE, 0);
@@ -280,10 +304,31 @@ static int spare_made(struct store *s, int r)
     s->has_spare = r >= 0;
     s->error = r;
     s->pressed = r == -ENOSPC || r == -EDQUOT;
-    if (s->pressed && !s->limits.wait && has_removable(s))
+    if (r >= 0)
+        s->freed = 0;
+    if (may_relieve(s))
         r = 1;
     (void)pthread_mutex_unlock(&s->mutex);
     return r < 0 ? r : 1;
+}
+
+/* Returns what is to be done. Then the disk is asked again: it may refuse again. */
+static enum task begin_task(struct store *s, uint64_t free_bytes, uint64_t now_us,
+                            struct stored *ret_oldest, int *ret_refused)
+{
+    enum task task;
+
+    (void)pthread_mutex_lock(&s->mutex);
+    task = next_task(s, free_bytes, now_us);
+    if (task == TASK_REMOVE) {
+        *ret_oldest = s->segments[0];
+        s->freed = s->pressed ? add(s->freed, s->segments[0].size) : s->freed;
+        s->refused = 0;
+    }
+    s->pressed = false;
+    *ret_refused = s->refused;
+    (void)pthread_mutex_unlock(&s->mutex);
+    return task;
 }
 
 int store_keep(struct store *s, uint64_t now_us)
@@ -291,6 +336,7 @@ int store_keep(struct store *s, uint64_t now_us)
     struct stored oldest = { 0 };
     struct statvfs vfs;
     enum task task;
+    int refused;
 
     if (fstatvfs(s->dir_fd, &vfs) < 0) {
         int error = -errno;
@@ -300,14 +346,9 @@ int store_keep(struct store *s, uint64_t now_us)
         (void)pthread_mutex_unlock(&s->mutex);
         return error;
     }
-    (void)pthread_mutex_lock(&s->mutex);
-    task = next_task(s, (uint64_t)vfs.f_bavail * vfs.f_frsize, now_us);
-    s->pressed = false; /* if it goes on, the disk refuses again */
-    if (task == TASK_REMOVE)
-        oldest = s->segments[0];
-    (void)pthread_mutex_unlock(&s->mutex);
+    task = begin_task(s, (uint64_t)vfs.f_bavail * vfs.f_frsize, now_us, &oldest, &refused);
     if (task == TASK_NONE)
-        return 0;
+        return refused;
     if (task == TASK_REMOVE)
         return remove_oldest(s, &oldest);
     if (task == TASK_NO_ROOM && forget_removed(s))
@@ -368,6 +409,9 @@ int store_take(struct store *s, uint64_t serial, const struct log_head *head)
     if (r >= 0) {
         s->writing = true;
         s->error = 0;
+        press(s, 0);
+    } else if (store_has_no_room(r)) {
+        press(s, r);
     }
     (void)pthread_mutex_unlock(&s->mutex);
     if (r < 0)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -58,13 +59,16 @@ struct stored {
 struct store {
     int dir_fd; /* locked */
     struct store_limits limits;
+    atomic_bool stopping;  /* no spare is needed any more */
     pthread_mutex_t mutex; /* for what follows; it is held for a moment, never over a disk access */
     struct stored *segments; /* oldest first */
     size_t n;
     bool writing; /* a spare was taken, and its segment is not complete yet */
     bool has_spare;
-    bool pressed;        /* the disk has refused: remove the oldest segment, if that is allowed */
-    int error;           /* why there is no spare: a negative errno; 0: it is not made yet */
+    int refused;    /* why the disk does not take what the writer writes: -ENOSPC; 0: it does */
+    bool pressed;   /* the disk has refused: remove the oldest segment, if that may help */
+    uint64_t freed; /* bytes removed since the disk refused, and has taken nothing yet */
+    int error;      /* why there is no spare: a negative errno; 0: it is not made yet */
     uint64_t removed_to; /* the number of the last record that was removed; 0: none was */
 
     /* For the keeper alone. */
@@ -85,12 +89,16 @@ void store_limit(struct store *s, const struct store_limits *limits);
 int store_add(struct store *s, const struct stored *segment);
 
 /* Does one thing that has to be done: removes a segment, or makes the spare. 1: there may be more to
- * do; 0: nothing is left to do; -ENOSPC: the disk has no room for a spare; STORE_LIMITED: the limits
- * leave none, and nothing may be removed; or another negative errno. now_us: CLOCK_REALTIME. */
+ * do; 0: nothing is left to do; -ENOSPC: the disk has no room for a spare, or for what the writer
+ * writes; STORE_LIMITED: the limits leave none, and nothing may be removed; -EAGAIN: store_stop() was
+ * called; or another negative errno. now_us: CLOCK_REALTIME. */
 int store_keep(struct store *s, uint64_t now_us);
 
-/* From the writer: the disk has refused a record for want of room. */
-void store_press(struct store *s);
+/* From any thread: the keeper is about to end. A spare that is not complete is dropped. */
+void store_stop(struct store *s);
+
+/* From the writer: the disk has no room for a record, -ENOSPC or -EDQUOT; or 0: it has again. */
+void store_press(struct store *s, int error);
 
 /* Makes the spare the segment of that serial, on the disk too. Its descriptor, to be closed by the
  * caller; -EAGAIN: there is none yet; -EEXIST: such a segment is there already; or another negative

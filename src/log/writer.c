@@ -209,6 +209,17 @@ static struct chunk beginning(const struct writer *w, const struct chunk *chunk)
     return part;
 }
 
+/* The keeper makes room on the disk, and says why there is none. */
+static void tell_store(struct writer *w, int error)
+{
+    bool refused = store_has_no_room(error);
+
+    if (!refused && !(w->refused && error == 0))
+        return;
+    store_press(w->store, error);
+    w->refused = refused;
+}
+
 static int write_records(struct writer *w, const struct chunk *chunks, size_t n, uint64_t now_us)
 {
     uint64_t number = w->number;
@@ -217,6 +228,7 @@ static int write_records(struct writer *w, const struct chunk *chunks, size_t n,
     for (size_t i = 0; i < n; i++)
         number = seal(w, &chunks[i], number, now_us);
     r = write_chunks(w, chunks, n);
+    tell_store(w, r);
     if (r < 0)
         return store_error_passes(r) ? r : fail(w, r);
     for (size_t i = 0; i < n; w->offset += chunks[i++].size)

@@ -24,6 +24,7 @@ struct writer {
     uint64_t serial, number; /* of the next segment, and of the next record */
     uint64_t synced;         /* number of the last record that is synced */
     int error;               /* final; 0 */
+    bool refused;            /* the disk had no room for the last record */
 
     /* The segment that is written to. */
     int fd; /* -1: none is, until a record comes */

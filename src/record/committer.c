@@ -85,7 +85,6 @@ void committer_deinit(struct committer *c)
 
 void committer_open(struct committer *c, uint64_t sync_us)
 {
-    c->store = c->writer.store;
     c->sync_us = sync_us;
     atomic_store(&c->synced, c->writer.synced);
     atomic_store(&c->open, true);
@@ -167,8 +166,6 @@ static int write_parcels(struct committer *c)
             chunks[n++] = (struct chunk){ buffer_head(p->bytes), buffer_size(p->bytes) };
         r = writer_append(&c->writer, chunks, n, clock_us(CLOCK_REALTIME));
         /* The spare is used up, or there is none, or no room for what was to be written. */
-        if (r == -ENOSPC || r == -EDQUOT)
-            store_press(c->store);
         if (r < 0 || c->writer.serial != serial)
             wake(c->keep_fd);
         if (r < 0)

@@ -34,7 +34,6 @@ void parcel_free(struct parcel *p);
 #define COMMITTER_NEVER UINT64_MAX
 
 struct committer {
-    struct store *store;
     struct writer writer;
     uint64_t sync_us; /* 0: sync, and only then give back. Else give back once written, and sync as
                          often as that */

@@ -155,7 +155,7 @@ static void *run_keeper(void *userdata)
         /* A journal that is full drops it: then it is logged with the next attempt. */
         if (r == 0)
             told = 0;
-        else if (r < 0 && r != told && tell_error(r))
+        else if (r < 0 && r != -EAGAIN && r != told && tell_error(r))
             told = r;
         tell_kept(&s->store, &told_kept);
         if (r > 0)
@@ -389,6 +389,7 @@ int log_service_stop(struct log_service *s)
     if (!s->opened)
         return 0;
     atomic_store(&s->stopping, true);
+    store_stop(&s->store);
     wake(s->committer.wake_fd);
     wake(s->committer.keep_fd);
     if (s->committer_runs)

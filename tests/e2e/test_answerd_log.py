@@ -285,17 +285,24 @@ class Faults(Log):
         self.assertGreaterEqual(len(self.data()), answered)
 
     def test_no_space_holds_replies_until_there_is(self):
+        for call in "pwritev", "renameat2":
+            with self.subTest(call=call):
+                self.hold_for_space(call)
+
+    def hold_for_space(self, call):
         daemon = self.start(server="Workers=1")
-        tracer = self.inject(daemon, "pwritev:error=ENOSPC")
+        tracer = self.inject(daemon, call + ":error=ENOSPC")
         with daemon.connect() as client:
             client.sendall(b"waits\n")
             daemon.stderr.wait_for("the log has taken nothing")
+            daemon.stderr.wait_for("^answerd: the log has no room: No space left on device$")
             tracer.terminate()
             tracer.wait()
             self.assertEqual(net.recv_line(client), b"ok\n")
         daemon.stderr.wait_for("the log takes records again")
         daemon.stop()
-        self.assertEqual(self.data(), [b"waits"])
+        self.assertEqual(sum("no room" in line for line in daemon.stderr.lines), 1)
+        self.assertEqual(self.data()[-1], b"waits")
 
     def test_one_sync_for_a_message_alone(self):
         daemon = self.start(server="Workers=1")

@@ -305,7 +305,7 @@ tests_unit_test_log_room_SOURCES += tests/unit/log-stand.c
 tests_unit_test_log_room_SOURCES += tests/unit/log-stand.h
 tests_unit_test_log_room_SOURCES += tests/unit/random.h
 tests_unit_test_log_room_CFLAGS = $(unit_cflags)
-tests_unit_test_log_room_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=openat,--wrap=fallocate,--wrap=fdatasync
+tests_unit_test_log_room_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=openat,--wrap=fallocate,--wrap=fdatasync,--wrap=pwritev
 tests_unit_test_log_room_LDADD = $(unit_libs)
 
 tests_unit_test_loop_SOURCES = tests/unit/test-loop.c

@@ -309,12 +309,15 @@ START_TEST(a_disk_that_refuses_a_record_costs_the_oldest_segment)
     while (store_keep(&stand.store, 0) > 0)
         ;
     n = n_segments();
-    store_press(&stand.store);
+    store_press(&stand.store, -ENOSPC);
     ck_assert_int_eq(store_keep(&stand.store, 0), 1);
     ck_assert_uint_eq(n_segments(), n - 1);
     ck_assert_int_eq(store_keep(&stand.store, 0), 0);
     stand.store.limits.wait = true;
-    store_press(&stand.store);
+    store_press(&stand.store, -ENOSPC);
+    for (unsigned i = 0; i < 2; i++)
+        ck_assert_int_eq(store_keep(&stand.store, 0), -ENOSPC);
+    store_press(&stand.store, 0);
     ck_assert_int_eq(store_keep(&stand.store, 0), 0);
     ck_assert_uint_eq(n_segments(), n - 1);
 }
@@ -328,8 +331,9 @@ START_TEST(a_refusal_is_not_remembered)
         while (store_keep(&stand.store, 0) > 0)
             ;
         if (i == 0) {
-            store_press(&stand.store);
-            ck_assert_int_eq(store_keep(&stand.store, 0), 0);
+            store_press(&stand.store, -ENOSPC);
+            ck_assert_int_eq(store_keep(&stand.store, 0), -ENOSPC);
+            store_press(&stand.store, 0);
         }
     }
     ck_assert_uint_eq(log_stand_check(&stand, 1000), 1000);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/macros.h"
@@ -15,16 +16,21 @@
 static struct {
     int open_error;     /* of openat() of the spare */
     int allocate_error; /* of fallocate() */
+    int write_error;    /* of pwritev() */
     int sync_error;     /* of fdatasync() */
+    bool stops_at_sync; /* fdatasync() comes together with a stop */
+    unsigned n_syncs;
 } faults;
 
 static struct log_stand stand;
 
 int __real_openat(int fd, const char *name, int flags, ...);
 int __real_fallocate(int fd, int mode, off_t offset, off_t size);
+ssize_t __real_pwritev(int fd, const struct iovec *vectors, int n, off_t offset);
 int __real_fdatasync(int fd);
 int __wrap_openat(int fd, const char *name, int flags, ...);
 int __wrap_fallocate(int fd, int mode, off_t offset, off_t size);
+ssize_t __wrap_pwritev(int fd, const struct iovec *vectors, int n, off_t offset);
 int __wrap_fdatasync(int fd);
 
 static int failed(int error)
@@ -52,8 +58,16 @@ int __wrap_fallocate(int fd, int mode, off_t offset, off_t size)
                                  : __real_fallocate(fd, mode, offset, size);
 }
 
+ssize_t __wrap_pwritev(int fd, const struct iovec *vectors, int n, off_t offset)
+{
+    return faults.write_error ? failed(faults.write_error) : __real_pwritev(fd, vectors, n, offset);
+}
+
 int __wrap_fdatasync(int fd)
 {
+    faults.n_syncs++;
+    if (faults.stops_at_sync)
+        store_stop(&stand.store);
     return faults.sync_error ? failed(faults.sync_error) : __real_fdatasync(fd);
 }
 
@@ -152,10 +166,81 @@ START_TEST(an_error_of_the_keeper_counts_when_the_spare_is_needed)
 }
 END_TEST
 
+/* --- room ----------------------------------------------------------------------------------- */
+
+/* Ten segments, or a few more. The newest one is being written. */
+static void fill(void)
+{
+    while (stand.writer.serial <= 10) {
+        log_stand_append(&stand, 10);
+        (void)keep();
+    }
+    while (stand.store.has_spare) {
+        log_stand_append(&stand, 10);
+    }
+}
+
+/* fallocate() says so, although the file system reports enough free bytes: a quota, for example. */
+START_TEST(a_disk_that_refuses_the_spare_costs_one_segment_at_most)
+{
+    size_t n;
+    uint64_t size;
+
+    fill();
+    n = stand.store.n;
+    faults.allocate_error = ENOSPC;
+    for (unsigned i = 0; i < 20; i++) {
+        (void)keep();
+        (void)store_take(&stand.store, 1000, &stand.writer.head);
+    }
+    size = stand.store.limits.segment_size;
+    /* A complete segment may be a little smaller than a segment's file. */
+    ck_assert_uint_ge(stand.store.n, n - 2);
+    ck_assert_uint_lt(stand.store.freed, 2 * size);
+    faults.allocate_error = 0;
+    ck_assert_int_eq(keep(), 0);
+    ck_assert(stand.store.has_spare);
+    ck_assert_uint_eq(stand.store.freed, 0);
+}
+END_TEST
+
+START_TEST(a_disk_that_refuses_records_costs_one_segment_at_most)
+{
+    size_t n;
+
+    fill();
+    ck_assert_int_eq(keep(), 0);
+    n = stand.store.n;
+    faults.write_error = EDQUOT;
+    for (unsigned i = 0; i < 20; i++) {
+        ck_assert_int_eq(append(), -EDQUOT);
+        (void)keep();
+    }
+    ck_assert_int_eq(keep(), -EDQUOT);
+    ck_assert_uint_ge(stand.store.n, n - 2);
+    faults.write_error = 0;
+    ck_assert_int_eq(append(), 1);
+    ck_assert_int_eq(keep(), 0);
+}
+END_TEST
+
+/* --- a stop --------------------------------------------------------------------------------- */
+
+START_TEST(a_stop_does_not_wait_for_the_spare)
+{
+    stand.store.limits.segment_size = UINT64_C(64) << 20;
+    faults.stops_at_sync = true;
+    ck_assert_int_eq(keep(), -EAGAIN);
+    ck_assert_uint_eq(faults.n_syncs, 1);
+    ck_assert_int_eq(faccessat(stand.store.dir_fd, STORE_SPARE, F_OK, 0), -1);
+    ck_assert_int_eq(append(), -EAGAIN);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("log-room");
-    TCase *c = tcase_create("errors");
+    TCase *c = tcase_create("log-room");
 
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_loop_test(c, the_writer_tries_again_after_an_error_that_passes, 0,
@@ -164,6 +249,9 @@ Suite *test_suite(void)
                         ARRAY_SIZE(passing));
     tcase_add_loop_test(c, any_other_error_of_the_keeper_ends_the_log, 0, ARRAY_SIZE(final));
     tcase_add_test(c, an_error_of_the_keeper_counts_when_the_spare_is_needed);
+    tcase_add_test(c, a_disk_that_refuses_the_spare_costs_one_segment_at_most);
+    tcase_add_test(c, a_disk_that_refuses_records_costs_one_segment_at_most);
+    tcase_add_test(c, a_stop_does_not_wait_for_the_spare);
     suite_add_tcase(suite, c);
     return suite;
 }
