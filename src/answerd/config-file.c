@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -356,6 +357,29 @@ static int check_log(struct reader *r)
     return r->result;
 }
 
+/* The log would refuse the largest messages. The value to blame is the listener's, or else the
+ * segment's: the defaults fit. */
+static int check_message_size(struct reader *r, const struct config_listener *l)
+{
+    const struct config_key *size_key = config_key_find(config_listener_keys, "MaxMessageSize"),
+                            *segment_key = config_key_find(config_log_keys, "SegmentSize");
+    const struct config_value *size = &l->values[size_key - config_listener_keys],
+                              *segment = &r->config->log_values[segment_key - config_log_keys];
+    uint64_t room = log_record_max(r->config->log.segment_size) - LOG_RECORD_BESIDE;
+
+    if (l->settings->record != RECORD_LOG || l->settings->rules.max_message <= room)
+        return 0;
+    r->file = size->text ? size->from : segment->from;
+    r->line = size->text ? size->line : segment->line;
+    complain(r,
+             "MaxMessageSize=%s of [Listener %s] is too large for SegmentSize=%s: the log takes "
+             "messages of up to %" PRIu64 " bytes. Set a smaller MaxMessageSize=, or a larger "
+             "SegmentSize=",
+             size->text ?: size_key->standard, l->settings->name,
+             segment->text ?: segment_key->standard, room);
+    return r->result;
+}
+
 /* Whoever may send a header can claim to be anybody. */
 static int check_proxy(struct reader *r, const struct config_listener *l)
 {
@@ -400,7 +424,7 @@ int config_load(const char *file, const struct config_overrides *overrides,
     if (error == 0)
         error = check_log(&r);
     for (size_t i = 0; i < c->n_listeners && error == 0; i++)
-        error = check_proxy(&r, &c->listeners[i]);
+        error = check_proxy(&r, &c->listeners[i]) ?: check_message_size(&r, &c->listeners[i]);
     for (size_t i = 0; i < c->n_listeners && error == 0; i++)
         error = settings_prepare(c->listeners[i].settings);
     if (error < 0) {

@@ -15,7 +15,7 @@
 #define SEGMENT_MAX   (UINT64_C(1) << 30)
 
 /* Every message that MaxMessageSize= allows fits into a record of the log. */
-_Static_assert(SIZE_LIMIT + LOG_RECORD_MIN + 3 * LOG_NAME_MAX <= LOG_RECORD_MAX, "SIZE_LIMIT");
+_Static_assert(SIZE_LIMIT + LOG_RECORD_BESIDE <= LOG_RECORD_MAX, "SIZE_LIMIT");
 
 static int refuse(const char **ret_expected, const char *expected)
 {

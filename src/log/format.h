@@ -70,6 +70,15 @@ enum log_field { LOG_IDENTITY = 1, LOG_PROXY = 2, LOG_PROXY_ID = 3 };
 #define LOG_UNFINISHED  1
 #define LOG_NAME_MAX    255 /* of address, port, listener */
 
+/* A record has at most so many bytes besides its message. */
+#define LOG_RECORD_BESIDE (LOG_RECORD_MIN + 3 * LOG_NAME_MAX + 3 * (3 + RECORD_ORIGIN_MAX))
+
+/* A record is never split: the largest one that a segment of this size can hold, bytes. */
+static inline uint64_t log_record_max(uint64_t segment_size)
+{
+    return segment_size - LOG_HEAD_SIZE;
+}
+
 /* Bytes that the record takes; 0: it is too large for a log, or a name is too long. */
 size_t log_record_size(const struct record *record);
 

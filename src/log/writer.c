@@ -184,7 +184,7 @@ static int write_chunks(const struct writer *w, const struct chunk *chunks, size
 /* How many of the chunks the segment has room for. */
 static size_t fitting(const struct writer *w, const struct chunk *chunks, size_t n)
 {
-    uint64_t left = w->offset < w->size ? w->size - w->offset : 0;
+    uint64_t left = w->size - w->offset;
     size_t fit = 0;
 
     while (fit < n && fit < CHUNKS_AT_ONCE && chunks[fit].size <= left)
@@ -192,13 +192,13 @@ static size_t fitting(const struct writer *w, const struct chunk *chunks, size_t
     return fit;
 }
 
-/* The first records of a chunk that is larger than a segment: as many as fit, but one at least. A
- * record that is larger than a segment has one to itself, which grows. */
+/* The first records of a chunk that is larger than a segment: as many as fit into an empty one. */
 static struct chunk beginning(const struct writer *w, const struct chunk *chunk)
 {
     uint64_t left = w->size - w->offset;
     struct chunk part = { chunk->bytes, log_record_claim(chunk->bytes) };
 
+    assert(part.size <= left);
     while (part.size < chunk->size) {
         size_t next = log_record_claim(chunk->bytes + part.size);
 

@@ -34,7 +34,8 @@ struct writer {
     struct log_index *index; /* NULL: it will have none, for lack of memory */
 };
 
-/* Encoded records, one behind the other, without what log_record_seal() adds. */
+/* Encoded records, one behind the other, without what log_record_seal() adds. Each has at most
+ * log_record_max() bytes. */
 struct chunk {
     uint8_t *bytes;
     size_t size;

@@ -85,6 +85,7 @@ void committer_deinit(struct committer *c)
 
 void committer_open(struct committer *c, uint64_t sync_us)
 {
+    c->record_max = log_record_max(c->writer.store->limits.segment_size);
     c->sync_us = sync_us;
     atomic_store(&c->synced, c->writer.synced);
     atomic_store(&c->open, true);

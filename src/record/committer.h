@@ -20,6 +20,7 @@
 struct parcel {
     struct buffer *bytes;
     size_t n;               /* records */
+    bool ends_refused;      /* the record behind these can never be made */
     int fd;                 /* an eventfd of its own: it has come back */
     atomic_bool away;       /* with the committer */
     atomic_uint references; /* the sink's, and the committer's */
@@ -35,6 +36,7 @@ void parcel_free(struct parcel *p);
 
 struct committer {
     struct writer writer;
+    uint64_t record_max; /* bytes of the largest record that fits into a segment */
     uint64_t sync_us; /* 0: sync, and only then give back. Else give back once written, and sync as
                          often as that */
 

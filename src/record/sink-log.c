@@ -14,6 +14,9 @@
 /*
  * The record log. One parcel is filled while the other one is away: with the committer, which all
  * workers share. When it comes back, its records are on the disk.
+ *
+ * A record that no segment can hold is refused. It ends its parcel, so that its turn comes behind the
+ * records before it.
  */
 
 /* A parcel that has held a large record does not keep its memory. */
@@ -62,7 +65,7 @@ static size_t log_room(const struct sink *sink)
 {
     const struct sink_log *s = log_of((struct sink *)sink);
 
-    if (!s->filling || buffer_size(s->filling->bytes) >= BATCH_BYTES)
+    if (!s->filling || s->filling->ends_refused || buffer_size(s->filling->bytes) >= BATCH_BYTES)
         return 0;
     return SINK_RECORDS - sink->n_waiting;
 }
@@ -72,12 +75,15 @@ _Static_assert(PEER_TEXT_MAX <= LOG_NAME_MAX, "every address fits into a record"
 
 static int log_stage(struct sink *sink, const struct record *record)
 {
-    struct parcel *p = log_of(sink)->filling;
+    const struct sink_log *s = log_of(sink);
+    struct parcel *p = s->filling;
     size_t size = log_record_size(record);
     int r;
 
-    if (size == 0)
-        return -EMSGSIZE;
+    if (size == 0 || size > s->committer->record_max) {
+        p->ends_refused = true;
+        return 0;
+    }
     r = buffer_reserve(&p->bytes, size);
     if (r < 0)
         return r;
@@ -102,17 +108,27 @@ static size_t take_back(struct parcel *p)
     return n;
 }
 
-static size_t log_submit(struct sink *sink, _unused_ int *ret_error)
+static bool is_empty(const struct parcel *p)
+{
+    return p->n == 0 && !p->ends_refused;
+}
+
+static size_t log_submit(struct sink *sink, int *ret_error)
 {
     struct sink_log *s = log_of(sink);
     size_t done = take_back(s->sent);
 
-    if (s->sent->n == 0 && s->filling->n > 0) {
+    if (is_empty(s->sent) && !is_empty(s->filling)) {
         struct parcel *p = s->filling;
 
         s->filling = s->sent;
         s->sent = p;
-        committer_send(s->committer, p);
+        if (p->n > 0)
+            committer_send(s->committer, p);
+    }
+    if (s->sent->n == 0 && s->sent->ends_refused) {
+        s->sent->ends_refused = false;
+        *ret_error = -EMSGSIZE;
     }
     sink->state = s->sent->n > 0 ? SINK_WORKING : SINK_READY;
     return done;

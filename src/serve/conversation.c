@@ -18,7 +18,8 @@ _cold_ static void break_off(struct context *x, struct connection *c, int r)
 _cold_ static void refuse_record(struct context *x, struct connection *c, int error)
 {
     connection_tell_unrecorded(c, error);
-    connection_refuse(x, c, "message cannot be recorded");
+    connection_refuse(
+        x, c, error == -EMSGSIZE ? "message too large for the log" : "message cannot be recorded");
 }
 
 void conversation_flush(struct context *x, struct connection *c)

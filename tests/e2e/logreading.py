@@ -17,6 +17,7 @@ CONFIG = """
 [Listener default]
 Record=log
 Framing={framing}
+MaxMessageSize=32K
 [Log]
 Directory={folder}
 SegmentSize={segment_size}

@@ -69,6 +69,12 @@ BROKEN = [
     ("[Log]\nDirectory=log\n", 2, "Directory=log: not an absolute path"),
     ("[Log]\nSegmentSize=1K\n", 2, "SegmentSize=1K: not a size from 64K to 1G"),
     ("[Log]\nMaxUse=100M\n", 2, "MaxUse=100M: less than twice SegmentSize="),
+    (LISTENER + "Record=log\nMaxMessageSize=64M\n", 3, "MaxMessageSize=64M of [Listener default] is too large for "
+     "SegmentSize=64M: the log takes messages of up to 67103166 bytes. Set a smaller MaxMessageSize=, or a larger "
+     "SegmentSize="),
+    (LISTENER + "Record=log\n[Log]\nSegmentSize=64K\n", 4, "MaxMessageSize=64K of [Listener default] is too large for "
+     "SegmentSize=64K: the log takes messages of up to 59838 bytes. Set a smaller MaxMessageSize=, or a larger "
+     "SegmentSize="),
     ("[Log]\nKeepFree=-1\n", 2, "KeepFree=-1: not a size like 1G, or 0"),
     ("[Log]\nMaxAge=0\n", 2, "MaxAge=0: not " + ZERO + "infinity keeps records of any age"),
     (LISTENER + "Listen=8080\n", 2, "Listen=8080: a port has a colon before it; write :PORT or HOST:PORT"),

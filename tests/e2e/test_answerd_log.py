@@ -24,7 +24,7 @@ class Log(unittest.TestCase):
 
     def start(self, log="", listener="", server="Workers=2", **rest):
         return Daemon(self, [], config=f"[Server]\n{server}\n[Log]\nDirectory={self.folder}\nSegmentSize=64K\nKeepFree=0\n"
-                                       f"{log}\n[Listener default]\nListen=127.0.0.1:0\nRecord=log\n{listener}\n", **rest)
+                                       f"{log}\n[Listener default]\nListen=127.0.0.1:0\nRecord=log\nMaxMessageSize=32K\n{listener}\n", **rest)
 
     def data(self):
         return [record.data for record in record_log.read(self.folder)]
@@ -83,7 +83,7 @@ class Records(Log):
 
     def test_the_longest_name_of_a_listener(self):
         name = "n" * 255
-        daemon = self.start(listener=f"[Listener {name}]\nListen=127.0.0.1:0\nRecord=log", listeners=2)
+        daemon = self.start(listener=f"[Listener {name}]\nListen=127.0.0.1:0\nRecord=log\nMaxMessageSize=32K", listeners=2)
         with daemon.connect(1) as client:
             self.ask(client, b"hello")
         daemon.stop()
@@ -108,13 +108,22 @@ class Records(Log):
         self.assertEqual(self.data(), sent)
         self.assertGreater(len(record_log.segments(self.folder)), 9)
 
-    def test_one_larger_than_a_segment(self):
-        daemon = self.start(listener="MaxMessageSize=1M\nOutputLimit=1M")
-        with daemon.connect() as client:
-            for size in 10, 500000, 10:
-                self.ask(client, b"y" * size)
+    def test_one_larger_than_a_segment_is_refused(self):
+        """A reload raises both limits, but the log's segments stay as they are until the next start."""
+        config = ("[Log]\nDirectory={}\nMaxUse=1G\nSegmentSize={}\n[Listener default]\nListen=127.0.0.1:0\nRecord=log\n"
+                  "MaxMessageSize={}\n")
+        daemon = Daemon(self, [], config=config.format(self.folder, "64K", "32K"))
+        daemon.reload(config.format(self.folder, "1M", "512K"))
+        with daemon.connect() as client, daemon.connect() as other:
+            self.ask(other, b"x")
+            client.sendall(b"y\n" + b"y" * 100000 + b"\n" + b"y\n")
+            self.assertEqual(net.recv_until_eof(client), b"ok\nerror: message too large for the log\n")
+            daemon.stderr.wait_for("a message cannot be recorded: Message too long")
+            self.ask(other, b"y" * 60000)
         daemon.stop()
-        self.assertEqual([len(d) for d in self.data()], [10, 500000, 10])
+        self.assertLessEqual(max(os.stat(path).st_size for path in record_log.segments(self.folder)), 1 << 17)
+        self.assertEqual([len(d) for d in self.data()][:2], [1, 1])
+        self.assertEqual(len(self.data()[-1]), 60000)
 
     def test_a_second_daemon_is_refused(self):
         daemon = self.start()
@@ -123,7 +132,7 @@ class Records(Log):
         daemon.stop()
 
     def test_reload_brings_the_log(self):
-        config = f"[Log]\nDirectory={self.folder}\nSegmentSize=64K\n[Listener default]\nListen=127.0.0.1:0\n"
+        config = f"[Log]\nDirectory={self.folder}\nSegmentSize=64K\n[Listener default]\nMaxMessageSize=32K\nListen=127.0.0.1:0\n"
         daemon = Daemon(self, [], config=config + "Record=none\n")
         with daemon.connect() as client:
             self.ask(client, b"not recorded")
@@ -135,7 +144,7 @@ class Records(Log):
         self.assertEqual(self.data(), [b"recorded"])
 
     def test_a_changed_log_is_for_the_next_start(self):
-        config = f"[Log]\nDirectory={self.folder}\nSegmentSize=64K\n%s[Listener default]\nListen=127.0.0.1:0\nRecord=log\n"
+        config = f"[Log]\nDirectory={self.folder}\nSegmentSize=64K\n%s[Listener default]\nMaxMessageSize=32K\nListen=127.0.0.1:0\nRecord=log\n"
         daemon = Daemon(self, [], config=config % "")
         daemon.reload(config % "MaxAge=1d\n")
         daemon.stderr.wait_for(r"\[Log\] takes effect at the next start")

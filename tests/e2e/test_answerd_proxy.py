@@ -70,7 +70,7 @@ class Proxy(unittest.TestCase):
     def test_what_the_log_has(self):
         folder = tempfile.mkdtemp(prefix="answerd-proxy")
         self.addCleanup(shutil.rmtree, folder)
-        daemon = self.daemon(f"Record=log\n[Log]\nDirectory={folder}\nSegmentSize=64K\nMirror=none\n")
+        daemon = self.daemon(f"Record=log\nMaxMessageSize=32K\n[Log]\nDirectory={folder}\nSegmentSize=64K\nMirror=none\n")
         self.ask(daemon.address(), V1)
         self.ask(daemon.address(), v2(certificate("zähler".encode()), tlv(5, b"id-7")))
         daemon.stop()

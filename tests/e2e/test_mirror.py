@@ -78,7 +78,7 @@ class Copies(Mirror):
                          {(b"127.0.0.1", b"bb76528fac9d4b059a11d46c1196ef46")})
 
     def test_across_segments(self):
-        daemon = self.start("SegmentSize=64K\n")
+        daemon = self.start("SegmentSize=128K\n")
         sent = [b"%d " % n + b"x" * 1000 for n in range(1000)]
         self.answer(daemon, sent)
         self.assertEqual(self.journal.wait_for(len(sent)), sent)
@@ -172,7 +172,7 @@ class Behind(Mirror):
 
     def test_retention_overtakes(self):
         """The records that retention removed are counted, and all others are there, in order."""
-        daemon = self.start("SegmentSize=64K\nMaxUse=256K\n")
+        daemon = self.start("SegmentSize=128K\nMaxUse=512K\n")
         self.answer(daemon, [b"first"])
         self.journal.wait_for(1)
         self.journal.pause()

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 /* The committer on a log of its own, without threads, with two workers' sinks. */
 
 #define SYNC_US UINT64_C(3600000000)
+#define LARGE   ((size_t)64 * 1024 - LOG_HEAD_SIZE - 100) /* fills a segment of the stand */
 
 static struct log_stand stand;
 static struct committer committer;
@@ -227,7 +229,7 @@ START_TEST(a_sync_that_the_end_of_a_segment_made_is_not_due_any_more)
     (void)submit(0);
     (void)committer_step(&committer);
     ck_assert_uint_eq(submit(0), 1);
-    stage(0, 64 * 1024); /* it does not fit, and there is no spare */
+    stage(0, LARGE); /* it does not fit, and there is no spare */
     (void)submit(0);
     ck_assert_uint_gt(committer_step(&committer), 0);
     clock_offset_us = 2 * SYNC_US;
@@ -300,11 +302,81 @@ START_TEST(a_segment_that_cannot_be_synced_for_want_of_room_is_final)
     (void)submit(0);
     (void)committer_step(&committer);
     ck_assert_uint_eq(submit(0), 1);
-    stage(0, 64 * 1024);
+    stage(0, LARGE);
     (void)submit(0);
     truncate_error = ENOSPC;
     ck_assert_uint_eq(committer_step(&committer), COMMITTER_NEVER);
     ck_assert_int_eq(atomic_load(&committer.error), -ENOSPC);
+    end();
+}
+END_TEST
+
+/* Its error comes in its turn: behind the records before it, and before those behind it. */
+START_TEST(a_record_that_no_segment_can_hold_is_refused)
+{
+    static const struct {
+        unsigned before, behind;
+        bool away; /* an earlier parcel is */
+    } cases[] = {
+        { 0, 0, false }, { 2, 0, false }, { 0, 0, true }, { 2, 3, true }, { 0, 3, false }
+    };
+    unsigned n = 0;
+    int error;
+
+    begin(0);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        if (cases[i].away) {
+            stage(0, 10);
+            ck_assert_uint_eq(submit(0), 0);
+        }
+        for (unsigned k = 0; k < cases[i].before; k++)
+            stage(0, 10);
+        stage(0, 64 * 1024);
+        ck_assert_uint_eq(sink_room(sinks[0]), 0);
+        if (cases[i].away) {
+            ck_assert_uint_eq(submit(0), 0);
+            (void)committer_step(&committer);
+            ck_assert_uint_eq(sink_submit(sinks[0], &error), 1);
+            n++;
+            if (cases[i].before > 0)
+                ck_assert_int_eq(error, 0);
+        } else {
+            ck_assert_uint_eq(sink_submit(sinks[0], &error), 0);
+        }
+        if (cases[i].before > 0) {
+            ck_assert_int_eq(error, 0);
+            (void)committer_step(&committer);
+            ck_assert_uint_eq(sink_submit(sinks[0], &error), cases[i].before);
+        }
+        ck_assert_int_eq(error, -EMSGSIZE);
+        seq[0]--; /* the log never sees it */
+        n += cases[i].before;
+        for (unsigned k = 0; k < cases[i].behind; k++)
+            stage(0, 10);
+        ck_assert_uint_eq(submit(0), 0);
+        (void)committer_step(&committer);
+        ck_assert_uint_eq(submit(0), cases[i].behind);
+        n += cases[i].behind;
+        ck_assert_uint_eq(sinks[0]->n_waiting, 0);
+        ck_assert_int_eq(sinks[0]->state, SINK_READY);
+    }
+    ck_assert_uint_eq(count_records(), n);
+    end();
+}
+END_TEST
+
+/* No record makes a segment grow. */
+START_TEST(the_largest_record_fills_a_segment)
+{
+    struct stat st;
+
+    begin(0);
+    stage(0, LARGE);
+    (void)submit(0);
+    ck_assert_uint_eq(committer_step(&committer), COMMITTER_NEVER);
+    ck_assert_uint_eq(submit(0), 1);
+    ck_assert_int_eq(fstat(committer.writer.fd, &st), 0);
+    ck_assert_int_eq(st.st_size, stand.limits.segment_size);
     end();
 }
 END_TEST
@@ -322,6 +394,8 @@ Suite *test_suite(void)
     tcase_add_test(c, without_room_nothing_comes_back_until_there_is_room);
     tcase_add_test(c, a_failed_sync_is_final);
     tcase_add_test(c, a_segment_that_cannot_be_synced_for_want_of_room_is_final);
+    tcase_add_test(c, a_record_that_no_segment_can_hold_is_refused);
+    tcase_add_test(c, the_largest_record_fills_a_segment);
     suite_add_tcase(suite, c);
     return suite;
 }

@@ -10,9 +10,10 @@
 #include "base/macros.h"
 #include "base/timer.h"
 #include "conn.h"
+#include "daemon-log.h"
 
 #define FRAME_EXTRA 32
-#define N_ERRORS    5
+#define N_ERRORS    6
 #define LARGE_FROM  2000 /* slightly less than fits in the smallest buffer of a datagram socket */
 #define COARSE_NS   (8 * SIM_MS) /* the program's clock, and its rounding */
 
@@ -243,20 +244,26 @@ bool conn_cannot_be_recorded(const struct conn *c)
 {
     struct said_message m;
 
-    return sim_memfile_forbidden() && c->setup->record == RECORD_JOURNAL &&
-           conn_message(c, c->recorded, &m) && m.size > LARGE_FROM;
+    if (!conn_message(c, c->recorded, &m))
+        return false;
+    if (c->setup->record == RECORD_LOG)
+        return m.size > daemon_log_takes();
+    return sim_memfile_forbidden() && c->setup->record == RECORD_JOURNAL && m.size > LARGE_FROM;
 }
 
 /* The possible error of message i, from 0. A message that is both malformed and cut may have
  * either. */
 static const char *error_at(const struct conn *c, size_t i, unsigned which)
 {
+    bool refused = c->unrecordable == i + 1 || (i == c->recorded && conn_cannot_be_recorded(c)),
+         by_log = c->setup->record == RECORD_LOG;
     bool due[N_ERRORS] = {
         is_too_long(c, i) || (is_malformed(c, i) && c->malformed_size > c->setup->max_message),
         is_malformed(c, i),
         is_cut_inside(c, i),
         is_late(c, i),
-        c->unrecordable == i + 1 || (i == c->recorded && conn_cannot_be_recorded(c)),
+        refused && !by_log,
+        refused && by_log,
     };
     static const char *const texts[N_ERRORS] = {
         "message too long",
@@ -264,6 +271,7 @@ static const char *error_at(const struct conn *c, size_t i, unsigned which)
         "the stream ended inside a message",
         "message not complete in time",
         "message cannot be recorded",
+        "message too large for the log",
     };
 
     return due[which] ? texts[which] : NULL;

@@ -89,6 +89,11 @@ static bool in_main(void (*fn)(void *userdata))
     return true;
 }
 
+size_t daemon_log_takes(void)
+{
+    return log_record_max(state.settings.segment_size) - LOG_RECORD_BESIDE;
+}
+
 /* --- start and stop ------------------------------------------------------------------------- */
 
 void daemon_log_init(void)

@@ -2,12 +2,16 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* The record log of the simulated process: what the main thread does for it. Without a log, nothing
  * happens, and everything succeeds. */
 
 /* Draws a run's [Log]. */
 void daemon_log_draw(void);
+
+/* The log takes every message of so many bytes, and perhaps some that are a little larger. */
+size_t daemon_log_takes(void);
 
 void daemon_log_init(void);
 /* False: it did not start. If the process is not up any more, it was killed meanwhile. */
