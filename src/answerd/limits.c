@@ -13,11 +13,28 @@
 #include "base/parse.h"
 #include "record/event-log.h"
 
-/* Descriptors besides connections: standard streams; those of the main thread; a configuration file
- * or DNS queries during a reload; a notification being sent. And for each worker: epoll and
- * eventfd, two sinks, the display on standard error, and one entry too large for a datagram. */
-#define RESERVE            16
-#define RESERVE_PER_WORKER 6
+/*
+ * Descriptors besides connections and listening sockets. All are reserved, since a reload may bring
+ * a log, or another kind of sink, when all places are taken.
+ *
+ * The process:
+ *   3  standard streams
+ *   3  main thread: epoll, signalfd, eventfd
+ *   2  events, sd_notify(3)
+ *   7  reload: eventfd, folder, file, four for DNS
+ *   6  log: folder, three eventfds, segment, spare
+ *   5  mirror: position, segment, folder, socket, large entry
+ *
+ * Each worker:
+ *   2  epoll, eventfd for commands
+ *   2  sink to the journal: socket, large entry
+ *   3  sink to the log: eventfd, and one for each of two parcels
+ *   1  sink to standard error
+ *   1  display on standard error
+ *   1  arrival that is not a connection yet
+ */
+#define RESERVE            (3 + 3 + 2 + 7 + 6 + 5)
+#define RESERVE_PER_WORKER (2 + 2 + 3 + 1 + 1 + 1)
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 

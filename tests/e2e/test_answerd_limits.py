@@ -6,12 +6,14 @@ import select
 import signal
 import socket
 import struct
+import tempfile
 import time
 import unittest
 
 import net
 import tap
 from daemon import Daemon, sanitized
+from journal_socket import JournalSocket
 
 LISTENER = "[Listener default]\nListen=127.0.0.1:0\nRecord=none\n"
 LIMITED = b"error: too many connections from your address\n"
@@ -86,6 +88,31 @@ class Connections(Limits):
                 answered += 1
         self.assertEqual(answered, 200)
         daemon.stop()
+
+    def test_connections_leave_descriptors_for_all_sinks(self):
+        """Each of 16 workers has a log, a journal and standard error, and all connections are taken."""
+        import resource
+        folder = tempfile.TemporaryDirectory(prefix="al", dir="/tmp")
+        self.addCleanup(folder.cleanup)
+        config = (f"[Server]\nWorkers=16\n[Log]\nDirectory={folder.name}\nMirror=journal\n"
+                  "[Listener default]\nListen=127.0.0.1:0\nRecord=log\nMaxMessageSize=1M\n"
+                  "[Listener b]\nListen=127.0.0.1:0\nRecord=journal\n"
+                  "[Listener c]\nListen=127.0.0.1:0\nRecord=stderr\n")
+        daemon = Daemon(self, [], config=config, listeners=3, journal=JournalSocket(self),
+                        preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (512, 512)))
+        clients = [self.connect(daemon, listener) for _ in range(200) for listener in range(3)]
+        places = int(daemon.stderr.wait_for(r"MaxConnections=(\d+) reached")[0][1])
+        for client in clients:
+            client.sendall(b"x\n")
+        answered = []
+        while len(answered) < places:
+            ready = select.select([c for c in clients if c not in answered], [], [], net.TIMEOUT)[0]
+            self.assertTrue(ready, f"{len(answered)} of {places} were answered, then no more")
+            for client in ready:
+                self.assertEqual(net.recv_line(client), b"ok\n")
+                answered.append(client)
+        daemon.stop()
+        self.assertFalse([line for line in daemon.stderr.lines if "Too many" in line or "is away" in line])
 
     def test_max_connections_per_address(self):
         daemon = self.daemon(server="MaxConnectionsPerAddress=2\nWorkers=2")
