@@ -47,7 +47,7 @@ _printf_(2, 3) static void head(const struct table *t, const char *format, ...)
 static void show(struct table *t, const char *name, const struct config_value *v,
                  const char *standard, const char *source)
 {
-    const char *text = v->text ?: standard;
+    const char *text = v->text ?: standard ?: "";
     size_t width = strlen(name) + 1 + characters(text);
 
     if (!t->stream) {

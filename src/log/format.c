@@ -79,6 +79,13 @@ static const uint8_t *copy(char *out, const uint8_t *p, size_t n)
     return p + n;
 }
 
+static uint8_t *append(uint8_t *p, const void *bytes, size_t n)
+{
+    if (n > 0)
+        memcpy(p, bytes, n);
+    return p + n;
+}
+
 /* --- further fields ------------------------------------------------------------------------- */
 
 #define FIELD_HEAD 3 /* type and size */
@@ -105,8 +112,7 @@ static uint8_t *put_field(uint8_t *p, enum log_field type, const char *text)
         return p;
     p[0] = (uint8_t)type;
     put_le16(p + 1, (uint16_t)n);
-    memcpy(p + FIELD_HEAD, text, n);
-    return p + FIELD_HEAD + n;
+    return append(p + FIELD_HEAD, text, n);
 }
 
 static uint8_t *put_further(uint8_t *p, const struct record_origin *o)
@@ -146,13 +152,6 @@ size_t log_record_size(const struct record *record)
         record->size > LOG_RECORD_MAX - more)
         return 0;
     return more + record->size;
-}
-
-static uint8_t *append(uint8_t *p, const void *bytes, size_t n)
-{
-    if (n > 0)
-        memcpy(p, bytes, n);
-    return p + n;
 }
 
 static uint32_t head_checksum(const uint8_t *p, uint64_t salt)

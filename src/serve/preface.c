@@ -130,16 +130,21 @@ static int proceed(struct context *x, struct preface *p)
     }
     size = proxy_header_parse(x->scratch, have + (size_t)n, p->arrival.settings->proxy, &header,
                               &error);
-    if (size < 0)
+    if (size < 0) {
         refuse(x, p, error);
-    else if (!take(x, p, have, size > 0 ? (size_t)size - have : (size_t)n))
+        return 0;
+    }
+    if (!take(x, p, have, size > 0 ? (size_t)size - have : (size_t)n)) {
         end(x, p);
-    else if (size > 0)
+        return 0;
+    }
+    if (size > 0) {
         begin_connection(x, p, &header);
-    else if (buffer_append(&p->bytes, x->scratch + have, (size_t)n) < 0)
-        end(x, p);
-    else
+        return 0;
+    }
+    if (buffer_append(&p->bytes, x->scratch + have, (size_t)n) == 0)
         return 1;
+    end(x, p);
     return 0;
 }
 

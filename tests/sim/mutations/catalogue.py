@@ -40,7 +40,8 @@ MUTATIONS = [
     ("header-and-more", "a byte behind a PROXY header is taken with it", [
         (S + "preface.c", "(size_t)size - have : (size_t)n)", "(size_t)size - have + 1 : (size_t)n)")]),
     ("header-forgotten", "the parts of a PROXY header are not kept together", [
-        (S + "preface.c", "    else if (buffer_append(&p->bytes, x->scratch + have, (size_t)n) < 0)\n        end(x, p);\n", "")]),
+        (S + "preface.c", "    if (buffer_append(&p->bytes, x->scratch + have, (size_t)n) == 0)\n        return 1;\n    end(x, p);\n"
+         "    return 0;\n}", "    return 1;\n}")]),
     ("pause-for-ever", "a paused acceptor sets no timer", [
         (S + "acceptor.c", "    a->source.ready = 0;\n    retry_later(x, a);", "    a->source.ready = 0;")]),
     ("accept-and-close", "if connections cannot be taken, each new one is accepted and closed", [
