@@ -17,7 +17,7 @@ CONFIG = """
 [Listener default]
 Record=log
 Framing={framing}
-MaxMessageSize=32K
+MaxMessageSize={max_message}
 [Log]
 Directory={folder}
 SegmentSize={segment_size}
@@ -27,13 +27,14 @@ SegmentSize={segment_size}
 class Log:
     """The folder of a log, and the daemon that writes to it. Both end with the test."""
 
-    def __init__(self, test, framing="line", segment_size="64K"):
+    def __init__(self, test, framing="line", segment_size="64K", max_message="32K"):
         self._test = test
         self.root = tempfile.mkdtemp(prefix="al", dir="/tmp")
         test.addCleanup(shutil.rmtree, self.root)
         self.folder = os.path.join(self.root, "log")
         self._framing = framing
-        self._config = CONFIG.format(framing=framing, folder=self.folder, segment_size=segment_size)
+        self._config = CONFIG.format(framing=framing, folder=self.folder, segment_size=segment_size,
+                                     max_message=max_message)
         self.daemon = None
         self.start()
 

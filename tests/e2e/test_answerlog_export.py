@@ -34,7 +34,7 @@ class Export(unittest.TestCase):
         chance = random.Random(11)
         data = [b"", bytes(range(256)), b"a\nPRIORITY=0\n\nb", b"\0", "größe".encode(), chance.randbytes(60000)]
         data += [chance.randbytes(chance.randrange(2000)) for _ in range(500)]
-        log = Log(self, framing="length")
+        log = Log(self, framing="length", segment_size="128K", max_message="64K")
         log.record(data)
         every = objects(log.folder)
         entries = self.read_back(run("-o", "export", log.folder), log.root)
