@@ -43,6 +43,7 @@ src_libanswerd_a_SOURCES += src/answerd/server.c
 src_libanswerd_a_SOURCES += src/answerd/server.h
 src_libanswerd_a_SOURCES += src/answerd/service.c
 src_libanswerd_a_SOURCES += src/answerd/service.h
+src_libanswerd_a_SOURCES += src/answerd/signals.h
 src_libanswerd_a_SOURCES += src/answerd/startup.c
 src_libanswerd_a_SOURCES += src/answerd/startup.h
 src_libanswerd_a_SOURCES += src/answerd/status.c

@@ -11,6 +11,7 @@
 
 #include "answerd/refusal.h"
 #include "answerd/service.h"
+#include "answerd/signals.h"
 #include "base/clock.h"
 #include "base/format.h"
 #include "base/parse.h"
@@ -59,21 +60,11 @@ static void remember(const char *path, const char *why)
     (void)fclose(f);
 }
 
-/* They stay blocked, as while the daemon runs: no signal may kill the process now. */
-static void block_signals(sigset_t *set)
-{
-    (void)sigemptyset(set);
-    (void)sigaddset(set, SIGTERM);
-    (void)sigaddset(set, SIGINT);
-    (void)sigaddset(set, SIGHUP);
-    (void)sigprocmask(SIG_BLOCK, set, NULL);
-}
-
 enum refusal refusal_wait(const char *why)
 {
     const struct timespec moment = { .tv_nsec = LOOK_NS };
     char path[PATH_MAX];
-    sigset_t signals;
+    sigset_t signals = signals_awaited();
     int number;
 
     if (!file_name(path))
@@ -82,7 +73,8 @@ enum refusal refusal_wait(const char *why)
         remember(path, why);
         return REFUSAL_SAY;
     }
-    block_signals(&signals);
+    /* They stay blocked, as while the daemon runs: no signal may kill the process now. */
+    (void)sigprocmask(SIG_BLOCK, &signals, NULL);
     service_notify("STATUS=Cannot start yet: %.*s", (int)strcspn(why, "\n"), why);
     number = sigtimedwait(&signals, NULL, &moment);
     if (number != SIGTERM && number != SIGINT)

@@ -15,6 +15,7 @@
 #include "answerd/reload.h"
 #include "answerd/server.h"
 #include "answerd/service.h"
+#include "answerd/signals.h"
 #include "answerd/startup.h"
 #include "answerd/status.h"
 #include "base/macros.h"
@@ -395,17 +396,10 @@ static int run(struct server *s)
 
 static int open_loop(struct server *s)
 {
-    sigset_t set;
+    sigset_t set = signals_awaited();
     int r;
 
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    (void)sigaddset(&set, SIGHUP);
-    (void)sigaddset(&set, SIGUSR1);
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
-
     r = loop_init(&s->loop);
     if (r < 0)
         return r;
@@ -427,11 +421,14 @@ static int open_loop(struct server *s)
     return r < 0 ? r : loop_add(&s->loop, &s->notify, EPOLLIN);
 }
 
-/* Sets up everything but configuration, listeners and log. */
+/* Sets up everything but configuration, listeners and log. Until here a signal ends the process at
+ * once: a slow resolver, or the recovery of a large log, must not hold it up. */
 static int start(struct server *s)
 {
+    sigset_t set = signals_awaited();
     int r;
 
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
     budget_begin();
     s->watchdog_ms = service_watchdog_ms() / 4;
     s->watchdog_next_ms = s->watchdog_ms ? now_ms() : TIMER_NEVER;

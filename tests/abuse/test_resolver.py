@@ -64,6 +64,12 @@ class Resolver(unittest.TestCase):
         daemon.stop()
         self.assertEqual(said(), ["RELOADING", "READY"] * 2)
 
+    def test_a_start_that_waits_can_be_ended(self):
+        daemon = self.start(self.config("new", SLOW), ready=False)
+        self.asked()
+        daemon.signal(signal.SIGTERM)
+        self.assertEqual(daemon.wait(), -signal.SIGTERM)
+
     def test_all_goes_on_while_a_reload_waits(self):
         daemon = self.start(self.config("old"))
         before = self.reload(daemon, self.config("new", SLOW))
