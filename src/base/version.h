@@ -6,7 +6,7 @@ extern const char version_revision[];
 
 /*
  * Prints the output of --version: version and revision, compiled features, libraries, and licence.
- * features, libraries: the text to print; NULL: a program without any. Returns 0, or a negative errno after printing the error
- * to standard error.
+ * features, libraries: the text to print; NULL: a program without any. Returns 0, or a negative
+ * errno after printing the error to standard error.
  */
 int version_print(const char *program, const char *features, const char *libraries);

@@ -4,15 +4,13 @@
 
 #include "base/macros.h"
 #include "protocol/opening.h"
+#include "protocol/proxy-header.h"
 
 #define BLANK_LINES  4    /* bytes of the version 2 signature that look like empty lines */
 #define HTTP_LOOK    8192 /* a request line must end within so many bytes */
 #define TLS_LOOK     6    /* type, version, length of the record; type of the handshake message */
 #define TLS_TELLS    3
 #define TLS_SIZE_MAX 0x4000 /* RFC 8446, 5.1 */
-
-static const uint8_t signature[] = { '\r', '\n', '\r', '\n', '\0', '\r',
-                                     '\n', 'Q',  'U',  'I',  'T',  '\n' };
 
 /* Whether no message can begin like another protocol. Then the bytes can be held back. */
 static bool is_unmistakable(enum framing framing)
@@ -23,11 +21,11 @@ static bool is_unmistakable(enum framing framing)
 /* The first bytes of the header may already have been taken as empty lines. */
 static int look_for_proxy_v2(enum framing framing, size_t before, const uint8_t *in, size_t n)
 {
-    size_t some = MIN(n, sizeof signature - before);
+    size_t some = MIN(n, sizeof proxy_signature - before);
 
-    if (memcmp(in, signature + before, some) != 0)
+    if (memcmp(in, proxy_signature + before, some) != 0)
         return 0;
-    if (before + some == sizeof signature)
+    if (before + some == sizeof proxy_signature)
         return -FRAME_PROXY;
     return before + some > BLANK_LINES || is_unmistakable(framing) ? OPENING_UNDECIDED : 0;
 }

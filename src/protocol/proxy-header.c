@@ -8,8 +8,8 @@
 #include "base/parse.h"
 #include "protocol/proxy-header.h"
 
-static const uint8_t signature[] = { '\r', '\n', '\r', '\n', '\0', '\r',
-                                     '\n', 'Q',  'U',  'I',  'T',  '\n' };
+const uint8_t proxy_signature[PROXY_SIGNATURE_SIZE] = { '\r', '\n', '\r', '\n', '\0', '\r',
+                                                        '\n', 'Q',  'U',  'I',  'T',  '\n' };
 static const char word[] = "PROXY ";
 
 static int wrong(const char **ret_error, const char *text)
@@ -276,7 +276,7 @@ ssize_t proxy_header_parse(const uint8_t *bytes, size_t n, unsigned versions,
     struct proxy_header header = { 0 };
     ssize_t r;
 
-    if (versions & PROXY_V2 && memcmp(bytes, signature, MIN(n, sizeof signature)) == 0)
+    if (versions & PROXY_V2 && memcmp(bytes, proxy_signature, MIN(n, sizeof proxy_signature)) == 0)
         r = parse_v2(bytes, n, &header, ret_error);
     else if (versions & PROXY_V1 && memcmp(bytes, word, MIN(n, strlen(word))) == 0)
         r = parse_v1(bytes, n, &header, ret_error);

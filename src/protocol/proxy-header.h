@@ -17,6 +17,10 @@ enum { PROXY_V1 = 1 << 0, PROXY_V2 = 1 << 1 };
 #define PROXY_NAME_MAX      255
 #define PROXY_UNIQUE_ID_MAX 128
 
+/* How a header of version 2 begins. */
+#define PROXY_SIGNATURE_SIZE 12
+extern const uint8_t proxy_signature[PROXY_SIGNATURE_SIZE];
+
 struct proxy_header {
     bool has_client;     /* false: the connection is the proxy's own, such as a health check, or the
                         proxy does not say whose it is. Nothing else is set then */

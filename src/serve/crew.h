@@ -17,7 +17,8 @@ struct crew {
 /* Draws the random run_id, which makes record IDs unique across restarts. 0 or a negative errno. */
 int crew_make_run_id(struct shared *shared);
 
-/* Starts n workers that share `shared`, and sets its contexts. 0 or a negative errno. Call crew_stop() in both cases. */
+/* Starts n workers that share `shared`, and sets its contexts. 0 or a negative errno. Call
+ * crew_stop() in both cases. */
 int crew_start(struct crew *c, struct shared *shared, unsigned n);
 
 /* Ends all workers immediately, waits for them, then frees them. None is freed earlier, since
