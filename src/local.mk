@@ -21,6 +21,7 @@ answerd_libs = \
 	src/libprotocol.a \
 	src/libnet.a \
 	src/libbase.a \
+	$(OPENSSL_LIBS) \
 	$(SYSTEMD_LIBS)
 answerlog_libs = \
 	src/libanswerlog.a \
@@ -33,6 +34,7 @@ ask_libs = \
 	src/libnet.a \
 	src/libbase.a \
 	$(LIBEDIT_LIBS) \
+	$(OPENSSL_LIBS) \
 	$(JANSSON_LIBS) \
 	-lm
 ask_bench_libs = \
@@ -40,5 +42,6 @@ ask_bench_libs = \
 	src/libprotocol.a \
 	src/libnet.a \
 	src/libbase.a \
+	$(OPENSSL_LIBS) \
 	$(JANSSON_LIBS) \
 	-lm

@@ -15,3 +15,16 @@ src_libnet_a_SOURCES += src/net/socket.c
 src_libnet_a_SOURCES += src/net/socket.h
 src_libnet_a_SOURCES += src/net/transport.c
 src_libnet_a_SOURCES += src/net/transport.h
+src_libnet_a_SOURCES += src/net/tls-client.h
+src_libnet_a_SOURCES += src/net/tls-server.h
+src_libnet_a_SOURCES += src/net/tls.h
+src_libnet_a_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)
+if HAVE_OPENSSL
+src_libnet_a_SOURCES += src/net/openssl.c
+src_libnet_a_SOURCES += src/net/openssl.h
+src_libnet_a_SOURCES += src/net/tls-client.c
+src_libnet_a_SOURCES += src/net/tls-server.c
+src_libnet_a_SOURCES += src/net/tls.c
+else
+src_libnet_a_SOURCES += src/net/tls-none.c
+endif

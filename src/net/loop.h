@@ -50,6 +50,9 @@ enum {
     READY_RDHUP = 0x20, /* EPOLLRDHUP is 0x2000 */
 };
 
+/* The bits of something to receive: bytes, an end or an error. */
+#define READY_INPUT (READY_IN | READY_PRI | READY_RDHUP | READY_HUP | READY_ERR)
+
 /* Embedded in its owner. */
 struct source {
     struct source *next; /* on the ready list */
@@ -59,6 +62,14 @@ struct source {
     uint8_t kind;  /* for the owner: which struct this is part of */
     uint8_t state; /* for the owner */
 };
+
+/* Whether a short read has emptied the socket, so that we need not read again to see EAGAIN. True
+ * only for TCP, and only without an end of stream, error or urgent mark at which recv() stops. On
+ * AF_UNIX recv() also stops at attached credentials or descriptors (unix(7)). */
+static inline bool source_short_read_drains(const struct source *s, bool is_unix)
+{
+    return !is_unix && !(s->ready & (READY_PRI | READY_RDHUP | READY_HUP | READY_ERR));
+}
 
 #define LOOP_EVENTS 256 /* per call of epoll_wait() */
 

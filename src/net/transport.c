@@ -13,6 +13,16 @@
 
 #define EVENTS_IN (EPOLLIN | EPOLLPRI | EPOLLRDHUP)
 
+static bool is_tls(const struct transport *t)
+{
+    return t->flags & TRANSPORT_TLS;
+}
+
+static struct tls *tls_of(const struct transport *t)
+{
+    return *transport_tls((struct transport *)t);
+}
+
 static bool is_unix(const struct transport *t)
 {
     return t->flags & TRANSPORT_UNIX;
@@ -28,23 +38,24 @@ void transport_init(struct transport *t, int fd, uint8_t kind, const struct peer
     };
 }
 
-/* net/loop.h says why a UNIX stream is not always registered for EPOLLOUT. */
+void transport_use_tls(struct transport *t, struct tls *tls)
+{
+    t->flags |= TRANSPORT_TLS;
+    *transport_tls(t) = tls;
+    tls_move(tls, &t->source);
+}
+
+/* net/loop.h says why a UNIX stream is not always registered for EPOLLOUT. With TLS it is: even
+ * receiving may have to wait for room. */
 static uint32_t events(const struct transport *t)
 {
-    return is_unix(t) && !(t->flags & TRANSPORT_OUT_WAITS) ? EVENTS_IN : EVENTS_IN | EPOLLOUT;
+    return is_unix(t) && !(t->flags & (TRANSPORT_OUT_WAITS | TRANSPORT_TLS)) ? EVENTS_IN
+                                                                            : EVENTS_IN | EPOLLOUT;
 }
 
 int transport_register(struct transport *t, struct loop *l, bool registered)
 {
     return registered ? loop_modify(l, &t->source, events(t)) : loop_add(l, &t->source, events(t));
-}
-
-/* Whether a short read has emptied the socket, so that we need not read again to see EAGAIN. True
- * only for TCP, and only without an end of stream, error or urgent mark at which recv() stops. On
- * AF_UNIX recv() also stops at attached credentials or descriptors (unix(7)). */
-static bool short_read_drains(const struct transport *t)
-{
-    return !is_unix(t) && !(t->source.ready & (READY_PRI | READY_RDHUP | READY_HUP | READY_ERR));
 }
 
 /* Notes an error from sending or receiving: the kernel reports it once. EPIPE alone does not affect
@@ -62,16 +73,35 @@ static void note_error(struct transport *t, int error)
         t->flags |= TRANSPORT_IN_CUT;
 }
 
+/* The bits say what the socket has. Bytes inside count as the socket's, since they need no edge. */
+static ssize_t tls_receive(struct transport *t, void *bytes, size_t n)
+{
+    ssize_t r = tls_recv(tls_of(t), bytes, n);
+
+    if (r > 0 && tls_has_bytes(tls_of(t)))
+        t->source.ready |= READY_IN;
+    if (r > 0 || r == -EAGAIN)
+        return r;
+    if (r < 0)
+        t->flags |= TRANSPORT_IN_CUT;
+    if (r < 0 && r != -ENODATA)
+        note_error(t, (int)-r);
+    t->flags |= TRANSPORT_IN_ENDED;
+    return 0;
+}
+
 ssize_t transport_recv(struct transport *t, void *bytes, size_t n)
 {
     ssize_t r;
 
     assert(n > 0);
+    if (_unlikely_(is_tls(t)))
+        return tls_receive(t, bytes, n);
     do
         r = socket_recv(t->source.fd, bytes, n);
     while (r < 0 && errno == EINTR);
     if (r > 0) {
-        if ((size_t)r < n && short_read_drains(t))
+        if ((size_t)r < n && source_short_read_drains(&t->source, is_unix(t)))
             t->source.ready &= (uint8_t)~READY_IN;
         return r;
     }
@@ -100,7 +130,8 @@ size_t transport_unread(const struct transport *t)
 /* At an urgent mark the kernel counts 0 bytes (tcp(7), SIOCINQ). */
 bool transport_has_bytes(struct transport *t)
 {
-    if (t->source.ready & READY_PRI || transport_unread(t) > 0)
+    if (t->source.ready & READY_PRI || transport_unread(t) > 0 ||
+        (is_tls(t) && tls_has_bytes(tls_of(t))))
         return true;
     t->source.ready &= (uint8_t)~READY_IN;
     return false;
@@ -138,11 +169,33 @@ static void send_failed(struct transport *t, struct loop *l, int error)
         note_error(t, error);
 }
 
+/* Until EAGAIN, so that the bytes which are on their way are the first of those that are left. */
+static size_t tls_transmit(struct transport *t, const uint8_t *bytes, size_t n)
+{
+    size_t sent = 0;
+
+    while (sent < n && transport_writable(t)) {
+        ssize_t r = tls_send(tls_of(t), bytes + sent, n - sent);
+
+        if (r > 0)
+            t->flags &= (uint8_t)~TRANSPORT_OUT_UNUSED;
+        if (r > 0)
+            sent += (size_t)r;
+        else if (r == -EAGAIN)
+            break;
+        else
+            note_error(t, (int)-r);
+    }
+    return sent;
+}
+
 size_t transport_send_on(struct transport *t, struct loop *l, const void *bytes, size_t n,
                          ssize_t r)
 {
     size_t sent = 0;
 
+    if (is_tls(t))
+        return tls_transmit(t, bytes, n);
     for (;;) {
         if (r < 0)
             send_failed(t, l, errno);
@@ -163,11 +216,14 @@ void transport_abandon_output(struct transport *t)
     t->flags |= TRANSPORT_OUT_ENDED;
 }
 
-void transport_shutdown(struct transport *t)
+bool transport_shutdown(struct transport *t)
 {
+    if (is_tls(t) && !(t->flags & TRANSPORT_OUT_ENDED) && tls_end(tls_of(t)) == -EAGAIN)
+        return false;
     t->flags |= TRANSPORT_OUT_ENDED;
     /* Fails if the peer is gone. Then it will not see the end of the stream. */
     (void)shutdown(t->source.fd, SHUT_WR);
+    return true;
 }
 
 size_t transport_in_flight(const struct transport *t)
@@ -184,6 +240,12 @@ void transport_close(struct transport *t, bool reset)
     if (reset)
         (void)setsockopt(t->source.fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 },
                          sizeof(struct linger));
+    if (is_tls(t)) {
+        if (!reset && !(t->flags & TRANSPORT_OUT_ENDED))
+            (void)tls_end(tls_of(t));
+        tls_free(tls_of(t));
+        t->flags &= (uint8_t)~TRANSPORT_TLS;
+    }
     t->source.fd = close_fd(t->source.fd);
     t->source.ready = 0;
     t->flags |= TRANSPORT_IN_ENDED | TRANSPORT_OUT_ENDED;

@@ -8,10 +8,11 @@
 #include "net/loop.h"
 #include "net/peer.h"
 #include "net/socket.h"
+#include "net/tls.h"
 
 /*
  * A stream to one peer: receiving, sending, and what each direction waits for. Its users make no
- * system calls for the stream, and do not know whether it is TCP or UNIX.
+ * system calls for the stream, and do not know whether it is TCP or UNIX, plain or TLS.
  *
  * Each direction ends once, independently of the other. The incoming direction ends with the peer's
  * end of stream, or an error cuts it. The outgoing direction ends when we shut it down, or when the
@@ -26,6 +27,7 @@ enum {
     TRANSPORT_OUT_UNUSED = 1 << 4, /* nothing was sent since transport_mark() */
     TRANSPORT_OUT_FAILED = 1 << 5, /* it ended with an error that ends the connection */
     TRANSPORT_UNIX = 1 << 6,       /* the socket is a UNIX stream; otherwise it is TCP */
+    TRANSPORT_TLS = 1 << 7,        /* see transport_tls() */
 };
 
 struct transport {
@@ -35,11 +37,22 @@ struct transport {
     uint8_t owner_flags; /* the owner's flags, here because there is room */
 };
 
+/* The TLS stream of a transport that has one. Most have none, so it has no place in the struct: its
+ * owner puts the pointer in front of it in memory. */
+static inline struct tls **transport_tls(struct transport *t)
+{
+    return (struct tls **)t - 1;
+}
+
 /* fd: a connected, non-blocking stream socket. The transport owns it from now on. kind: see struct
  * source. is_unix: whether it is a UNIX socket. All other flags start as 0, including the
  * owner's. */
 void transport_init(struct transport *t, int fd, uint8_t kind, const struct peer *peer,
                     bool is_unix);
+
+/* From now on, everything is sent and received through this TLS stream, on the same source. The
+ * transport owns it. There must be room for transport_tls(). */
+void transport_use_tls(struct transport *t, struct tls *tls);
 
 /* Registers with the loop. registered: the descriptor is already registered, for another source. 0
  * or a negative errno. */
@@ -48,8 +61,7 @@ int transport_register(struct transport *t, struct loop *l, bool registered);
 /* Whether transport_recv() may return bytes, an end or an error. */
 static inline bool transport_readable(const struct transport *t)
 {
-    return t->source.ready & (READY_IN | READY_PRI | READY_RDHUP | READY_HUP | READY_ERR) &&
-           !(t->flags & TRANSPORT_IN_ENDED);
+    return t->source.ready & READY_INPUT && !(t->flags & TRANSPORT_IN_ENDED);
 }
 
 /* Whether the kernel has reported the end of the stream. Received data may still come before it. */
@@ -94,8 +106,8 @@ static inline size_t transport_send(struct transport *t, struct loop *l, const v
 {
     ssize_t r = 0;
 
-    if (t->source.ready & READY_OUT &&
-        !(t->flags & (TRANSPORT_OUT_ENDED | TRANSPORT_OUT_WAITS | TRANSPORT_OUT_UNUSED))) {
+    if (t->source.ready & READY_OUT && !(t->flags & (TRANSPORT_OUT_ENDED | TRANSPORT_OUT_WAITS |
+                                                     TRANSPORT_OUT_UNUSED | TRANSPORT_TLS))) {
         r = socket_send(t->source.fd, bytes, n);
         if (r == (ssize_t)n)
             return n;
@@ -112,14 +124,16 @@ static inline void transport_mark(struct transport *t)
 /* Gives up sending: the peer accepts no more data. */
 void transport_abandon_output(struct transport *t);
 
-/* Ends the outgoing direction. The peer sees the end after all data that was sent. */
-void transport_shutdown(struct transport *t);
+/* Ends the outgoing direction. The peer sees the end after all data that was sent. False: there is
+ * no room yet to say so. An edge will come; try again then. */
+bool transport_shutdown(struct transport *t);
 
 /* Bytes sent that have not reached the peer's kernel; the end of the stream counts as one (tcp(7),
  * SIOCOUTQ). On a UNIX stream: bytes that the peer has not read. 0 after closing. */
 size_t transport_in_flight(const struct transport *t);
 
-/* Bytes that have arrived but were not received; 0 once the incoming direction has ended. */
+/* Bytes that have arrived but were not received; 0 once the incoming direction has ended. With TLS:
+ * of the encrypted stream, without those that wait inside. */
 size_t transport_unread(const struct transport *t);
 
 /* Whether the peer's kernel has all data that was sent, so that closing destroys nothing. What a

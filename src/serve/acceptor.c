@@ -145,8 +145,8 @@ static void turn_away(struct context *x, const struct arrival *arrival, int erro
 
 static int begin(struct context *x, const struct arrival *arrival, bool registered)
 {
-    return arrival->settings->proxy ? preface_open(x, arrival, registered)
-                                    : connection_open(x, arrival, registered);
+    return preface_is_needed(arrival->settings) ? preface_open(x, arrival, registered)
+                                                : connection_open(x, arrival, registered);
 }
 
 void handover_dispatch(struct context *x, struct handover *h)

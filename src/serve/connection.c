@@ -194,6 +194,8 @@ uint64_t connection_deadline(const struct context *x, const struct connection *c
         return linger_deadline(x, c);
     if (!output_is_empty(&c->output))
         d = timer_after(output_progress_ms(&c->output), s->write_ms);
+    if (c->transport.owner_flags & CONNECTION_ENDING)
+        return c->active_ms + CONNECTION_LINGER_MS;
     if (connection_state(c) != CONNECTION_OPEN)
         return d;
     if (connection_is_limited(c))
@@ -260,6 +262,7 @@ void connection_drain_all(struct context *x)
 void connection_turn_away(struct context *x, const struct arrival *arrival)
 {
     (void)close_fd(arrival->fd);
+    tls_free(arrival->tls);
     give_up_place(x, &arrival->peer, arrival->counted);
     settings_unref(arrival->settings);
     free(arrival->origin);
@@ -291,6 +294,11 @@ static struct connection *allocate(struct context *x, bool extended)
     return e ? connection_of(e) : NULL;
 }
 
+static bool arrival_is_extended(const struct arrival *a)
+{
+    return a->origin || a->tls;
+}
+
 static void release(struct context *x, struct connection *c, bool extended)
 {
     if (extended)
@@ -309,27 +317,44 @@ static void connection_free(struct context *x, struct connection *c)
     release(x, c, extended);
 }
 
+/* The socket, and what is known about it. 0 or a negative errno. */
+static int take_over(struct context *x, struct connection *c, const struct arrival *arrival,
+                     bool registered)
+{
+    struct transport *t = &c->transport;
+    int r;
+
+    transport_init(t, arrival->fd, SOURCE_CONNECTION, &arrival->peer, arrival->is_unix);
+    if (arrival->tls)
+        transport_use_tls(t, arrival->tls);
+    r = transport_register(t, &x->loop, registered);
+    if (r < 0)
+        return r;
+    t->owner_flags = CONNECTION_PLACED | (arrival->counted ? CONNECTION_COUNTED : 0);
+    if (arrival_is_extended(arrival)) {
+        t->owner_flags |= CONNECTION_EXTENDED;
+        ((struct extension *)c - 1)->origin = arrival->origin;
+    }
+    /* No edge announces what came with the end of the handshake. */
+    if (arrival->tls && tls_has_bytes(arrival->tls)) {
+        transport_recheck(t);
+        loop_queue(&x->loop, &t->source);
+    }
+    return 0;
+}
+
 int connection_open(struct context *x, const struct arrival *arrival, bool registered)
 {
-    struct connection *c = allocate(x, arrival->origin);
-    int r = -ENOMEM;
+    bool extended = arrival_is_extended(arrival);
+    struct connection *c = allocate(x, extended);
+    int r = c ? take_over(x, c, arrival, registered) : -ENOMEM;
 
-    if (c) {
-        transport_init(&c->transport, arrival->fd, SOURCE_CONNECTION, &arrival->peer,
-                       arrival->is_unix);
-        r = transport_register(&c->transport, &x->loop, registered);
-    }
     if (r < 0) {
         if (c)
-            release(x, c, arrival->origin);
+            release(x, c, extended);
         return r;
     }
     c->settings = arrival->settings;
-    c->transport.owner_flags = CONNECTION_PLACED | (arrival->counted ? CONNECTION_COUNTED : 0);
-    if (arrival->origin) {
-        c->transport.owner_flags |= CONNECTION_EXTENDED;
-        ((struct extension *)c - 1)->origin = arrival->origin;
-    }
     c->timer.kind = TIMER_CONNECTION;
     c->active_ms = context_ms(x);
     c->input.session.number =

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/timer.h"
@@ -51,6 +52,7 @@ enum {
     CONNECTION_PLACED = 1 << 3,   /* counts towards MaxConnections= */
     CONNECTION_COUNTED = 1 << 4,  /* and towards MaxConnectionsPerAddress= */
     CONNECTION_EXTENDED = 1 << 5, /* a struct extension is in front of it in memory */
+    CONNECTION_ENDING = 1 << 6,   /* FINISHING: TLS waits for room to say that it ends */
 };
 
 /* All that an idle client needs. The fields that every message uses come first: with many
@@ -91,19 +93,23 @@ struct arrival {
     bool counted;              /* in the address limit */
     bool is_unix;              /* the socket; its client may be a TCP one, behind a proxy */
     struct origin *origin;     /* owned; NULL: nothing is known besides the peer */
+    struct tls *tls;           /* owned, after its handshake; NULL: plain */
 };
 
 /* What only some connections need. */
 struct extension {
-    struct origin *origin; /* owned */
+    struct origin *origin; /* owned; NULL: nothing is known besides the peer */
+    struct tls *tls;       /* for the transport, see transport_tls() */
 };
+_Static_assert(offsetof(struct extension, tls) + sizeof(struct tls *) == sizeof(struct extension),
+               "the transport is next");
 
 /* What is known about it besides its peer, or NULL. */
 static inline const struct record_origin *connection_origin(const struct connection *c)
 {
-    if (!(c->transport.owner_flags & CONNECTION_EXTENDED))
-        return NULL;
-    return &((const struct extension *)c - 1)->origin->record;
+    const struct extension *e = (const struct extension *)c - 1;
+
+    return c->transport.owner_flags & CONNECTION_EXTENDED && e->origin ? &e->origin->record : NULL;
 }
 
 /* The memory of a worker's connections. All connections have been freed before the latter. */

@@ -11,6 +11,7 @@ int context_init(struct context *x, struct shared *shared)
     int r;
 
     x->shared = shared;
+    link_queue_init(&x->handshakes.waiters);
     x->budget.limit = &shared->memory_limit;
     x->command = (struct source){ .fd = -1, .kind = SOURCE_COMMAND };
     context_read_clock(x);

@@ -31,6 +31,13 @@ struct peer_names {
     char address[PEER_TEXT_MAX], port[PEER_TEXT_MAX], both[PEER_TEXT_MAX];
 };
 
+/* TLS handshakes on one worker. */
+struct handshakes {
+    struct link_queue waiters; /* for a place */
+    uint64_t n;                /* that have a place */
+    unsigned steps;            /* taken in this turn; worker.c begins it anew */
+};
+
 /* What a source is part of: source.kind. */
 enum source_kind {
     SOURCE_CONNECTION,
@@ -62,6 +69,7 @@ struct context {
     struct budget budget;
     struct pool connections, extended; /* the latter have a struct extension; connection.c */
     struct link *prefaces;             /* preface.c */
+    struct handshakes handshakes;      /* handshake.c */
     size_t n_live;                     /* connections that have not ended; connection.c */
     struct source *buried; /* ended connections, freed at the end of the turn; connection.c */
     void (*trace)(const struct connection *c, int from, int to); /* for tests; NULL */

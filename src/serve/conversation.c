@@ -145,6 +145,7 @@ _cold_ void conversation_discard(struct context *x, struct connection *c)
             loop_queue(&x->loop, &c->transport.source);
             return;
         }
-        (void)input_discard(&c->input, &e);
+        if (input_discard(&c->input, &e) == -EAGAIN)
+            return;
     }
 }

@@ -14,3 +14,7 @@ struct origin {
 /* For a client whose proxy has sent that header. A unique ID that is not printable ASCII becomes
  * hexadecimal digits. NULL: out of memory. */
 struct origin *origin_new(const struct peer *proxy, const struct proxy_header *header);
+
+/* Like `known`, which may be NULL, but with a name that we have verified ourselves. NULL: out of
+ * memory. */
+struct origin *origin_new_named(const struct origin *known, const char *name);

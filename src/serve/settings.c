@@ -88,6 +88,7 @@ void settings_unref(struct settings *s)
         return;
     session_rules_release(&s->rules);
     template_free(s->reply);
+    tls_server_unref(s->tls);
     free(s->allow);
     free(s->deny);
     free(s->proxy_from);

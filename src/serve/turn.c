@@ -45,14 +45,29 @@ static void settle_drained(struct context *x, struct connection *c)
         connection_enter(x, c, CONNECTION_FINISHING);
 }
 
+/* Says to the peer that nothing more will come. For plain streams with both directions ended,
+ * close() does. False: there is no room yet, and a deadline is set. */
+static bool say_end(struct context *x, struct connection *c)
+{
+    if (input_has_ended(c) && !(c->transport.flags & TRANSPORT_TLS))
+        return true;
+    if (transport_shutdown(&c->transport))
+        return true;
+    if (!(c->transport.owner_flags & CONNECTION_ENDING))
+        connection_was_active(x, c);
+    c->transport.owner_flags |= CONNECTION_ENDING;
+    return false;
+}
+
 /* All output has been sent. */
 static void finish(struct context *x, struct connection *c)
 {
+    if (!say_end(x, c))
+        return;
     if (input_has_ended(c)) {
         connection_end(x, c, false);
         return;
     }
-    transport_shutdown(&c->transport);
     connection_enter(x, c, CONNECTION_LINGERING);
     connection_was_active(x, c);
     transport_recheck(&c->transport);
@@ -161,6 +176,8 @@ static void expire(struct context *x, struct connection *c)
 
     if (connection_state(c) == CONNECTION_LINGERING) {
         linger_on(x, c);
+    } else if (c->transport.owner_flags & CONNECTION_ENDING) {
+        connection_end(x, c, false);
     } else if (!output_is_empty(&c->output) &&
                timer_after(output_progress_ms(&c->output), s->write_ms) <= now) {
         if (timer_after(output_stuck_since(&c->output, x, &c->transport), s->write_ms) <= now) {

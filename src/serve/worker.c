@@ -263,6 +263,7 @@ void worker_turn(struct worker *w)
         w->stopping = true;
     }
     context_read_clock(x);
+    x->handshakes.steps = 0;
     dispatch_ready(w);
     run_timers(w);
     for (unsigned i = 0; i < RECORD_MODES; i++)

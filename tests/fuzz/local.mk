@@ -101,6 +101,7 @@ fuzz_libs = \
 	src/libprotocol.a \
 	src/libnet.a \
 	src/libbase.a \
+	$(OPENSSL_LIBS) \
 	$(SYSTEMD_LIBS) \
 	$(LIBEDIT_LIBS) \
 	$(JANSSON_LIBS)

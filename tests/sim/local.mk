@@ -91,7 +91,7 @@ tests_sim_test_world_SOURCES = \
 	tests/sim/test-world.c
 tests_sim_test_world_CFLAGS = $(sim_cflags)
 tests_sim_test_world_LDFLAGS = $(sim_ldflags)
-tests_sim_test_world_LDADD = src/libnet.a src/libbase.a $(sim_libs)
+tests_sim_test_world_LDADD = src/libnet.a src/libbase.a $(sim_libs) $(OPENSSL_LIBS)
 
 tests_sim_test_world_faults_SOURCES = tests/sim/test-world-faults.c
 tests_sim_test_world_faults_CFLAGS = $(sim_cflags)
@@ -154,7 +154,8 @@ tests_sim_simulate_LDADD = \
 	src/libnet.a \
 	src/libprotocol.a \
 	src/libbase.a \
-	tests/sim/libworld.a
+	tests/sim/libworld.a \
+	$(OPENSSL_LIBS)
 
 if HAVE_CHECK
 TESTS += tests/sim/test_simulate.py

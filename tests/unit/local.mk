@@ -472,6 +472,7 @@ stand_libs = \
 	src/libprotocol.a \
 	src/libnet.a \
 	src/libbase.a \
+	$(OPENSSL_LIBS) \
 	$(CHECK_LIBS)
 hooks_ldflags = \
 	$(AM_LDFLAGS) \
@@ -509,6 +510,7 @@ unit_libs = \
 	src/libprotocol.a \
 	src/libnet.a \
 	src/libbase.a \
+	$(OPENSSL_LIBS) \
 	$(SYSTEMD_LIBS) \
 	$(LIBEDIT_LIBS) \
 	$(JANSSON_LIBS) \

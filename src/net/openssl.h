@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+
+#include <openssl/ssl.h>
+
+#include "net/loop.h"
+
+/*
+ * What both sides of TLS need of OpenSSL. Only files in this folder include it.
+ */
+struct tls;
+
+/* A struct tls is an SSL. */
+static inline SSL *tls_ssl(const struct tls *t)
+{
+    return (SSL *)t;
+}
+
+/* A new SSL_CTX with the settings of both sides, or NULL: out of memory. side: the method of one
+ * side. */
+SSL_CTX *openssl_context_new(const SSL_METHOD *side);
+
+/* A stream on the source's socket, or NULL: out of memory. The caller has yet to set its side. */
+SSL *openssl_stream_new(SSL_CTX *context, struct source *s, bool is_unix);
+
+/* The reason of the last failure on this thread, as a text that stays valid; or `otherwise`.
+ * Forgets all failures. */
+const char *openssl_reason(const char *otherwise);
+
+/* The errno of the last failure of a socket on this thread, which is then forgotten; or 0. OpenSSL
+ * itself does not keep it. */
+int openssl_take_socket_error(void);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "net/openssl.h"
+#include "net/tls.h"
+
+/* Of an operation that returned r <= 0. -EAGAIN, or a negative errno after which the stream is
+ * unusable. The queue of errors was empty before it, and is empty again. */
+static int failure(SSL *ssl, int r, const char **ret_error)
+{
+    int error = SSL_get_error(ssl, r);
+
+    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
+        return -EAGAIN;
+    /* From now on nothing may be sent, not even close_notify (SSL_shutdown(3)). */
+    SSL_set_quiet_shutdown(ssl, 1);
+    *ret_error = openssl_reason("the stream ended within it");
+    return -(openssl_take_socket_error() ?: EPROTO);
+}
+
+int tls_handshake(struct tls *t, const char **ret_error)
+{
+    int r;
+
+    r = SSL_do_handshake(tls_ssl(t));
+    if (r == 1)
+        return 0;
+    r = failure(tls_ssl(t), r, ret_error);
+    return r != -EAGAIN && BIO_number_read(SSL_get_rbio(tls_ssl(t))) == 0 ? -ENODATA : r;
+}
+
+ssize_t tls_recv(struct tls *t, void *bytes, size_t n)
+{
+    SSL *ssl = tls_ssl(t);
+    const char *error;
+    size_t some;
+    int r;
+
+    r = SSL_read_ex(ssl, bytes, n, &some);
+    if (r == 1)
+        return (ssize_t)some;
+    if (SSL_get_error(ssl, r) != SSL_ERROR_ZERO_RETURN)
+        return failure(ssl, r, &error);
+    /* Behind close_notify nothing is read. So if the socket has ended, there was none. */
+    return BIO_test_flags(SSL_get_rbio(ssl), BIO_FLAGS_IN_EOF) ? -ENODATA : 0;
+}
+
+bool tls_has_bytes(const struct tls *t)
+{
+    return SSL_has_pending(tls_ssl(t));
+}
+
+ssize_t tls_send(struct tls *t, const void *bytes, size_t n)
+{
+    const char *error;
+    size_t some;
+    int r;
+
+    r = SSL_write_ex(tls_ssl(t), bytes, n, &some);
+    return r == 1 ? (ssize_t)some : failure(tls_ssl(t), r, &error);
+}
+
+int tls_end(struct tls *t)
+{
+    const char *error;
+    int r;
+
+    if (SSL_in_init(tls_ssl(t)))
+        return 0;
+    r = SSL_shutdown(tls_ssl(t));
+    return r < 0 && failure(tls_ssl(t), r, &error) == -EAGAIN ? -EAGAIN : 0;
+}
+
+void tls_move(struct tls *t, struct source *s)
+{
+    BIO_set_data(SSL_get_rbio(tls_ssl(t)), s);
+}
+
+void tls_free(struct tls *t)
+{
+    SSL_free(tls_ssl(t));
+}

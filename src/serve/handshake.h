@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/link.h"
+#include "net/loop.h"
+#include "net/tls.h"
+#include "serve/connection.h"
+#include "serve/context.h"
+#include "serve/stage.h"
+
+/*
+ * The TLS handshake of an arrival. A step of it costs as much CPU as some hundred messages, so a
+ * worker takes only a few in a turn. Those that come too late go to the end of the ready list.
+ *
+ * MaxHandshakes= limits how many are under way, since each needs memory. A client that has sent
+ * nothing yet does not count. Clients beyond the limit wait, in order, until another one is done.
+ */
+struct handshake {
+    struct source *source; /* the socket */
+    struct tls *tls;       /* NULL: it has no place yet */
+    struct link wait;      /* in context.handshakes.waiters, for a place */
+};
+
+/* The socket is ready, or it is this one's turn. DONE: a->tls is the stream, and a->origin has the
+ * client's verified name. */
+enum stage handshake_continue(struct context *x, struct handshake *h, struct arrival *a);
+
+/* Gives up the place, or the wait for it. keep: the arrival has the stream now; otherwise it is freed. */
+void handshake_leave(struct context *x, struct handshake *h, bool keep);
