@@ -56,6 +56,9 @@ unit_tests += tests/unit/test-parse
 unit_tests += tests/unit/test-peer
 unit_tests += tests/unit/test-pool
 unit_tests += tests/unit/test-preface
+if HAVE_OPENSSL
+unit_tests += tests/unit/test-handshake
+endif
 unit_tests += tests/unit/test-prefix
 unit_tests += tests/unit/test-proxy-header
 unit_tests += tests/unit/test-recorder
@@ -370,6 +373,14 @@ tests_unit_test_pool_SOURCES = tests/unit/test-pool.c
 tests_unit_test_pool_SOURCES += tests/unit/random.h
 tests_unit_test_pool_CFLAGS = $(unit_cflags)
 tests_unit_test_pool_LDADD = $(unit_libs)
+
+tests_unit_test_handshake_SOURCES = tests/unit/test-handshake.c
+tests_unit_test_handshake_SOURCES += tests/unit/tls-peer.c
+tests_unit_test_handshake_SOURCES += tests/unit/tls-peer.h
+tests_unit_test_handshake_SOURCES += $(stand)
+tests_unit_test_handshake_CFLAGS = $(unit_cflags) $(OPENSSL_CFLAGS)
+tests_unit_test_handshake_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_handshake_LDADD = $(stand_libs)
 
 tests_unit_test_preface_SOURCES = tests/unit/test-preface.c
 tests_unit_test_preface_SOURCES += $(stand)
