@@ -11,13 +11,13 @@
  * it.
  */
 struct tls_client_settings {
-    const char *ca;               /* a file of trusted certificates; NULL: those of the system */
+    const char *ca;                /* a file of trusted certificates; NULL: those of the system */
     const char *certificate, *key; /* files; NULL: none. Without a key, the certificate's file has
                                       it */
-    const char *name;             /* the name that the server's certificate must have, and that is
+    const char *name;              /* the name that the server's certificate must have, and that is
                                      sent to it (SNI): a host name or an IP address */
-    bool insecure;                /* the server's certificate is not verified */
-    bool resumes;                 /* uses the tickets of earlier connections */
+    bool insecure;                 /* the server's certificate is not verified */
+    bool resumes;                  /* uses the tickets of earlier connections */
 };
 
 struct tls_client;

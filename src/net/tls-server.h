@@ -45,11 +45,11 @@ struct tls_settings {
     char *revoked;   /* a file with revocation lists, or NULL */
     enum tls_client_certificate client_certificate;
     enum tls_identity identity;
-    int min_version;                       /* TLS1_2_VERSION or TLS1_3_VERSION */
+    int min_version;                        /* TLS1_2_VERSION or TLS1_3_VERSION */
     char *ciphers, *cipher_suites, *groups; /* as OpenSSL takes them; NULL: the default */
-    char **alpn;                           /* protocols in order of preference, then NULL; or NULL */
-    uint64_t handshake_ms;                 /* TIMER_NEVER: no timeout */
-    uint64_t max_handshakes;               /* at the same time, on all workers */
+    char **alpn;             /* protocols in order of preference, then NULL; or NULL */
+    uint64_t handshake_ms;   /* TIMER_NEVER: no timeout */
+    uint64_t max_handshakes; /* at the same time, on all workers */
 };
 
 struct tls_server;

@@ -50,7 +50,7 @@ void transport_use_tls(struct transport *t, struct tls *tls)
 static uint32_t events(const struct transport *t)
 {
     return is_unix(t) && !(t->flags & (TRANSPORT_OUT_WAITS | TRANSPORT_TLS)) ? EVENTS_IN
-                                                                            : EVENTS_IN | EPOLLOUT;
+                                                                             : EVENTS_IN | EPOLLOUT;
 }
 
 int transport_register(struct transport *t, struct loop *l, bool registered)

@@ -58,6 +58,7 @@ unit_tests += tests/unit/test-pool
 unit_tests += tests/unit/test-preface
 if HAVE_OPENSSL
 unit_tests += tests/unit/test-handshake
+unit_tests += tests/unit/test-tls-stream
 endif
 unit_tests += tests/unit/test-prefix
 unit_tests += tests/unit/test-proxy-header
@@ -375,12 +376,18 @@ tests_unit_test_pool_CFLAGS = $(unit_cflags)
 tests_unit_test_pool_LDADD = $(unit_libs)
 
 tests_unit_test_handshake_SOURCES = tests/unit/test-handshake.c
-tests_unit_test_handshake_SOURCES += tests/unit/tls-peer.c
-tests_unit_test_handshake_SOURCES += tests/unit/tls-peer.h
+tests_unit_test_handshake_SOURCES += $(tls_stand)
 tests_unit_test_handshake_SOURCES += $(stand)
 tests_unit_test_handshake_CFLAGS = $(unit_cflags) $(OPENSSL_CFLAGS)
 tests_unit_test_handshake_LDFLAGS = $(hooks_ldflags)
 tests_unit_test_handshake_LDADD = $(stand_libs)
+
+tests_unit_test_tls_stream_SOURCES = tests/unit/test-tls-stream.c
+tests_unit_test_tls_stream_SOURCES += $(tls_stand)
+tests_unit_test_tls_stream_SOURCES += $(stand)
+tests_unit_test_tls_stream_CFLAGS = $(unit_cflags) $(OPENSSL_CFLAGS)
+tests_unit_test_tls_stream_LDFLAGS = $(hooks_ldflags)
+tests_unit_test_tls_stream_LDADD = $(stand_libs)
 
 tests_unit_test_preface_SOURCES = tests/unit/test-preface.c
 tests_unit_test_preface_SOURCES += $(stand)
@@ -474,6 +481,11 @@ stand = \
 	tests/unit/sink-fake.h \
 	tests/unit/stand.c \
 	tests/unit/stand.h
+tls_stand = \
+	tests/unit/tls-peer.c \
+	tests/unit/tls-peer.h \
+	tests/unit/tls-stand.c \
+	tests/unit/tls-stand.h
 # Without the libraries of the other programs, which also have workers.
 stand_libs = \
 	tests/unit/librunner.a \
