@@ -28,8 +28,8 @@
     X(RECORD_REFUSED, "09eec57aaa5dcdc97a9b7b1a6195861a", 3)                                       \
     X(HEADER_REFUSED, "47c7aaefbd12139b6263352eec9f36e1", 4)                                       \
     X(PROXY_REFUSED, "49aab679f08240ea97439a39ab54e268", 4)                                        \
-    X(TLS_REFUSED, "dbf01f0d33e1449ea508306f08418960", 5)                                                      \
-    X(TLS_EXPIRES, "7d9abb424de34f548fcf177b38112ff9", 4)                                                      \
+    X(TLS_REFUSED, "dbf01f0d33e1449ea508306f08418960", 5)                                          \
+    X(TLS_EXPIRES, "7d9abb424de34f548fcf177b38112ff9", 4)                                          \
     X(HTTP_REFUSED, "3b5cecc66db08aafaad89ef865abbcd4", 5)                                         \
     X(LOG_FAILED, "cdaa85a9b5802c5a38f4ca0731aae23b", 2)                                           \
     X(LOG_NO_ROOM, "ef3689ee77d145b065fd33a9020ce214", 3)                                          \

@@ -29,9 +29,9 @@ struct settings {
     struct prefix_list *allow, *deny; /* NULL: not set; see settings_allow() */
     unsigned proxy;                   /* PROXY_*: a header of these versions is required; 0: none */
     struct prefix_list *proxy_from;   /* the proxies that may send it */
-    struct tls_server *tls;        /* a reference; NULL: plain */
-    uint64_t handshake_ms;         /* for a TLS handshake; TIMER_NEVER: no timeout */
-    uint64_t max_handshakes;       /* at the same time, on all workers */
+    struct tls_server *tls;           /* a reference; NULL: plain */
+    uint64_t handshake_ms;            /* for a TLS handshake; TIMER_NEVER: no timeout */
+    uint64_t max_handshakes;          /* at the same time, on all workers */
     uint64_t idle_ms, message_ms, write_ms; /* TIMER_NEVER: no timeout */
     size_t output_limit;                    /* bytes */
     size_t read_size;                       /* the size of one recv(); see settings_prepare() */
