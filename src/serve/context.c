@@ -12,6 +12,8 @@ int context_init(struct context *x, struct shared *shared)
 
     x->shared = shared;
     link_queue_init(&x->handshakes.waiters);
+    link_queue_init(&x->handshakes.under_way);
+    x->handshakes.give_way.kind = TIMER_HANDSHAKE;
     x->budget.limit = &shared->memory_limit;
     x->command = (struct source){ .fd = -1, .kind = SOURCE_COMMAND };
     context_read_clock(x);

@@ -33,9 +33,11 @@ struct peer_names {
 
 /* TLS handshakes on one worker. */
 struct handshakes {
-    struct link_queue waiters; /* for a place */
-    uint64_t n;                /* that have a place */
-    unsigned steps;            /* taken in this turn; worker.c begins it anew */
+    struct link_queue waiters;   /* for a place */
+    struct link_queue under_way; /* that have a place, the oldest first */
+    struct timer give_way;       /* when the oldest has to, if another one waits */
+    uint64_t n;                  /* that have a place */
+    unsigned steps;              /* taken in this turn; worker.c begins it anew */
 };
 
 /* What a source is part of: source.kind. */
@@ -49,7 +51,7 @@ enum source_kind {
 };
 
 /* What a timer is part of: timer.kind. */
-enum timer_kind { TIMER_CONNECTION, TIMER_PREFACE, TIMER_ACCEPTOR, TIMER_TRIM };
+enum timer_kind { TIMER_CONNECTION, TIMER_PREFACE, TIMER_HANDSHAKE, TIMER_ACCEPTOR, TIMER_TRIM };
 
 enum command {
     COMMAND_PING = 1 << 0,   /* report that the worker is alive */

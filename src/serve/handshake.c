@@ -8,6 +8,7 @@
 #include "serve/handshake.h"
 
 #define STEPS_PER_TURN 4 /* up to 1 ms */
+#define GIVE_WAY_MS    1000
 
 _cold_ static enum stage refuse(struct context *x, const struct arrival *a, const char *reason)
 {
@@ -25,46 +26,82 @@ _cold_ static enum stage no_memory(struct context *x)
     return STAGE_OVER;
 }
 
+static struct handshake *first(const struct link_queue *q)
+{
+    return q->first ? CONTAINER_OF(q->first, struct handshake, link) : NULL;
+}
+
 /* A worker has an equal share of the places. */
 static bool has_place(const struct context *x, const struct settings *s)
 {
     return x->handshakes.n < DIV_ROUND_UP(s->max_handshakes, (uint64_t)x->shared->n_contexts);
 }
 
-/* Whoever has waited goes before those that come now. */
-static bool may_begin(const struct context *x, const struct handshake *h, const struct settings *s)
+static void unlink_from(struct context *x, struct handshake *h)
 {
-    const struct link *first = x->handshakes.waiters.first;
-
-    return has_place(x, s) && (!first || first == &h->wait);
-}
-
-static void stop_waiting(struct context *x, struct handshake *h)
-{
-    if (link_linked(&h->wait))
-        link_queue_remove(&x->handshakes.waiters, &h->wait);
+    if (link_linked(&h->link))
+        link_queue_remove(h->tls ? &x->handshakes.under_way : &x->handshakes.waiters, &h->link);
 }
 
 static void wake_next(struct context *x)
 {
-    struct link *next = x->handshakes.waiters.first;
-
-    if (next)
-        loop_queue(&x->loop, CONTAINER_OF(next, struct handshake, wait)->source);
+    if (x->handshakes.waiters.first)
+        loop_queue(&x->loop, first(&x->handshakes.waiters)->source);
 }
 
+static void arm_give_way(struct context *x)
+{
+    const struct handshake *oldest = first(&x->handshakes.under_way);
+
+    if (x->handshakes.waiters.first && oldest && !timer_armed(&x->handshakes.give_way))
+        context_arm(x, &x->handshakes.give_way, oldest->began_ms + GIVE_WAY_MS);
+}
+
+/* One for each that waits. */
+void handshakes_expire(struct context *x)
+{
+    struct handshake *oldest;
+
+    for (const struct link *l = x->handshakes.waiters.first;
+         l && (oldest = first(&x->handshakes.under_way)) &&
+         oldest->began_ms + GIVE_WAY_MS <= context_ms(x);
+         l = l->next) {
+        link_queue_remove(&x->handshakes.under_way, &oldest->link);
+        oldest->evicted = true;
+        loop_queue(&x->loop, oldest->source);
+    }
+    arm_give_way(x);
+}
+
+_cold_ static enum stage give_way(struct context *x, const struct arrival *a)
+{
+    struct event_about who = { .peer = &a->peer, .listener = a->settings->name };
+
+    count(&x->counters.timeouts, 1);
+    event_log_about(EVENT_TIMEOUT, &who,
+                    "cut off: no complete TLS handshake for 1s, and others wait: MaxHandshakes= "
+                    "is reached");
+    return STAGE_OVER;
+}
+
+/* Gets a place, or waits for one behind those that came before. */
 static enum stage begin(struct context *x, struct handshake *h, const struct arrival *a)
 {
-    if (!may_begin(x, h, a->settings)) {
-        if (!link_linked(&h->wait))
-            link_queue_append(&x->handshakes.waiters, &h->wait);
+    const struct handshake *next = first(&x->handshakes.waiters);
+
+    if (!has_place(x, a->settings) || (next && next != h)) {
+        if (!link_linked(&h->link))
+            link_queue_append(&x->handshakes.waiters, &h->link);
+        arm_give_way(x);
         return STAGE_WAITS;
     }
+    unlink_from(x, h);
     h->tls = tls_server_accept(a->settings->tls, h->source, a->is_unix);
     if (!h->tls)
         return no_memory(x);
+    h->began_ms = context_ms(x);
+    link_queue_append(&x->handshakes.under_way, &h->link);
     x->handshakes.n++;
-    stop_waiting(x, h);
     if (has_place(x, a->settings))
         wake_next(x);
     return STAGE_DONE;
@@ -93,6 +130,8 @@ enum stage handshake_continue(struct context *x, struct handshake *h, struct arr
     const char *error;
     int r;
 
+    if (h->evicted)
+        return give_way(x, a);
     if (!h->tls && !(h->source->ready & READY_INPUT))
         return STAGE_WAITS;
     if (!h->tls)
@@ -117,7 +156,7 @@ enum stage handshake_continue(struct context *x, struct handshake *h, struct arr
 
 void handshake_leave(struct context *x, struct handshake *h, bool keep)
 {
-    stop_waiting(x, h);
+    unlink_from(x, h);
     if (!h->tls)
         return;
     if (!keep)

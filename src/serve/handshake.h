@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/link.h"
 #include "net/loop.h"
 #include "net/tls.h"
@@ -14,16 +17,23 @@
  *
  * MaxHandshakes= limits how many are under way, since each needs memory. A client that has sent
  * nothing yet does not count. Clients beyond the limit wait, in order, until another one is done.
+ * While some wait, whoever takes longer than a second loses its place. So clients that stop in the
+ * middle cannot keep others out for the whole HandshakeTimeout=.
  */
 struct handshake {
     struct source *source; /* the socket */
     struct tls *tls;       /* NULL: it has no place yet */
-    struct link wait;      /* in context.handshakes.waiters, for a place */
+    struct link link;      /* in context.handshakes: in .waiters, or then in .under_way */
+    uint64_t began_ms;     /* when it got its place */
+    bool evicted;          /* it has lost its place */
 };
 
 /* The socket is ready, or it is this one's turn. DONE: a->tls is the stream, and a->origin has the
  * client's verified name. */
 enum stage handshake_continue(struct context *x, struct handshake *h, struct arrival *a);
+
+/* The oldest handshakes may have to give way: TIMER_HANDSHAKE has expired. */
+void handshakes_expire(struct context *x);
 
 /* Gives up the place, or the wait for it. keep: the arrival has the stream now; otherwise it is freed. */
 void handshake_leave(struct context *x, struct handshake *h, bool keep);

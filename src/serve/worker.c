@@ -169,6 +169,9 @@ static void run_timer(struct worker *w, struct timer *t)
     case TIMER_PREFACE:
         preface_expire(&w->context, CONTAINER_OF(t, struct preface, deadline));
         break;
+    case TIMER_HANDSHAKE:
+        handshakes_expire(&w->context);
+        break;
     case TIMER_ACCEPTOR:
         acceptor_resume(&w->context, CONTAINER_OF(t, struct acceptor, retry));
         break;
