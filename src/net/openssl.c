@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 #include <openssl/err.h>
 
@@ -81,10 +82,31 @@ static long control_source(BIO *bio, int command, long number, void *pointer)
     return command == BIO_CTRL_FLUSH; /* nothing is held back */
 }
 
+/* --- one for all streams of a thread ---------------------------------------------------------- */
+
+/* A BIO of its own would cost each stream 200 bytes. All streams of a thread share one, which works
+ * on the source of whichever is in use. */
+
 static BIO_METHOD *method; /* for the whole life of the process */
+static pthread_key_t key;  /* of each thread's struct bios */
+static bool has_key;
+
+struct bios {
+    BIO *tcp, *local; /* local: UNIX sockets */
+};
+
+static void free_bios(void *pointer)
+{
+    struct bios *bios = pointer;
+
+    BIO_free(bios->tcp);
+    BIO_free(bios->local);
+    free(bios);
+}
 
 static void make_method(void)
 {
+    has_key = pthread_key_create(&key, free_bios) == 0;
     method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "source");
     if (!method)
         return;
@@ -93,20 +115,56 @@ static void make_method(void)
     (void)BIO_meth_set_ctrl(method, control_source);
 }
 
-static BIO *source_bio(struct source *s, bool is_unix)
+static struct bios *bios_new(void)
+{
+    struct bios *bios = calloc(1, sizeof *bios);
+
+    if (!bios)
+        return NULL;
+    bios->tcp = BIO_new(method);
+    bios->local = BIO_new(method);
+    if (!bios->tcp || !bios->local || pthread_setspecific(key, bios) != 0) {
+        free_bios(bios);
+        return NULL;
+    }
+    BIO_set_init(bios->tcp, 1);
+    BIO_set_init(bios->local, 1);
+    BIO_set_flags(bios->local, IS_UNIX);
+    return bios;
+}
+
+/* A reference to this thread's BIO, or NULL: out of memory. */
+static BIO *source_bio(bool is_unix)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct bios *bios;
     BIO *bio;
 
     (void)pthread_once(&once, make_method);
-    bio = method ? BIO_new(method) : NULL;
-    if (!bio)
+    if (!method || !has_key)
         return NULL;
-    BIO_set_data(bio, s);
-    BIO_set_init(bio, 1);
-    if (is_unix)
-        BIO_set_flags(bio, IS_UNIX);
-    return bio;
+    bios = pthread_getspecific(key);
+    if (!bios)
+        bios = bios_new();
+    if (!bios)
+        return NULL;
+    bio = is_unix ? bios->local : bios->tcp;
+    return BIO_up_ref(bio) == 1 ? bio : NULL;
+}
+
+/* A stream needs no password, so its place for the userdata of that callback is free. Any other
+ * place would have to be allocated. */
+void openssl_stream_move(SSL *ssl, struct source *s)
+{
+    SSL_set_default_passwd_cb_userdata(ssl, s);
+}
+
+void openssl_stream_use(SSL *ssl)
+{
+    BIO *bio = SSL_get_rbio(ssl);
+
+    BIO_set_data(bio, SSL_get_default_passwd_cb_userdata(ssl));
+    BIO_clear_flags(bio, BIO_FLAGS_IN_EOF);
 }
 
 SSL_CTX *openssl_context_new(const SSL_METHOD *side)
@@ -132,7 +190,7 @@ SSL_CTX *openssl_context_new(const SSL_METHOD *side)
 SSL *openssl_stream_new(SSL_CTX *context, struct source *s, bool is_unix)
 {
     SSL *ssl = SSL_new(context);
-    BIO *bio = ssl ? source_bio(s, is_unix) : NULL;
+    BIO *bio = ssl ? source_bio(is_unix) : NULL;
 
     if (!bio) {
         SSL_free(ssl);
@@ -140,6 +198,7 @@ SSL *openssl_stream_new(SSL_CTX *context, struct source *s, bool is_unix)
         return NULL;
     }
     SSL_set_bio(ssl, bio, bio);
+    openssl_stream_move(ssl, s);
     return ssl;
 }
 

@@ -22,8 +22,15 @@ static inline SSL *tls_ssl(const struct tls *t)
  * side. */
 SSL_CTX *openssl_context_new(const SSL_METHOD *side);
 
-/* A stream on the source's socket, or NULL: out of memory. The caller has yet to set its side. */
+/* A stream on the source's socket, or NULL: out of memory. The caller has yet to set its side. The
+ * streams that one thread makes must not be in use on two threads at the same time. */
 SSL *openssl_stream_new(SSL_CTX *context, struct source *s, bool is_unix);
+
+/* The source has moved in memory. */
+void openssl_stream_move(SSL *ssl, struct source *s);
+
+/* Call before each operation on a stream. */
+void openssl_stream_use(SSL *ssl);
 
 /* The reason of the last failure on this thread, as a text that stays valid; or `otherwise`.
  * Forgets all failures. */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -112,6 +113,13 @@ int socket_listen(const struct sockaddr_any *address, int backlog)
 int socket_listen_beside(const struct sockaddr_any *address, int backlog)
 {
     return listen_at(address, backlog, true);
+}
+
+size_t socket_unread(int fd)
+{
+    int n;
+
+    return ioctl(fd, FIONREAD, &n) < 0 ? 0 : (size_t)n;
 }
 
 int socket_check_listening(int fd)

@@ -50,6 +50,9 @@ static inline ssize_t socket_send(int fd, const void *bytes, size_t n)
     return syscall(SYS_sendto, fd, bytes, n, MSG_NOSIGNAL, NULL, 0);
 }
 
+/* Bytes that have arrived but were not received. */
+size_t socket_unread(int fd);
+
 /* Returns 0 if fd is a listening stream socket; else -ENOTSOCK, -ESOCKTNOSUPPORT (not a stream),
  * -EINVAL (not listening), or the kernel's error. */
 int socket_check_listening(int fd);

@@ -22,11 +22,9 @@ int tls_handshake(struct tls *t, const char **ret_error)
 {
     int r;
 
+    openssl_stream_use(tls_ssl(t));
     r = SSL_do_handshake(tls_ssl(t));
-    if (r == 1)
-        return 0;
-    r = failure(tls_ssl(t), r, ret_error);
-    return r != -EAGAIN && BIO_number_read(SSL_get_rbio(tls_ssl(t))) == 0 ? -ENODATA : r;
+    return r == 1 ? 0 : failure(tls_ssl(t), r, ret_error);
 }
 
 ssize_t tls_recv(struct tls *t, void *bytes, size_t n)
@@ -36,6 +34,7 @@ ssize_t tls_recv(struct tls *t, void *bytes, size_t n)
     size_t some;
     int r;
 
+    openssl_stream_use(ssl);
     r = SSL_read_ex(ssl, bytes, n, &some);
     if (r == 1)
         return (ssize_t)some;
@@ -56,6 +55,7 @@ ssize_t tls_send(struct tls *t, const void *bytes, size_t n)
     size_t some;
     int r;
 
+    openssl_stream_use(tls_ssl(t));
     r = SSL_write_ex(tls_ssl(t), bytes, n, &some);
     return r == 1 ? (ssize_t)some : failure(tls_ssl(t), r, &error);
 }
@@ -67,13 +67,14 @@ int tls_end(struct tls *t)
 
     if (SSL_in_init(tls_ssl(t)))
         return 0;
+    openssl_stream_use(tls_ssl(t));
     r = SSL_shutdown(tls_ssl(t));
     return r < 0 && failure(tls_ssl(t), r, &error) == -EAGAIN ? -EAGAIN : 0;
 }
 
 void tls_move(struct tls *t, struct source *s)
 {
-    BIO_set_data(SSL_get_rbio(tls_ssl(t)), s);
+    openssl_stream_move(tls_ssl(t), s);
 }
 
 void tls_free(struct tls *t)

@@ -22,8 +22,7 @@ struct tls;
 #define TLS_READY_ALL (READY_IN | READY_OUT)
 
 /* Continues the handshake. 0: it is done; -EAGAIN; or a negative errno, and the stream is
- * unusable. -ENODATA: the peer has sent nothing at all. -EPROTO: *ret_error says what is wrong, as a
- * text that stays valid. */
+ * unusable. -EPROTO: *ret_error says what is wrong, as a text that stays valid. */
 int tls_handshake(struct tls *t, const char **ret_error);
 
 /* The number of bytes received, at most n; 0: the peer has ended its stream in an orderly way;

@@ -120,11 +120,7 @@ ssize_t transport_recv(struct transport *t, void *bytes, size_t n)
 
 size_t transport_unread(const struct transport *t)
 {
-    int n;
-
-    if (t->source.fd < 0 || t->flags & TRANSPORT_IN_ENDED || ioctl(t->source.fd, FIONREAD, &n) < 0)
-        return 0;
-    return (size_t)n;
+    return t->source.fd < 0 || t->flags & TRANSPORT_IN_ENDED ? 0 : socket_unread(t->source.fd);
 }
 
 /* At an urgent mark the kernel counts 0 bytes (tcp(7), SIOCINQ). */

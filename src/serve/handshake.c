@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "net/socket.h"
 #include "record/event-log.h"
 #include "serve/handshake.h"
 
@@ -124,6 +125,12 @@ static enum stage hand_over(struct context *x, struct handshake *h, struct arriv
     return STAGE_DONE;
 }
 
+/* Balancers only open and close a connection to check a server. */
+static bool is_silent(const struct source *s)
+{
+    return s->ready & (READY_RDHUP | READY_HUP | READY_ERR) && socket_unread(s->fd) == 0;
+}
+
 enum stage handshake_continue(struct context *x, struct handshake *h, struct arrival *a)
 {
     enum stage stage = STAGE_DONE;
@@ -135,7 +142,7 @@ enum stage handshake_continue(struct context *x, struct handshake *h, struct arr
     if (!h->tls && !(h->source->ready & READY_INPUT))
         return STAGE_WAITS;
     if (!h->tls)
-        stage = begin(x, h, a);
+        stage = is_silent(h->source) ? STAGE_OVER : begin(x, h, a);
     if (stage != STAGE_DONE)
         return stage;
     if (x->handshakes.steps == STEPS_PER_TURN && !x->draining) {
@@ -148,9 +155,6 @@ enum stage handshake_continue(struct context *x, struct handshake *h, struct arr
         return hand_over(x, h, a);
     if (r == -EAGAIN)
         return STAGE_WAITS;
-    /* Only opened and closed, as balancers do to check a server. */
-    if (r == -ENODATA)
-        return STAGE_OVER;
     return refuse(x, a, r == -EPROTO ? error : strerror(-r));
 }
 

@@ -9,21 +9,34 @@ def openssl(*arguments):
                    check=True)
 
 
+KEYS = {
+    "ec": ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+    "rsa": ("-newkey", "rsa:2048"),
+}
+
+
+def write(path, *parts):
+    with open(path, "w", encoding="ascii") as out:
+        for part in parts:
+            with open(part, encoding="ascii") as file:
+                out.write(file.read())
+
+
 class Authority:
-    """Signs certificates. All files are in its folder: ca.pem, and NAME.pem with the certificate and the key."""
+    """Signs certificates. All files are in its folder: ca.pem, and of each NAME.crt, NAME.key, and both in NAME.pem."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, name="test authority"):
         self.folder = folder
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                "-subj", "/CN=test authority", "-keyout", folder + "/ca.key", "-out", folder + "/ca.pem")
+        self.file = folder + "/ca.pem"
+        openssl("req", "-x509", *KEYS["ec"], "-noenc", "-days", "2", "-subj", "/CN=" + name,
+                "-keyout", folder + "/ca.key", "-out", self.file)
 
-    def sign(self, name, common_name):
+    def sign(self, name, common_name, names="", days=2, key="ec"):
+        """names: for subjectAltName, such as DNS:localhost,IP:127.0.0.1. Returns the path without its ending."""
         base = f"{self.folder}/{name}"
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=" + common_name,
-                "-keyout", base + ".key", "-out", base + ".csr")
-        openssl("x509", "-req", "-in", base + ".csr", "-CA", self.folder + "/ca.pem", "-CAkey",
-                self.folder + "/ca.key", "-CAcreateserial", "-days", "2", "-out", base + ".crt")
-        with open(base + ".pem", "w", encoding="ascii") as out:
-            for part in ".crt", ".key":
-                with open(base + part, encoding="ascii") as file:
-                    out.write(file.read())
+        more = ["-addext", "subjectAltName=" + names] if names else []
+        openssl("req", "-x509", *KEYS[key], "-noenc", "-days", str(days), "-subj", "/CN=" + common_name, *more,
+                "-extensions", "v3_req", "-CA", self.file, "-CAkey", self.folder + "/ca.key",
+                "-keyout", base + ".key", "-out", base + ".crt")
+        write(base + ".pem", base + ".crt", base + ".key")
+        return base
