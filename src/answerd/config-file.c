@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,9 +8,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "answerd/config-check.h"
 #include "answerd/config-file.h"
 #include "answerd/config-key.h"
 #include "answerd/config-lines.h"
+#include "answerd/config-tls.h"
 #include "base/macros.h"
 #include "base/suggest.h"
 #include "base/timer.h"
@@ -23,7 +24,14 @@
 
 #define SHOWN_MAX 200 /* the most bytes of a value in an error message */
 
-enum section { SECTION_NONE, SECTION_SERVER, SECTION_LOG, SECTION_LISTENER, SECTION_REFUSED };
+enum section {
+    SECTION_NONE,
+    SECTION_SERVER,
+    SECTION_LOG,
+    SECTION_LISTENER,
+    SECTION_TLS,
+    SECTION_REFUSED
+};
 
 struct reader {
     struct config *config;
@@ -32,6 +40,7 @@ struct reader {
     int result;
     enum section section;             /* the section of the line */
     struct config_listener *listener; /* for SECTION_LISTENER */
+    struct config_tls *tls;           /* for SECTION_TLS */
     const struct config_defaults *defaults;
     report_fn report;
     void *userdata;
@@ -39,7 +48,7 @@ struct reader {
 
 _printf_(2, 3) static void complain(struct reader *r, const char *format, ...)
 {
-    char text[512], line[PATH_MAX + 544];
+    char text[PATH_MAX], line[2 * PATH_MAX + 32];
     va_list arguments;
 
     va_start(arguments, format);
@@ -74,48 +83,6 @@ static bool name_valid(const char *name)
     return n > 0;
 }
 
-static void enter_section(struct reader *r, const char *section)
-{
-    static const char *const known[] = { "Server", "Log", "Listener NAME" };
-    const char *name = section + strlen("Listener ");
-    char shown[SHOWN_MAX + 1];
-
-    r->section = SECTION_REFUSED;
-    if (strcmp(section, "Server") == 0) {
-        r->section = SECTION_SERVER;
-        return;
-    }
-    if (strcmp(section, "Log") == 0) {
-        r->section = SECTION_LOG;
-        return;
-    }
-    if (strncmp(section, "Listener ", strlen("Listener ")) != 0) {
-        const char *near = strncasecmp(section, "Listener", strlen("Listener")) == 0
-                               ? "Listener default"
-                               : suggest(section, known, ARRAY_SIZE(known));
-
-        complain(r, "unknown section [%s]%s%s%s", section, near ? "; did you mean [" : "",
-                 near ?: "", near ? "]?" : "");
-        return;
-    }
-    name += strspn(name, " ");
-    if (!name_valid(name)) {
-        complain(r, "a listener's name has at least one character and no colon: [%s]",
-                 shorten(section, shown));
-        return;
-    }
-    if (strlen(name) > CONFIG_NAME_MAX) {
-        complain(r, "a listener's name has at most %d bytes: [%s]", CONFIG_NAME_MAX,
-                 shorten(section, shown));
-        return;
-    }
-    r->listener = config_find(r->config, name) ?: config_add(r->config, name, r->defaults);
-    if (r->listener)
-        r->section = SECTION_LISTENER;
-    else
-        r->result = -ENOMEM;
-}
-
 /* Records the value and its place. name: the name of the key or option. 0 or -ENOMEM. */
 static int note(const struct reader *r, const char *name, const char *value,
                 struct config_value *ret)
@@ -129,6 +96,83 @@ static int note(const struct reader *r, const char *name, const char *value,
                                   .from = r->file ?: name,
                                   .line = r->file ? r->line : 0 };
     return 0;
+}
+
+/* The name in a section's text, or NULL after a report. kind: the word before it. */
+static const char *section_name(struct reader *r, const char *section, const char *kind)
+{
+    const char *name = section + strlen(kind),
+               *of = strcmp(kind, "TLS ") == 0 ? "TLS section" : "listener";
+    char shown[SHOWN_MAX + 1];
+
+    name += strspn(name, " ");
+    if (name_valid(name) && strlen(name) <= CONFIG_NAME_MAX)
+        return name;
+    if (name_valid(name))
+        complain(r, "a %s's name has at most %d bytes: [%s]", of, CONFIG_NAME_MAX,
+                 shorten(section, shown));
+    else
+        complain(r, "a %s's name has at least one character and no colon: [%s]", of,
+                 shorten(section, shown));
+    return NULL;
+}
+
+static void enter_listener(struct reader *r, const char *section)
+{
+    const char *name = section_name(r, section, "Listener ");
+
+    if (!name)
+        return;
+    r->listener = config_find(r->config, name) ?: config_add(r->config, name, r->defaults);
+    if (r->listener)
+        r->section = SECTION_LISTENER;
+    else
+        r->result = -ENOMEM;
+}
+
+static void enter_tls(struct reader *r, const char *section)
+{
+    const char *name = section_name(r, section, "TLS ");
+
+    if (!name)
+        return;
+    if (strcmp(name, "none") == 0) {
+        complain(r, "no TLS section can have the name none: TLS=none means no TLS");
+        return;
+    }
+    r->tls = config_find_tls(r->config, name);
+    if (!r->tls) {
+        r->tls = config_add_tls(r->config, name);
+        if (!r->tls || note(r, name, name, &r->tls->place) < 0) {
+            r->result = -ENOMEM;
+            return;
+        }
+    }
+    r->section = SECTION_TLS;
+}
+
+static void enter_section(struct reader *r, const char *section)
+{
+    static const char *const known[] = { "Server", "Log", "Listener NAME", "TLS NAME" };
+    const char *near;
+
+    r->section = SECTION_REFUSED;
+    if (strcmp(section, "Server") == 0) {
+        r->section = SECTION_SERVER;
+    } else if (strcmp(section, "Log") == 0) {
+        r->section = SECTION_LOG;
+    } else if (strncmp(section, "Listener ", strlen("Listener ")) == 0) {
+        enter_listener(r, section);
+    } else if (strncmp(section, "TLS ", strlen("TLS ")) == 0) {
+        enter_tls(r, section);
+    } else {
+        near = strncasecmp(section, "Listener", strlen("Listener")) == 0 ? "Listener default"
+               : strncasecmp(section, "TLS", strlen("TLS")) == 0
+                   ? "TLS NAME"
+                   : suggest(section, known, ARRAY_SIZE(known));
+        complain(r, "unknown section [%s]%s%s%s", section, near ? "; did you mean [" : "",
+                 near ?: "", near ? "]?" : "");
+    }
 }
 
 static int add_listen(struct reader *r, const char *value, const char **ret_error)
@@ -168,6 +212,11 @@ static int set_reply(struct settings *s, const char *value, const char **ret_err
     return 0;
 }
 
+static bool is_tls_file(const char *name)
+{
+    return strcmp(name, CONFIG_KEY_CERTIFICATE) == 0 || strcmp(name, CONFIG_KEY_KEY) == 0;
+}
+
 /* The section that has such a key, or NULL. */
 static const char *home_of(const char *name)
 {
@@ -175,6 +224,8 @@ static const char *home_of(const char *name)
         return "Server";
     if (config_key_find(config_log_keys, name))
         return "Log";
+    if (config_key_find(config_tls_keys, name) || is_tls_file(name))
+        return "TLS NAME";
     return config_key_find(config_listener_keys, name) || strcmp(name, KEY_LISTEN) == 0 ||
                    strcmp(name, KEY_REPLY) == 0
                ? "Listener NAME"
@@ -184,11 +235,20 @@ static const char *home_of(const char *name)
 static void unknown_key(struct reader *r, const char *name, const struct config_key *keys)
 {
     static const char *const sections[] = {
-        [SECTION_SERVER] = "Server", [SECTION_LOG] = "Log", [SECTION_LISTENER] = "Listener"
+        [SECTION_SERVER] = "Server",
+        [SECTION_LOG] = "Log",
+        [SECTION_LISTENER] = "Listener",
+        [SECTION_TLS] = "TLS",
     };
-    const char *names[32] = { KEY_LISTEN, KEY_REPLY }, *near;
-    size_t n = r->section == SECTION_LISTENER ? 2 : 0;
+    static const char *const more[][2] = {
+        [SECTION_LISTENER] = { KEY_LISTEN, KEY_REPLY },
+        [SECTION_TLS] = { CONFIG_KEY_CERTIFICATE, CONFIG_KEY_KEY },
+    };
+    const char *names[32], *near;
+    size_t n = 0;
 
+    for (size_t i = 0; i < 2 && more[r->section][i]; i++)
+        names[n++] = more[r->section][i];
     for (; keys->name && n < ARRAY_SIZE(names); keys++)
         names[n++] = keys->name;
     near = home_of(name);
@@ -231,11 +291,31 @@ static void set_value(struct reader *r, const char *name, const struct config_ke
     const struct config_key *found = config_key_find(keys, key);
     char shown[SHOWN_MAX + 1];
     const char *expected;
+    int error = found->read(value, (char *)base + found->offset, &expected);
 
-    if (found->read(value, (char *)base + found->offset, &expected) < 0)
+    if (error == 0)
+        error = note(r, name, value, &values[found - keys]);
+    if (error == -ENOMEM)
+        r->result = error;
+    else if (error < 0)
         complain(r, "%s=%s: not %s", name, shorten(value, shown), expected);
-    else if (note(r, name, value, &values[found - keys]) < 0)
-        r->result = -ENOMEM;
+}
+
+static void add_tls_file(struct reader *r, const char *name, const char *value)
+{
+    struct config_value noted = { 0 };
+    char shown[SHOWN_MAX + 1];
+    const char *expected;
+    int result = note(r, name, value, &noted);
+
+    assert(r->tls);
+    if (result == 0)
+        result = config_tls_add(r->tls, name, &noted, &expected);
+    free(noted.text);
+    if (result == -ENOMEM)
+        r->result = result;
+    else if (result < 0)
+        complain(r, "%s=%s: not %s", name, shorten(value, shown), expected);
 }
 
 static void on_key(struct reader *r, const char *name, const char *value)
@@ -257,6 +337,16 @@ static void on_key(struct reader *r, const char *name, const char *value)
         keys = config_listener_keys;
         values = r->listener->values;
         base = r->listener->settings;
+    }
+    if (r->section == SECTION_TLS) {
+        assert(r->tls);
+        if (is_tls_file(name)) {
+            add_tls_file(r, name, value);
+            return;
+        }
+        keys = config_tls_keys;
+        values = r->tls->values;
+        base = &r->tls->settings;
     }
     if (r->section == SECTION_LOG) {
         keys = config_log_keys;
@@ -342,56 +432,13 @@ static void apply_overrides(struct reader *r, const struct config_overrides *o)
     }
 }
 
-/* The segment that is written to, and the next one's file. */
-static int check_log(struct reader *r)
+static void blame(void *userdata, const struct config_value *value, const char *text)
 {
-    const struct log_settings *log = &r->config->log;
-    const struct config_value *use =
-        &r->config->log_values[config_key_find(config_log_keys, "MaxUse") - config_log_keys];
+    struct reader *r = userdata;
 
-    if (log->max_use == 0 || log->max_use / 2 >= log->segment_size)
-        return 0;
-    r->file = use->from;
-    r->line = use->line;
-    complain(r, "MaxUse=%s: less than twice SegmentSize=", use->text);
-    return r->result;
-}
-
-/* The log would refuse the largest messages. The value to blame is the listener's, or else the
- * segment's: the defaults fit. */
-static int check_message_size(struct reader *r, const struct config_listener *l)
-{
-    const struct config_key *size_key = config_key_find(config_listener_keys, "MaxMessageSize"),
-                            *segment_key = config_key_find(config_log_keys, "SegmentSize");
-    const struct config_value *size = &l->values[size_key - config_listener_keys],
-                              *segment = &r->config->log_values[segment_key - config_log_keys];
-    uint64_t room = log_record_max(r->config->log.segment_size) - LOG_RECORD_BESIDE;
-
-    if (l->settings->record != RECORD_LOG || l->settings->rules.max_message <= room)
-        return 0;
-    r->file = size->text ? size->from : segment->from;
-    r->line = size->text ? size->line : segment->line;
-    complain(r,
-             "MaxMessageSize=%s of [Listener %s] is too large for SegmentSize=%s: the log takes "
-             "messages of up to %" PRIu64 " bytes. Set a smaller MaxMessageSize=, or a larger "
-             "SegmentSize=",
-             size->text ?: size_key->standard, l->settings->name,
-             segment->text ?: segment_key->standard, room);
-    return r->result;
-}
-
-/* Whoever may send a header can claim to be anybody. */
-static int check_proxy(struct reader *r, const struct config_listener *l)
-{
-    const struct config_value *proxy =
-        &l->values[config_key_find(config_listener_keys, "Proxy") - config_listener_keys];
-
-    if (!l->settings->proxy || l->settings->proxy_from)
-        return 0;
-    r->file = proxy->from;
-    r->line = proxy->line;
-    complain(r, "Proxy=%s: also set ProxyFrom= to the addresses of your proxies", proxy->text);
-    return r->result;
+    r->file = value->from;
+    r->line = value->line;
+    complain(r, "%s", text);
 }
 
 int config_load(const char *file, const struct config_overrides *overrides,
@@ -405,6 +452,7 @@ int config_load(const char *file, const struct config_overrides *overrides,
         .report = report,
         .userdata = userdata,
     };
+    const struct config_blame b = { .tell = blame, .userdata = &r };
     int error;
 
     if (!c || !config_add(c, "default", defaults)) {
@@ -422,9 +470,7 @@ int config_load(const char *file, const struct config_overrides *overrides,
         error = r.result;
     }
     if (error == 0)
-        error = check_log(&r);
-    for (size_t i = 0; i < c->n_listeners && error == 0; i++)
-        error = check_proxy(&r, &c->listeners[i]) ?: check_message_size(&r, &c->listeners[i]);
+        error = config_check(c, &b) ?: config_tls_apply(c, &b);
     for (size_t i = 0; i < c->n_listeners && error == 0; i++)
         error = settings_prepare(c->listeners[i].settings);
     if (error < 0) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -237,6 +238,134 @@ static int read_mirror(const char *value, void *at, const char **ret_expected)
     return 0;
 }
 
+/* Owns memory: a copy of the value replaces the text. */
+static int replace(char **text, const char *value)
+{
+    char *copy = strdup(value);
+
+    if (!copy)
+        return -ENOMEM;
+    free(*text);
+    *text = copy;
+    return 0;
+}
+
+static int read_text(const char *value, void *at, const char **ret_expected)
+{
+    return value[0] ? replace(at, value) : refuse(ret_expected, "a list of names");
+}
+
+#define PATH "a path with a slash"
+
+/* A name without a slash is a credential's (systemd.exec(5), LoadCredential=). */
+int config_find_file(const char *value, char **ret, const char **ret_expected)
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    char *path;
+
+    if (!value[0])
+        return refuse(ret_expected, PATH ", or a credential's name");
+    if (strchr(value, '/'))
+        folder = NULL;
+    else if (!folder)
+        return refuse(ret_expected, PATH "; and credentials need $CREDENTIALS_DIRECTORY, which is "
+                                         "not set");
+    if (asprintf(&path, "%s%s%s", folder ?: "", folder ? "/" : "", value) < 0)
+        return -ENOMEM;
+    *ret = path;
+    return 0;
+}
+
+static int read_file(const char *value, void *at, const char **ret_expected)
+{
+    char **path = at, *found = NULL;
+    int r = strcmp(value, "none") == 0 ? 0 : config_find_file(value, &found, ret_expected);
+
+    if (r < 0)
+        return r;
+    free(*path);
+    *path = found;
+    return 0;
+}
+
+/* Any name. It is looked up when all sections are known. */
+static int read_section(const char *value, _unused_ void *at, const char **ret_expected)
+{
+    return value[0] ? 0 : refuse(ret_expected, "none, or the NAME of a [TLS NAME] section");
+}
+
+#define BETWEEN_NAMES " \t"
+#define PROTOCOL_MAX  255 /* RFC 7301 */
+
+/* The array and the names behind it are one allocation. */
+static int read_protocols(const char *value, void *at, const char **ret_expected)
+{
+    size_t size = strlen(value) + 1, n = 0, longest = 0;
+    char ***protocols = at, **all, *names;
+
+    all = malloc((size / 2 + 2) * sizeof *all + size);
+    if (!all)
+        return -ENOMEM;
+    names = memcpy(all + size / 2 + 2, value, size);
+    for (char *name; (name = strtok_r(NULL, BETWEEN_NAMES, &names)); n++) {
+        all[n] = name;
+        longest = MAX(longest, strlen(name));
+    }
+    all[n] = NULL;
+    if (n == 0 || longest > PROTOCOL_MAX) {
+        free(all);
+        return refuse(ret_expected, "none, or names of protocols of up to 255 bytes each");
+    }
+    free(*protocols);
+    *protocols = all;
+    if (n == 1 && strcmp(all[0], "none") == 0) {
+        *protocols = NULL;
+        free(all);
+    }
+    return 0;
+}
+
+/* names: for the values 0 and so on of an enum, then NULL. */
+static int read_choice(const char *value, void *at, const char *const *names)
+{
+    for (int i = 0; names[i]; i++)
+        if (strcmp(value, names[i]) == 0) {
+            *(int *)at = i;
+            return 0;
+        }
+    return -EINVAL;
+}
+
+static int read_client_certificate(const char *value, void *at, const char **ret_expected)
+{
+    static const char *const names[] = { [TLS_CLIENT_NONE] = "none",
+                                         [TLS_CLIENT_REQUEST] = "request",
+                                         [TLS_CLIENT_REQUIRE] = "require",
+                                         NULL };
+
+    return read_choice(value, at, names) < 0 ? refuse(ret_expected, "none, request or require") : 0;
+}
+
+static int read_identity(const char *value, void *at, const char **ret_expected)
+{
+    static const char *const names[] = {
+        [TLS_IDENTITY_CN] = "cn",           [TLS_IDENTITY_DNS] = "san-dns",
+        [TLS_IDENTITY_URI] = "san-uri",     [TLS_IDENTITY_EMAIL] = "san-email",
+        [TLS_IDENTITY_SUBJECT] = "subject", NULL
+    };
+
+    if (read_choice(value, at, names) < 0)
+        return refuse(ret_expected, "cn, san-dns, san-uri, san-email or subject");
+    return 0;
+}
+
+static int read_version(const char *value, void *at, const char **ret_expected)
+{
+    static const char *const names[] = { [TLS_1_2] = "1.2", [TLS_1_3] = "1.3", NULL };
+
+    return read_choice(value, at, names) < 0 ? refuse(ret_expected, "1.2 or 1.3") : 0;
+}
+
 const struct config_key config_server_keys[] = {
     { "DrainTimeout", "10s", offsetof(struct config, drain_ms), read_drain },
     { "MaxConnections", "what LimitNOFILE= allows", offsetof(struct config, max_connections),
@@ -262,6 +391,7 @@ const struct config_key config_listener_keys[] = {
     { "RateLimit", "infinity", offsetof(struct settings, rules.message_cost_ns), read_rate },
     { "Record", "journal", offsetof(struct settings, record), read_record },
     { "Refuse", "none", offsetof(struct settings, rules.refuse_http), read_refuse },
+    { "TLS", "none", 0, read_section },
     { "WriteTimeout", "30s", offsetof(struct settings, write_ms), read_timeout },
     { NULL, NULL, 0, NULL },
 };
@@ -277,6 +407,22 @@ const struct config_key config_log_keys[] = {
     { "SegmentSize", "64M", offsetof(struct log_settings, segment_size), read_segment_size },
     { "Sync", "always", offsetof(struct log_settings, sync_ms), read_sync },
     { "WhenFull", "rotate", offsetof(struct log_settings, wait), read_when_full },
+    { NULL, NULL, 0, NULL },
+};
+
+const struct config_key config_tls_keys[] = {
+    { "ALPN", "none", offsetof(struct tls_settings, alpn), read_protocols },
+    { "CipherSuites", "those of OpenSSL", offsetof(struct tls_settings, cipher_suites), read_text },
+    { "Ciphers", TLS_CIPHERS, offsetof(struct tls_settings, ciphers), read_text },
+    { "ClientCA", "none", offsetof(struct tls_settings, client_ca), read_file },
+    { "ClientCertificate", "require with ClientCA=, otherwise none",
+      offsetof(struct tls_settings, client_certificate), read_client_certificate },
+    { "Groups", "those of OpenSSL", offsetof(struct tls_settings, groups), read_text },
+    { "HandshakeTimeout", "10s", offsetof(struct tls_settings, handshake_ms), read_timeout },
+    { "Identity", "cn", offsetof(struct tls_settings, identity), read_identity },
+    { "MaxHandshakes", "4096", offsetof(struct tls_settings, max_handshakes), read_count },
+    { "MinVersion", "1.2", offsetof(struct tls_settings, min_version), read_version },
+    { "Revoked", "none", offsetof(struct tls_settings, revoked), read_file },
     { NULL, NULL, 0, NULL },
 };
 

@@ -12,8 +12,8 @@ struct config_key {
     const char *name;
     const char *standard; /* the default as in a file, or described in words if it is computed */
     size_t offset;        /* the offset of the value in its struct */
-    /* 0, or -EINVAL and *ret_expected, a static text about valid values. *at is unchanged on
-     * failure. */
+    /* 0; -EINVAL and *ret_expected, a static text about valid values; or -ENOMEM. *at is unchanged
+     * on failure. */
     int (*read)(const char *value, void *at, const char **ret_expected);
 };
 
@@ -25,6 +25,13 @@ extern const struct config_key config_listener_keys[CONFIG_LISTENER_KEYS + 1];
 
 /* The keys of [Log], in struct log_settings. */
 extern const struct config_key config_log_keys[CONFIG_LOG_KEYS + 1];
+
+/* The keys of [TLS] that are set once, in struct tls_settings. */
+extern const struct config_key config_tls_keys[CONFIG_TLS_KEYS + 1];
+
+/* The path that a value of Certificate= and the like means, to free. A value without a slash is the
+ * name of a credential. 0; -EINVAL and *ret_expected, as above; or -ENOMEM. */
+int config_find_file(const char *value, char **ret, const char **ret_expected);
 
 /* The key with that name, or NULL. */
 const struct config_key *config_key_find(const struct config_key *keys, const char *name);

@@ -8,6 +8,7 @@
 
 #include "answerd/config-key.h"
 #include "answerd/config-show.h"
+#include "answerd/config-tls.h"
 #include "answerd/wanted.h"
 #include "base/macros.h"
 #include "base/print.h"
@@ -112,6 +113,17 @@ static void show_listen(struct table *t, const struct config *c, const struct co
         show(t, "Listen", &(struct config_value){ 0 }, WANTED_DEFAULT, "default");
 }
 
+static void show_tls(struct table *t, const struct config_tls *tls)
+{
+    head(t, "\n[TLS %s]\n", tls->name);
+    for (size_t i = 0; i < tls->settings.n_pairs; i++) {
+        show(t, CONFIG_KEY_CERTIFICATE, &tls->certificates[i], NULL, NULL);
+        if (tls->keys[i].text)
+            show(t, CONFIG_KEY_KEY, &tls->keys[i], NULL, NULL);
+    }
+    show_keys(t, config_tls_keys, tls->values);
+}
+
 static void show_all(struct table *t, const struct config *c, const char *const *listen,
                      size_t n_listen)
 {
@@ -119,6 +131,8 @@ static void show_all(struct table *t, const struct config *c, const char *const 
     show_keys(t, config_server_keys, c->values);
     head(t, "\n[Log]\n");
     show_log(t, c);
+    for (size_t i = 0; i < c->n_tls; i++)
+        show_tls(t, &c->tls[i]);
     for (size_t i = 0; i < c->n_listeners; i++) {
         const struct config_listener *l = &c->listeners[i];
 

@@ -29,6 +29,32 @@ struct config_listener *config_find(const struct config *c, const char *name)
     return NULL;
 }
 
+struct config_tls *config_find_tls(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_tls; i++)
+        if (strcmp(c->tls[i].name, name) == 0)
+            return &c->tls[i];
+    return NULL;
+}
+
+struct config_tls *config_add_tls(struct config *c, const char *name)
+{
+    struct config_tls *all = reallocarray(c->tls, c->n_tls + 1, sizeof *all);
+    char *copy = strdup(name);
+
+    if (all)
+        c->tls = all;
+    if (!all || !copy) {
+        free(copy);
+        return NULL;
+    }
+    all[c->n_tls] = (struct config_tls){
+        .name = copy,
+        .settings = { .handshake_ms = 10 * 1000, .max_handshakes = 4096 },
+    };
+    return &all[c->n_tls++];
+}
+
 bool config_wants_log(const struct config *c)
 {
     for (size_t i = 0; i < c->n_listeners; i++)
@@ -43,6 +69,31 @@ static void free_values(struct config_value *values, size_t n)
         free(values[i].text);
 }
 
+static void free_tls(struct config_tls *t)
+{
+    struct tls_settings *s = &t->settings;
+
+    for (size_t i = 0; i < s->n_pairs; i++) {
+        free(s->pairs[i].certificate);
+        free(s->pairs[i].key);
+    }
+    free(s->pairs);
+    free(s->client_ca);
+    free(s->revoked);
+    free(s->ciphers);
+    free(s->cipher_suites);
+    free(s->groups);
+    free(s->alpn);
+    tls_server_unref(t->server);
+    free_values(t->certificates, s->n_pairs);
+    free_values(t->keys, s->n_pairs);
+    free_values(t->values, CONFIG_TLS_KEYS);
+    free_values(&t->place, 1);
+    free(t->certificates);
+    free(t->keys);
+    free(t->name);
+}
+
 void config_free(struct config *c)
 {
     if (!c)
@@ -55,6 +106,9 @@ void config_free(struct config *c)
         free_values(c->listeners[i].values, CONFIG_LISTENER_KEYS);
         settings_unref(c->listeners[i].settings);
     }
+    for (size_t i = 0; i < c->n_tls; i++)
+        free_tls(&c->tls[i]);
+    free(c->tls);
     free_values(c->values, CONFIG_SERVER_KEYS);
     free_values(c->log_values, CONFIG_LOG_KEYS);
     free(c->log.directory);

@@ -16,8 +16,9 @@
  */
 
 #define CONFIG_SERVER_KEYS   5
-#define CONFIG_LISTENER_KEYS 13
+#define CONFIG_LISTENER_KEYS 14
 #define CONFIG_LOG_KEYS      8
+#define CONFIG_TLS_KEYS      11
 
 /* The most bytes of a listener's name, which every record carries. systemd allows as many for
  * FileDescriptorName= (systemd.socket(5)). */
@@ -44,6 +45,17 @@ struct config_listener {
     struct config_value values[CONFIG_LISTENER_KEYS]; /* in the order of config_listener_keys[] */
 };
 
+/* A [TLS NAME] section. Listeners name it with TLS=. */
+struct config_tls {
+    char *name;
+    struct config_value place; /* of the section; its text is the name */
+    struct tls_settings settings;
+    struct config_value *certificates, *keys;    /* for each of the settings' pairs; see
+                                                 config_tls_add() */
+    struct config_value values[CONFIG_TLS_KEYS]; /* in the order of config_tls_keys[] */
+    struct tls_server *server;                   /* a reference, once all files are read */
+};
+
 struct config {
     unsigned workers;                     /* 0: one per CPU */
     uint64_t max_connections;             /* 0: as the descriptor limit allows */
@@ -57,6 +69,8 @@ struct config {
     struct config_parts parts;                       /* its files */
     struct config_listener *listeners;               /* the first is `default` and always exists */
     size_t n_listeners;
+    struct config_tls *tls;
+    size_t n_tls;
 };
 
 /* The listener with that name, or NULL. */
@@ -65,6 +79,10 @@ struct config_listener *config_find(const struct config *c, const char *name);
 /* A new configuration with the defaults, or NULL without memory. */
 struct config_listener *config_add(struct config *c, const char *name,
                                    const struct config_defaults *defaults);
+
+/* Likewise for [TLS NAME] sections. A new one is at the end of the array. */
+struct config_tls *config_find_tls(const struct config *c, const char *name);
+struct config_tls *config_add_tls(struct config *c, const char *name);
 
 /* Whether a listener records in the log. */
 bool config_wants_log(const struct config *c);

@@ -37,16 +37,23 @@ static const char help[] =
     "SIGHUP: reload FILE. SIGUSR1: log the counters.\n"
     "See answerd(8) and answerd.conf(5).\n";
 
-static const char features[] =
-#ifdef HAVE_EPOLL_PWAIT2
-    "+epoll_pwait2 "
+#ifdef HAVE_OPENSSL
+#define WITH_OPENSSL "+openssl"
 #else
-    "-epoll_pwait2 "
+#define WITH_OPENSSL       "-openssl"
+#define BUILT_WITH_OPENSSL "no openssl"
+#endif
+
+static const char features[] = WITH_OPENSSL " "
+#ifdef HAVE_EPOLL_PWAIT2
+                                            "+epoll_pwait2 "
+#else
+                                            "-epoll_pwait2 "
 #endif
 #ifdef NDEBUG
-    "-assertions";
+                                            "-assertions";
 #else
-    "+assertions";
+                                            "+assertions";
 #endif
 
 enum { OPTION_RECORD = 256, OPTION_CHECK };
@@ -133,7 +140,7 @@ static int take_option(struct options *o, int option)
     case 'h':
         return print_text(help);
     case 'V':
-        return version_print("answerd", features, BUILT_WITH_SYSTEMD);
+        return version_print("answerd", features, BUILT_WITH_SYSTEMD ", " BUILT_WITH_OPENSSL);
     default:
         return -EINVAL; /* command_line_next() has reported the error */
     }

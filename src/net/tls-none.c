@@ -15,11 +15,13 @@ static int refuse(char **ret_error)
     return *ret_error ? -EOPNOTSUPP : -ENOMEM;
 }
 
-int tls_server_new(const struct tls_settings *settings, struct tls_server **ret, char **ret_error)
+int tls_server_new(const struct tls_settings *settings, struct tls_server **ret,
+                   struct tls_error *ret_error)
 {
     (void)settings;
     (void)ret;
-    return refuse(ret_error);
+    *ret_error = (struct tls_error){ .setting = TLS_SETTING_ANY };
+    return refuse(&ret_error->text);
 }
 
 struct tls_server *tls_server_ref(struct tls_server *server)

@@ -14,18 +14,21 @@ struct tls_server {
     SSL_CTX *context;
 };
 
-static int refuse(char **ret_error, const char *file)
+static int refuse(struct tls_error *ret_error, const char *file)
 {
-    if (asprintf(ret_error, "%s: %s", file, openssl_reason("cannot be used")) < 0)
-        *ret_error = NULL;
+    ret_error->setting = TLS_SETTING_CERTIFICATE;
+    if (asprintf(&ret_error->text, "%s: %s", file, openssl_reason("cannot be used")) < 0)
+        ret_error->text = NULL;
     return -EINVAL;
 }
 
-int tls_server_new(const struct tls_settings *settings, struct tls_server **ret, char **ret_error)
+int tls_server_new(const struct tls_settings *settings, struct tls_server **ret,
+                   struct tls_error *ret_error)
 {
     struct tls_server *server = calloc(1, sizeof *server);
+    const char *key = settings->pairs[0].key ?: settings->pairs[0].certificate;
 
-    *ret_error = NULL;
+    *ret_error = (struct tls_error){ 0 };
     if (!server)
         return -ENOMEM;
     server->references = 1;
@@ -38,10 +41,9 @@ int tls_server_new(const struct tls_settings *settings, struct tls_server **ret,
         tls_server_unref(server);
         return refuse(ret_error, settings->pairs[0].certificate);
     }
-    if (SSL_CTX_use_PrivateKey_file(server->context, settings->pairs[0].key, SSL_FILETYPE_PEM) !=
-        1) {
+    if (SSL_CTX_use_PrivateKey_file(server->context, key, SSL_FILETYPE_PEM) != 1) {
         tls_server_unref(server);
-        return refuse(ret_error, settings->pairs[0].key);
+        return refuse(ret_error, key);
     }
     *ret = server;
     return 0;

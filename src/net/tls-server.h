@@ -30,11 +30,18 @@ enum tls_identity {
     TLS_IDENTITY_SUBJECT,
 };
 
+enum tls_version { TLS_1_2, TLS_1_3 };
+
 #define TLS_NAME_MAX 256 /* the longest such name, in bytes */
+
+/* The default of TLS 1.2, as OpenSSL takes it: those with forward secrecy and AEAD. TLS 1.3 has no
+ * others. */
+#define TLS_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 /* A file with a certificate and those that lead to its issuer, and one with its key. */
 struct tls_pair {
-    char *certificate, *key;
+    char *certificate;
+    char *key; /* NULL: the certificate's file has it */
 };
 
 /* A [TLS NAME] section. All paths are as they are opened. */
@@ -45,18 +52,37 @@ struct tls_settings {
     char *revoked;   /* a file with revocation lists, or NULL */
     enum tls_client_certificate client_certificate;
     enum tls_identity identity;
-    int min_version;                        /* TLS1_2_VERSION or TLS1_3_VERSION */
+    enum tls_version min_version;
     char *ciphers, *cipher_suites, *groups; /* as OpenSSL takes them; NULL: the default */
     char **alpn;             /* protocols in order of preference, then NULL; or NULL */
     uint64_t handshake_ms;   /* TIMER_NEVER: no timeout */
     uint64_t max_handshakes; /* at the same time, on all workers */
 };
 
+/* The setting that an error is about. */
+enum tls_setting {
+    TLS_SETTING_ANY, /* none in particular */
+    TLS_SETTING_CERTIFICATE,
+    TLS_SETTING_KEY,
+    TLS_SETTING_CLIENT_CA,
+    TLS_SETTING_REVOKED,
+    TLS_SETTING_CIPHERS,
+    TLS_SETTING_CIPHER_SUITES,
+    TLS_SETTING_GROUPS,
+    TLS_SETTING_ALPN,
+};
+
+struct tls_error {
+    enum tls_setting setting;
+    size_t pair; /* for a certificate or a key: which one */
+    char *text;  /* to free; names the file and what is wrong with it. NULL: memory is short */
+};
+
 struct tls_server;
 
-/* Reads all files. 0; or a negative errno and *ret_error, a string to free that names the file and
- * what is wrong with it. It is NULL if memory is short. */
-int tls_server_new(const struct tls_settings *settings, struct tls_server **ret, char **ret_error);
+/* Reads all files. 0; or a negative errno and *ret_error. */
+int tls_server_new(const struct tls_settings *settings, struct tls_server **ret,
+                   struct tls_error *ret_error);
 
 /* From any thread. The last unref frees it; NULL is fine. */
 struct tls_server *tls_server_ref(struct tls_server *server);

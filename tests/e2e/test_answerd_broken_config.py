@@ -211,6 +211,7 @@ ProxyFrom=none default
 RateLimit=infinity default
 Record=journal default of a service
 Refuse=none default of a service
+TLS=none default
 WriteTimeout=30s default
 
 [Listener b]
@@ -227,6 +228,7 @@ ProxyFrom=none default
 RateLimit=infinity default
 Record=journal default of a service
 Refuse=none default of a service
+TLS=none default
 WriteTimeout=30s default
 """.splitlines()])
 

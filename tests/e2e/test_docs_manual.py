@@ -10,6 +10,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import certificates
 import daemon
 import tap
 
@@ -110,11 +111,13 @@ class Configuration(unittest.TestCase):
     def setUp(self):
         self.page = manual("answerd.conf.5")
         code = source("src/answerd/config-key.c")
-        tables = re.findall(r"config_(server|log|listener)_keys\[\] = \{(.*?)\n\};", code, re.DOTALL)
+        tables = re.findall(r"config_(server|log|listener|tls)_keys\[\] = \{(.*?)\n\};", code, re.DOTALL)
         self.keys = {name: set(re.findall(r'\{\s*"(\w+)"', body)) for name, body in tables}
-        # These own memory and are not in the table.
+        # These own memory, or may be repeated, and are not in the table.
         self.keys["listener"] |= set(re.findall(r'^#define KEY_\w+\s+"(\w+)"', source("src/answerd/config-file.c"),
                                                 re.MULTILINE))
+        self.keys["tls"] |= set(re.findall(r'^#define CONFIG_KEY_\w+\s+"(\w+)"', source("src/answerd/config-tls.h"),
+                                           re.MULTILINE))
 
     def documented(self, heading):
         return set(re.findall(r"^\.It Va (\w+)=$", section(self.page, heading), re.MULTILINE))
@@ -126,21 +129,25 @@ class Configuration(unittest.TestCase):
         self.assertIn("Directory", self.keys["log"])
         self.assertEqual(self.documented("[Log] SECTION OPTIONS"), self.keys["log"])
         self.assertEqual(self.documented("[Listener NAME] SECTION OPTIONS"), self.keys["listener"])
+        self.assertIn("Certificate", self.keys["tls"])
+        self.assertEqual(self.documented("[TLS NAME] SECTION OPTIONS"), self.keys["tls"])
 
     def test_example_file_has_every_key(self):
         text = source("systemd/answerd.conf")
         server, log = text.split("[Log]")
         log, listener = log.split("[Listener default]")
+        listener, tls = listener.split("#[TLS main]")
+        self.assertEqual(set(re.findall(r"^#(\w+)=", tls, re.MULTILINE)), self.keys["tls"])
         self.assertEqual(set(re.findall(r"^#(\w+)=", log, re.MULTILINE)), self.keys["log"])
         self.assertEqual(set(re.findall(r"^#(\w+)=", server, re.MULTILINE)), self.keys["server"])
         self.assertEqual(set(re.findall(r"^#(\w+)=", listener, re.MULTILINE)), self.keys["listener"])
 
-    def check(self, text):
+    def check(self, text, environment=None):
         with tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             done = subprocess.run([daemon.program(), "--check", "--config=" + file.name], check=False, text=True,
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                                  env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.assertEqual((done.returncode, done.stdout), (0, ""), text)
 
     def test_examples_are_accepted(self):
@@ -148,10 +155,27 @@ class Configuration(unittest.TestCase):
         blocks += re.findall(r"^```ini\n(.*?)^```", source("README.md"), re.MULTILINE | re.DOTALL)
         blocks = [b for b in blocks if re.search(r"^\[(Server|Log|Listener )", b, re.MULTILINE)]
         self.assertGreaterEqual(len(blocks), 5)
-        for block in blocks:
-            self.check(block)
         # The example file, with every setting enabled.
-        self.check(re.sub(r"^#(\w+=.)", r"\1", source("systemd/answerd.conf"), flags=re.MULTILINE))
+        blocks.append(re.sub(r"^#(\w+=.|\[)", r"\1", source("systemd/answerd.conf"), flags=re.MULTILINE))
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {**os.environ, "CREDENTIALS_DIRECTORY": folder}
+            for block in blocks:
+                if "[TLS " not in block:
+                    self.check(block)
+                elif "+openssl" in self.version():
+                    self.make_credentials(folder)
+                    self.check(block, environment)
+
+    def version(self):
+        return subprocess.run([daemon.program(), "--version"], check=True, text=True, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE).stdout
+
+    def make_credentials(self, folder):
+        """The files that the examples name."""
+        if os.path.exists(folder + "/ca.pem"):
+            return
+        certificates.Authority(folder).sign("tls", "answerd.example")
+        shutil.copy(folder + "/ca.pem", folder + "/clients.crt")
 
     def test_line_limit(self):
         limit = int(re.search(r"A line has at most (\d+) bytes", self.page).group(1))
