@@ -22,8 +22,11 @@ src_libnet_a_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)
 if HAVE_OPENSSL
 src_libnet_a_SOURCES += src/net/openssl.c
 src_libnet_a_SOURCES += src/net/openssl.h
+src_libnet_a_SOURCES += src/net/tls-client-explain.c
 src_libnet_a_SOURCES += src/net/tls-client.c
 src_libnet_a_SOURCES += src/net/tls-server.c
+src_libnet_a_SOURCES += src/net/tls-trouble.c
+src_libnet_a_SOURCES += src/net/tls-trouble.h
 src_libnet_a_SOURCES += src/net/tls.c
 else
 src_libnet_a_SOURCES += src/net/tls-none.c

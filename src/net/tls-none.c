@@ -71,6 +71,12 @@ void tls_client_free(struct tls_client *client)
     (void)client;
 }
 
+const char *tls_client_ca(const struct tls_client *client)
+{
+    (void)client;
+    abort();
+}
+
 struct tls *tls_client_connect(struct tls_client *client, struct source *s, bool is_unix)
 {
     (void)client;

@@ -74,6 +74,10 @@ unit_tests += tests/unit/test-status
 unit_tests += tests/unit/test-system-calls
 unit_tests += tests/unit/test-template
 unit_tests += tests/unit/test-timer
+if HAVE_OPENSSL
+unit_tests += tests/unit/test-tls-client
+unit_tests += tests/unit/test-tls-client-explain
+endif
 unit_tests += tests/unit/test-transport
 unit_tests += tests/unit/test-waiting
 unit_tests += tests/unit/test-worker
@@ -470,6 +474,18 @@ tests_unit_test_timer_SOURCES = tests/unit/test-timer.c
 tests_unit_test_timer_SOURCES += tests/unit/random.h
 tests_unit_test_timer_CFLAGS = $(unit_cflags)
 tests_unit_test_timer_LDADD = $(unit_libs)
+
+tests_unit_test_tls_client_SOURCES = tests/unit/test-tls-client.c
+tests_unit_test_tls_client_SOURCES += tests/unit/tls-wire.c
+tests_unit_test_tls_client_SOURCES += tests/unit/tls-wire.h
+tests_unit_test_tls_client_CFLAGS = $(unit_cflags) $(OPENSSL_CFLAGS)
+tests_unit_test_tls_client_LDADD = $(unit_libs)
+
+tests_unit_test_tls_client_explain_SOURCES = tests/unit/test-tls-client-explain.c
+tests_unit_test_tls_client_explain_SOURCES += tests/unit/tls-wire.c
+tests_unit_test_tls_client_explain_SOURCES += tests/unit/tls-wire.h
+tests_unit_test_tls_client_explain_CFLAGS = $(unit_cflags) $(OPENSSL_CFLAGS)
+tests_unit_test_tls_client_explain_LDADD = $(unit_libs)
 
 # Workers on a test stand.
 stand = \
