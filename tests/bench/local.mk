@@ -8,6 +8,13 @@ check_PROGRAMS += $(bench_tools)
 
 tests_bench_floor_SOURCES = tests/bench/floor.c
 
+if HAVE_OPENSSL
+bench_tools += tests/bench/floor-tls
+tests_bench_floor_tls_SOURCES = tests/bench/floor-tls.c
+tests_bench_floor_tls_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
+tests_bench_floor_tls_LDADD = $(OPENSSL_LIBS)
+endif
+
 tests_bench_flood_SOURCES = tests/bench/flood.c
 
 EXTRA_DIST += tests/bench/bench.py
