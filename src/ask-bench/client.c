@@ -7,6 +7,7 @@
 #include "ask-bench/dial.h"
 #include "ask-bench/flight.h"
 #include "ask-bench/replies.h"
+#include "ask-bench/stream.h"
 #include "base/macros.h"
 
 #define RETRY_NS       UINT64_C(100000000) /* before connecting again */
@@ -29,6 +30,7 @@ static void shut(struct crowd *crowd, struct client *c)
     if (c->source.state == CLIENT_CONNECTING)
         crowd->connecting--;
     c->source.state = CLIENT_CLOSED;
+    stream_end(crowd, c);
     c->source.fd = close_fd(c->source.fd);
     timer_cancel(&c->timer);
     buffer_free(&c->partial);
@@ -59,7 +61,8 @@ static void had_outcome(struct crowd *crowd, struct client *c)
 static void fail(struct crowd *crowd, struct client *c, enum error_kind kind)
 {
     had_outcome(crowd, c);
-    if (c->suspicion.kind != SUSPECT_NONE && (kind == ERROR_CLOSED || kind == ERROR_RESET)) {
+    if (c->suspicion.kind != SUSPECT_NONE &&
+        (kind == ERROR_CLOSED || kind == ERROR_RESET || kind == ERROR_CUT)) {
         crowd_suspect(crowd, c, SUSPECT_NONE);
         kind = ERROR_REFUSED;
     }
@@ -99,12 +102,15 @@ static void retry_unix(struct crowd *crowd, struct client *c)
     set_timer(crowd, c, crowd->now_ns + UNIX_RETRY_NS);
 }
 
-/* Registers a socket that is connecting or, on loopback, already connected. */
+/* Registers a socket that is connecting or, on loopback, already connected. With TLS, the kernel
+ * reports at once if it can begin. */
 static int watch(struct crowd *crowd, struct client *c, bool connected)
 {
     int r;
 
-    if (c->unsent > 0) {
+    if (crowd->tls)
+        connected = false;
+    else if (c->unsent > 0) {
         /* On loopback, connect() returns after the handshake, so a waiting message can go at
          * once. */
         r = flight_send(crowd, c);
@@ -215,9 +221,9 @@ static ssize_t receive(struct crowd *crowd, struct client *c)
     ssize_t n;
     int r;
 
-    n = recv(c->source.fd, crowd->scratch + have, RECEIVE_SIZE, 0);
+    n = stream_recv(crowd, c, crowd->scratch + have, RECEIVE_SIZE);
     if (n < 0)
-        return -errno;
+        return n;
     (void)crowd_now(crowd);
     STAT_ADD(crowd->stats->counters.bytes_in, (uint64_t)n);
     if (have > 0)
@@ -240,12 +246,21 @@ static void closed_by_server(struct crowd *crowd, struct client *c)
         fail(crowd, c, ERROR_CLOSED);
 }
 
+/* Whether to read again after n bytes. A short read empties a TCP socket. And if no reply is due,
+ * the next data raises an edge of its own. Neither needs a read that returns EAGAIN. */
+static bool has_more(const struct crowd *crowd, const struct client *c, ssize_t n)
+{
+    if (stream_is_tls(crowd, c))
+        return c->source.ready & (READY_IN | ENDED) || stream_has_more(crowd, c);
+    if (n == RECEIVE_SIZE || c->source.ready & ENDED)
+        return true;
+    return crowd->target->sa.sa_family == AF_UNIX && c->in_flight > 0;
+}
+
 /* Reads until an edge is sure to announce more, or the share of the turn is used up. A server that
  * sends without end must not keep the loop from other connections and from the clock. */
 static void read_replies(struct crowd *crowd, struct client *c)
 {
-    bool tcp = crowd->target->sa.sa_family != AF_UNIX;
-
     for (unsigned reads = 0;; reads++) {
         ssize_t n;
 
@@ -263,17 +278,39 @@ static void read_replies(struct crowd *crowd, struct client *c)
             return;
         }
         if (n < 0) {
-            fail(crowd, c, n == -EPROTO ? ERROR_PROTOCOL : error_from_errno((int)-n));
+            fail(crowd, c, error_from_errno((int)-n));
             return;
         }
-        if (n == RECEIVE_SIZE || c->source.ready & ENDED)
-            continue;
-        /* A short read empties a TCP socket. And if no reply is due, the next data raises an edge
-         * of its own. Neither needs a read that returns EAGAIN. */
-        if (tcp || c->in_flight == 0)
+        if (!has_more(crowd, c, n))
             break;
     }
-    c->source.ready &= (uint8_t)~READY_IN;
+    if (!stream_is_tls(crowd, c))
+        c->source.ready &= (uint8_t)~READY_IN;
+}
+
+static void continue_handshake(struct crowd *crowd, struct client *c)
+{
+    int r = stream_handshake(crowd, c);
+
+    if (r == -EAGAIN)
+        return;
+    (void)crowd_now(crowd);
+    if (r == 0)
+        established(crowd, c);
+    else
+        fail(crowd, c, r == -ENODATA ? ERROR_CLOSED : error_from_errno(-r));
+}
+
+/* The socket is connected. */
+static void connect_done(struct crowd *crowd, struct client *c)
+{
+    if (!crowd->tls) {
+        (void)crowd_now(crowd);
+        established(crowd, c);
+    } else if (stream_begin(crowd, c) < 0)
+        fail(crowd, c, ERROR_SYSTEM);
+    else
+        continue_handshake(crowd, c);
 }
 
 static void connect_event(struct crowd *crowd, struct client *c)
@@ -281,30 +318,32 @@ static void connect_event(struct crowd *crowd, struct client *c)
     int error = 0;
     socklen_t size = sizeof error;
 
-    if (c->source.ready & (READY_ERR | READY_HUP)) {
+    if (stream_is_tls(crowd, c))
+        continue_handshake(crowd, c);
+    else if (c->source.ready & (READY_ERR | READY_HUP)) {
         if (getsockopt(c->source.fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
             error = errno;
         fail(crowd, c, error ? error_from_errno(error) : ERROR_RESET);
-    } else if (c->source.ready & READY_OUT) {
-        (void)crowd_now(crowd);
-        established(crowd, c);
-    }
+    } else if (c->source.ready & READY_OUT)
+        connect_done(crowd, c);
 }
 
 /* --churn: the reply has come. */
 static void end_churned(struct crowd *crowd, struct client *c)
 {
     struct suspicion suspicion = c->suspicion;
+    struct tls *tls;
     int fd;
 
     if (suspicion.kind == SUSPECT_NONE) {
         shut(crowd, c);
         return;
     }
+    tls = stream_steal(crowd, c);
     fd = STEAL_FD(c->source.fd);
     crowd_suspect(crowd, c, SUSPECT_NONE);
     shut(crowd, c);
-    suspects_add(&crowd->suspects, fd, &suspicion, crowd->now_ns);
+    suspects_add(&crowd->suspects, fd, tls, &suspicion, crowd->now_ns);
 }
 
 void client_event(struct crowd *crowd, struct client *c)
@@ -313,7 +352,7 @@ void client_event(struct crowd *crowd, struct client *c)
         connect_event(crowd, c);
     if (c->source.state != CLIENT_OPEN)
         return;
-    if (c->source.ready & (READY_IN | ENDED))
+    if (c->source.ready & (READY_IN | ENDED) || stream_has_more(crowd, c))
         read_replies(crowd, c);
     if (crowd->options->churn && c->source.state == CLIENT_OPEN && c->in_flight == 0)
         end_churned(crowd, c);

@@ -20,6 +20,7 @@
 #include "base/descriptors.h"
 #include "base/macros.h"
 #include "base/wake.h"
+#include "net/tls-client.h"
 
 #define RESERVED_DESCRIPTORS 64 /* standard streams, epoll, timer and so on, of a worker */
 #define TICK_NS              UINT64_C(1000000000)
@@ -32,6 +33,7 @@ struct run {
     struct message message;
     struct sockaddr_any target;
     struct sources sources;
+    struct tls_client *tls;  /* NULL: without TLS */
     struct control *control; /* shared */
     pid_t *pids;             /* 0: has exited */
     uint32_t n_workers;
@@ -130,6 +132,36 @@ static int check_sources(const struct run *run)
     return 0;
 }
 
+static const char *server_name(const struct options *o)
+{
+    if (o->sni || o->address.family == AF_UNIX)
+        return o->sni;
+    return o->address.host[0] ? o->address.host : "localhost";
+}
+
+/* Before the fork: a file that cannot be used is reported once. */
+static int init_tls(struct run *run)
+{
+    const struct options *o = run->options;
+    struct tls_client_settings settings = {
+        .ca = o->ca,
+        .certificate = o->cert,
+        .key = o->key,
+        .name = server_name(o),
+        .insecure = o->insecure,
+        .resumes = o->tls_resume,
+    };
+    _cleanup_free_ char *error = NULL;
+    int r;
+
+    if (!o->tls)
+        return 0;
+    r = tls_client_new(&settings, &run->tls, &error);
+    if (r < 0)
+        (void)fprintf(stderr, "ask-bench: %s\n", error ?: strerror(-r));
+    return r;
+}
+
 static int init(struct run *run)
 {
     const struct options *o = run->options;
@@ -140,7 +172,9 @@ static int init(struct run *run)
     run->n_workers = coordinator_workers(o, descriptors_raise_limit());
     run->signal_fd = run->wake_fd = run->done_fd = -1;
     run->round_ns = run->kill_ns = UINT64_MAX;
-    r = target_resolve(o, &run->target);
+    r = init_tls(run);
+    if (r >= 0)
+        r = target_resolve(o, &run->target);
     if (r < 0)
         return r;
     (void)address_format(&run->target.sa, run->target.size, result->address);
@@ -172,6 +206,7 @@ static void deinit(struct run *run)
     if (run->gather.workers)
         (void)munmap(run->gather.workers, run->n_workers * sizeof *run->gather.workers);
     message_deinit(&run->message);
+    tls_client_free(run->tls);
     free(run->pids);
 }
 
@@ -183,6 +218,7 @@ static _Noreturn void be_worker(const struct run *run, uint32_t index, pid_t par
         .message = &run->message,
         .target = &run->target,
         .sources = &run->sources,
+        .tls = run->tls,
         .control = run->control,
         .stats = &run->gather.workers[index],
         .wake_fd = run->wake_fd,

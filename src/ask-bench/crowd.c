@@ -14,7 +14,9 @@ int crowd_init(struct crowd *crowd)
     crowd->scratch = malloc(frame_size_max(crowd->options->framing, REPLY_MAX) + RECEIVE_SIZE + 1);
     crowd->clients = calloc(crowd->n_clients, sizeof *crowd->clients);
     crowd->due = calloc(crowd->n_clients * window, sizeof *crowd->due);
-    if (!crowd->scratch || !crowd->clients || !crowd->due)
+    if (crowd->tls)
+        crowd->streams = calloc(crowd->n_clients, sizeof(struct tls *));
+    if (!crowd->scratch || !crowd->clients || !crowd->due || (crowd->tls && !crowd->streams))
         return -ENOMEM;
     for (uint32_t i = 0; i < crowd->n_clients; i++) {
         struct client *c = &crowd->clients[i];

@@ -15,6 +15,7 @@
 #include "base/timer.h"
 #include "net/address.h"
 #include "net/loop.h"
+#include "net/tls-client.h"
 
 /*
  * The clients of one worker, and what they share. client.h has what a client does.
@@ -55,11 +56,13 @@ struct crowd {
     const struct sockaddr_any *target;
     const struct sources *sources;
     struct worker_stats *stats;
+    struct tls_client *tls; /* NULL: without TLS */
     struct loop loop;
     struct timer_wheel wheel; /* in ms of CLOCK_MONOTONIC */
     struct pacer pacer;       /* MODE_OPEN: when messages are due */
     struct client *clients;
-    uint64_t *due; /* options->pipeline for each client: when messages in flight were due */
+    uint64_t *due;        /* options->pipeline for each client: when messages in flight were due */
+    struct tls **streams; /* with TLS: of each client; NULL before the handshake */
     uint8_t *scratch;
     uint32_t n_clients;
     uint64_t turn_ns; /* when the turn began; its events happened earlier */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <sys/socket.h>
 
 #include "ask-bench/flight.h"
+#include "ask-bench/stream.h"
 #include "base/macros.h"
 
 static uint64_t *ring(const struct crowd *crowd, const struct client *c)
@@ -43,16 +43,16 @@ int flight_send(struct crowd *crowd, struct client *c)
     uint32_t end = m->cycle * (uint32_t)m->frame_size;
 
     while (c->unsent > 0) {
-        ssize_t n = send(c->source.fd, buffer_head(m->bytes) + c->out_at, c->unsent, MSG_NOSIGNAL);
+        ssize_t n = stream_send(crowd, c, buffer_head(m->bytes) + c->out_at, c->unsent);
 
-        if (n < 0 && errno == EINTR)
+        if (n == -EINTR)
             continue;
-        if (n < 0 && errno == EAGAIN) {
+        if (n == -EAGAIN && !stream_is_tls(crowd, c))
             c->source.ready &= (uint8_t)~READY_OUT;
+        if (n == -EAGAIN)
             return 0;
-        }
         if (n < 0)
-            return -errno;
+            return (int)n;
         c->unsent -= (uint32_t)n;
         c->out_at += (uint32_t)n;
         /* It may wrap more than once: the cycle may be shorter than the data sent at once. */

@@ -60,10 +60,11 @@ void gather_slice(struct gather *g, const struct options *o, uint64_t now_ns, st
 void gather_total(const struct gather *g, struct result *ret)
 {
     struct counters all = sum_counters(g);
-    uint64_t connects = all.connects, last_reply = 0;
+    uint64_t connects = all.connects, resumed = all.resumed, last_reply = 0;
 
     ret->total = counters_difference(&all, &g->base);
     ret->total.connects = connects;
+    ret->total.resumed = resumed;
     memcpy(ret->total.errors, all.errors, sizeof all.errors);
     ret->workers = g->n_workers;
     sum_latency(g, &ret->latency);
@@ -75,6 +76,8 @@ void gather_total(const struct gather *g, struct result *ret)
         ret->cpu_ns += STAT_GET(s->cpu_ns);
         last_reply = MAX(last_reply, STAT_GET(s->last_reply_ns));
         histogram_add(&ret->connect, &s->connect);
+        if (!ret->tls_error[0])
+            memcpy(ret->tls_error, s->tls_error, sizeof ret->tls_error - 1);
     }
     for (size_t i = 0; i < ret->n_samples; i++)
         ret->late_max = MAX(ret->late_max, ret->samples[i].late_max);

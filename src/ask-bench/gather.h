@@ -23,6 +23,6 @@ void gather_begin(struct gather *g, uint64_t now_ns);
 /* Ends a slice and begins the next one. */
 void gather_slice(struct gather *g, const struct options *o, uint64_t now_ns, struct sample *ret);
 
-/* Totals of the whole run. errors and connects count from the start, all else from
+/* Totals of the whole run. errors, connects and resumed count from the start, all else from
  * gather_begin(). */
 void gather_total(const struct gather *g, struct result *ret);

@@ -24,6 +24,7 @@ static int run(void)
         coordinator_wait();
         return BENCH_FAILED;
     }
+    result_explain_tls(&result, stderr);
     if (outputs_write(&outputs, &result) < 0 || result_incomplete(&result, stderr))
         status = BENCH_FAILED;
     if (result_check(&result, stderr) > 0)

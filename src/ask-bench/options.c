@@ -21,6 +21,13 @@
 #define BUILT_WITH_JANSSON "no jansson"
 #endif
 
+#ifdef HAVE_OPENSSL
+#define WITH_OPENSSL " +openssl"
+#else
+#define WITH_OPENSSL       " -openssl"
+#define BUILT_WITH_OPENSSL "no openssl"
+#endif
+
 #define DEFAULT_CONNECTIONS 50
 #define DEFAULT_DURATION_US UINT64_C(10000000)
 #define DEFAULT_SIZE        16
@@ -50,6 +57,13 @@ static const char usage[] =
     "      --churn             open a new connection for every message\n"
     "      --source=ADDR[-ADDR]\n"
     "                          local addresses to connect from\n"
+    "      --tls               connect with TLS\n"
+    "      --ca=FILE           trust these certificates, not those of the system\n"
+    "      --cert=FILE         the client's certificate\n"
+    "      --key=FILE          its key, if it is in a file of its own\n"
+    "      --sni=NAME          name of the server in its certificate\n"
+    "      --insecure          do not verify the server's certificate\n"
+    "      --tls-resume        make short handshakes after the first connection\n"
     "  -w, --workers=N         number of processes that share the work\n"
     "      --json=FILE         write the result as JSON (- for standard output)\n"
     "      --report=FILE       write the result as an HTML page\n"
@@ -76,6 +90,13 @@ enum {
     OPT_VERIFY,
     OPT_PROGRESS,
     OPT_EXPECT,
+    OPT_TLS,
+    OPT_CA,
+    OPT_CERT,
+    OPT_KEY,
+    OPT_SNI,
+    OPT_INSECURE,
+    OPT_TLS_RESUME,
 };
 
 static const struct option long_options[] = {
@@ -95,6 +116,13 @@ static const struct option long_options[] = {
     { "hold", no_argument, NULL, OPT_HOLD },
     { "churn", no_argument, NULL, OPT_CHURN },
     { "source", required_argument, NULL, OPT_SOURCE },
+    { "tls", no_argument, NULL, OPT_TLS },
+    { "ca", required_argument, NULL, OPT_CA },
+    { "cert", required_argument, NULL, OPT_CERT },
+    { "key", required_argument, NULL, OPT_KEY },
+    { "sni", required_argument, NULL, OPT_SNI },
+    { "insecure", no_argument, NULL, OPT_INSECURE },
+    { "tls-resume", no_argument, NULL, OPT_TLS_RESUME },
     { "json", required_argument, NULL, OPT_JSON },
     { "report", required_argument, NULL, OPT_REPORT },
     { "check-tcp", no_argument, NULL, OPT_CHECK_TCP },
@@ -206,6 +234,46 @@ static int json_option(struct options *o, const char *text)
 #endif
 }
 
+static int tls_option(struct options *o)
+{
+#ifdef HAVE_OPENSSL
+    o->tls = true;
+    return 0;
+#else
+    (void)o;
+    return complain("--tls: this ask-bench was built without OpenSSL");
+#endif
+}
+
+/* The options that need --tls. Returns -EINVAL for any other. */
+static int take_tls(struct options *o, int option, const char *arg)
+{
+    switch (option) {
+    case OPT_TLS:
+        return tls_option(o);
+    case OPT_CA:
+        o->ca = arg;
+        return 0;
+    case OPT_CERT:
+        o->cert = arg;
+        return 0;
+    case OPT_KEY:
+        o->key = arg;
+        return 0;
+    case OPT_SNI:
+        o->sni = arg;
+        return 0;
+    case OPT_INSECURE:
+        o->insecure = true;
+        return 0;
+    case OPT_TLS_RESUME:
+        o->tls_resume = true;
+        return 0;
+    default:
+        return -EINVAL; /* command_line_next() has reported the error */
+    }
+}
+
 static int take(struct options *o, int option, const char *arg)
 {
     switch (option) {
@@ -263,7 +331,7 @@ static int take(struct options *o, int option, const char *arg)
         o->progress = true;
         return 0;
     default:
-        return -EINVAL; /* command_line_next() has reported the error */
+        return take_tls(o, option, arg);
     }
 }
 
@@ -302,6 +370,27 @@ static int check_mode(const struct options *o)
         return complain("more --workers than messages a second");
     if (o->address.family == AF_UNIX && o->sources.count > 0)
         return complain("--source is for TCP");
+    return 0;
+}
+
+/* Without --tls these would have no effect. That must not go unnoticed. */
+static int check_tls(const struct options *o)
+{
+    const struct {
+        const char *name;
+        bool given;
+    } options[] = {
+        { "ca", o->ca },   { "cert", o->cert },         { "key", o->key },
+        { "sni", o->sni }, { "insecure", o->insecure }, { "tls-resume", o->tls_resume },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+        if (options[i].given && !o->tls)
+            return complain("--%s needs --tls", options[i].name);
+    if (o->key && !o->cert)
+        return complain("--key needs --cert");
+    if (o->ca && o->insecure)
+        return complain("--ca and --insecure cannot be used together");
     return 0;
 }
 
@@ -347,6 +436,8 @@ static int check(struct options *o, bool sized)
         return complain("%s: * means any address; give the host to connect to", o->target);
     r = check_mode(o);
     if (r >= 0)
+        r = check_tls(o);
+    if (r >= 0)
         r = check_outputs(o);
     if (r < 0)
         return r;
@@ -374,7 +465,8 @@ int options_parse(struct options *o, int argc, char *argv[])
             (void)fprintf(stderr, "ask-bench: %s\n", error);
         if (option == 'h' || option == 'V')
             return option == 'h' ? print_text(usage)
-                                 : version_print("ask-bench", WITH_JANSSON, BUILT_WITH_JANSSON);
+                                 : version_print("ask-bench", WITH_JANSSON WITH_OPENSSL,
+                                                 BUILT_WITH_JANSSON ", " BUILT_WITH_OPENSSL);
         sized |= option == 's';
         r = take(o, option, optarg);
         if (r < 0)

@@ -41,6 +41,9 @@ struct options {
     bool verify_echo;
     bool progress;
     bool check_tcp;
+    bool tls;
+    bool insecure;   /* the server's certificate is not verified */
+    bool tls_resume; /* handshakes use the sessions of earlier connections */
     uint64_t connections;
     uint64_t workers;     /* 0: as many as needed */
     uint64_t duration_us; /* SPAN_INFINITY: until all messages are sent */
@@ -51,9 +54,11 @@ struct options {
     uint64_t rate;    /* messages a second, with MODE_OPEN */
     uint64_t ramp;    /* connections a second; 0: no limit */
     uint64_t timeout_us;
-    struct sources sources;  /* count 0: the target decides */
-    const char *expect_text; /* NULL: any reply is fine */
-    regex_t expect;          /* compiled, if there is expect_text */
+    const char *ca, *cert, *key; /* files; NULL: none */
+    const char *sni;             /* NULL: the host of the address */
+    struct sources sources;      /* count 0: the target decides */
+    const char *expect_text;     /* NULL: any reply is fine */
+    regex_t expect;              /* compiled, if there is expect_text */
     const char *json, *report, *histogram;
     struct assertion assertions[ASSERTIONS_MAX];
     size_t n_assertions;

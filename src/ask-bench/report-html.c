@@ -159,6 +159,10 @@ static void write_achieved(const struct result *r, FILE *f)
     write_pair(f, "time", timed ? a : none, b);
     (void)snprintf(b, sizeof b, "%.2f s", r->connect_seconds);
     write_pair(f, "time to connect", none, b);
+    if (o->tls) {
+        write_pair(f, "TLS handshakes", none, format_count((double)r->total.connects, b));
+        write_pair(f, "of these, resumed", none, format_count((double)r->total.resumed, b));
+    }
     write_pair(f, "bytes sent", none, format_bytes((double)r->total.bytes_out, b));
     write_pair(f, "bytes received", none, format_bytes((double)r->total.bytes_in, b));
     table_end(f);

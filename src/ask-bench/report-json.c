@@ -26,26 +26,33 @@ static json_t *asked(const struct result *r)
     const struct options *o = r->options;
     bool endless = o->duration_us == SPAN_INFINITY;
 
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:b, s:s, s:o, s:o}", "address",
-                     o->target, "mode", modes[o->mode], "connections", number(o->connections),
-                     "rate", o->rate ? number(o->rate) : json_null(), "messages",
-                     o->messages ? number(o->messages) : json_null(), "duration",
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:b, s:s, s:o, s:o, s:b, s:b}",
+                     "address", o->target, "mode", modes[o->mode], "connections",
+                     number(o->connections), "rate", o->rate ? number(o->rate) : json_null(),
+                     "messages", o->messages ? number(o->messages) : json_null(), "duration",
                      endless ? json_null() : json_real((double)o->duration_us / 1e6), "framing",
                      framing_name(o->framing), "size", number(r->message_size), "pipeline",
                      number(o->pipeline), "churn", o->churn, "verify",
                      o->verify_echo ? "echo" : "frames", "ramp",
                      o->ramp ? number(o->ramp) : json_null(), "expect",
-                     o->expect_text ? json_string(o->expect_text) : json_null());
+                     o->expect_text ? json_string(o->expect_text) : json_null(), "tls", o->tls,
+                     "tls_resume", o->tls_resume);
+}
+
+static json_t *if_tls(const struct result *r, uint64_t n)
+{
+    return r->options->tls ? number(n) : json_null();
 }
 
 static json_t *achieved(const struct result *r)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "connections",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}", "connections",
                      number(r->connections), "rate", json_real(result_rate(r)), "messages",
                      number(r->total.replies), "seconds", json_real(r->seconds), "connects",
                      number(r->total.connects), "connect_seconds", json_real(r->connect_seconds),
                      "bytes_sent", number(r->total.bytes_out), "bytes_received",
-                     number(r->total.bytes_in), "interrupted", r->interrupted);
+                     number(r->total.bytes_in), "interrupted", r->interrupted, "handshakes",
+                     if_tls(r, r->total.connects), "resumed", if_tls(r, r->total.resumed));
 }
 
 /* Empty if nothing was measured: 0 would be a very good latency. */

@@ -25,6 +25,10 @@ static void write_achieved(const struct result *r, FILE *f)
     write_row(f, "messages",
               o->messages && o->mode != MODE_HOLD ? format_count((double)o->messages, asked) : "-",
               format_count((double)r->total.replies, achieved));
+    if (o->tls) {
+        write_row(f, "handshakes", "-", format_count((double)r->total.connects, achieved));
+        write_row(f, "resumed", "-", format_count((double)r->total.resumed, achieved));
+    }
     (void)snprintf(achieved, sizeof achieved, "%.2f", r->seconds);
     if (timed)
         (void)snprintf(asked, sizeof asked, "%.2f", (double)o->duration_us / 1e6);

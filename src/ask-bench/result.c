@@ -148,6 +148,12 @@ bool result_incomplete(const struct result *r, FILE *f)
     return true;
 }
 
+void result_explain_tls(const struct result *r, FILE *f)
+{
+    if (r->tls_error[0])
+        (void)fprintf(f, "ask-bench: %s: TLS failed: %s\n", r->options->target, r->tls_error);
+}
+
 bool result_unanswered(const struct result *r, FILE *f)
 {
     if (r->total.replies > 0 || r->interrupted)
@@ -159,15 +165,17 @@ bool result_unanswered(const struct result *r, FILE *f)
 char *result_describe_mode(const struct options *o, char *text, size_t size)
 {
     const char *churn = o->churn ? ", a connection for each message" : "";
+    const char *tls = o->tls ? ", TLS" : "";
     char rate[FORMAT_MAX];
 
     if (o->mode == MODE_HOLD)
-        (void)snprintf(text, size, "idle connections, %" PRIu64 " message%s on each",
-                       MAX(o->messages, UINT64_C(1)), o->messages > 1 ? "s" : "");
+        (void)snprintf(text, size, "idle connections, %" PRIu64 " message%s on each%s",
+                       MAX(o->messages, UINT64_C(1)), o->messages > 1 ? "s" : "", tls);
     else if (o->mode == MODE_OPEN)
-        (void)snprintf(text, size, "open loop, %s messages/s%s",
-                       format_count((double)o->rate, rate), churn);
+        (void)snprintf(text, size, "open loop, %s messages/s%s%s",
+                       format_count((double)o->rate, rate), churn, tls);
     else
-        (void)snprintf(text, size, "closed loop, %" PRIu64 " in flight%s", o->pipeline, churn);
+        (void)snprintf(text, size, "closed loop, %" PRIu64 " in flight%s%s", o->pipeline, churn,
+                       tls);
     return text;
 }

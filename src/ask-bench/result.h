@@ -31,12 +31,13 @@ struct result {
     char address[ADDRESS_TEXT_MAX]; /* that the name resolved to */
     size_t message_size;            /* without framing */
     struct counters total;
-    uint64_t connections;   /* established at the same time */
-    uint64_t planned;       /* messages that were due, if there was a rate */
-    uint64_t cpu_ns;        /* of all workers */
-    uint64_t late_max;      /* ns */
-    double connect_seconds; /* until all connections were there */
-    double seconds;         /* of the measurement */
+    char tls_error[TLS_ERROR_MAX]; /* why the first failed handshake failed, or "" */
+    uint64_t connections;          /* established at the same time */
+    uint64_t planned;              /* messages that were due, if there was a rate */
+    uint64_t cpu_ns;               /* of all workers */
+    uint64_t late_max;             /* ns */
+    double connect_seconds;        /* until all connections were there */
+    double seconds;                /* of the measurement */
     bool interrupted;
     int signal;             /* the signal that ended it; 0: none */
     struct sample *samples; /* from malloc() */
@@ -73,6 +74,9 @@ size_t result_check(const struct result *r, FILE *f);
 /* Whether the run fell short of the request: missing connections, dead workers. Prints a line about
  * it. */
 bool result_incomplete(const struct result *r, FILE *f);
+
+/* Prints a line about failed handshakes, if there were any. */
+void result_explain_tls(const struct result *r, FILE *f);
 
 /* Whether no message was answered and the user did not end the run. Prints a line about it. */
 bool result_unanswered(const struct result *r, FILE *f);

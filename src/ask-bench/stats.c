@@ -7,12 +7,20 @@
 const char *error_name(enum error_kind kind)
 {
     static const char *const names[] = {
-        [ERROR_ABSENT] = "absent",         [ERROR_UNREACHABLE] = "unreachable",
-        [ERROR_RESET] = "reset",           [ERROR_CLOSED] = "closed",
-        [ERROR_TIMEOUT] = "timeout",       [ERROR_PORTS] = "ports",
-        [ERROR_SYSTEM] = "system",         [ERROR_PROTOCOL] = "protocol",
-        [ERROR_REFUSED] = "refused",       [ERROR_MISMATCHED] = "mismatched",
-        [ERROR_UNEXPECTED] = "unexpected", [ERROR_UNANSWERED] = "unanswered",
+        [ERROR_ABSENT] = "absent",
+        [ERROR_UNREACHABLE] = "unreachable",
+        [ERROR_RESET] = "reset",
+        [ERROR_CLOSED] = "closed",
+        [ERROR_TIMEOUT] = "timeout",
+        [ERROR_PORTS] = "ports",
+        [ERROR_SYSTEM] = "system",
+        [ERROR_TLS] = "tls",
+        [ERROR_CUT] = "cut",
+        [ERROR_PROTOCOL] = "protocol",
+        [ERROR_REFUSED] = "refused",
+        [ERROR_MISMATCHED] = "mismatched",
+        [ERROR_UNEXPECTED] = "unexpected",
+        [ERROR_UNANSWERED] = "unanswered",
         [ERROR_WORKER] = "worker",
     };
 
@@ -37,6 +45,12 @@ enum error_kind error_from_errno(int error)
         return ERROR_RESET;
     case ETIMEDOUT:
         return ERROR_TIMEOUT;
+    case EBADMSG:
+        return ERROR_TLS;
+    case ENODATA:
+        return ERROR_CUT;
+    case EPROTO:
+        return ERROR_PROTOCOL;
     case EADDRNOTAVAIL:
     case EADDRINUSE:
         return ERROR_PORTS;

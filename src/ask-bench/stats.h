@@ -20,6 +20,8 @@ enum error_kind {
     ERROR_TIMEOUT,     /* no connection, or no reply, within the timeout */
     ERROR_PORTS,       /* no local port was free */
     ERROR_SYSTEM,      /* another system call failed: descriptors, memory … */
+    ERROR_TLS,         /* the handshake failed, or the stream broke the rules of TLS */
+    ERROR_CUT,         /* with TLS: the stream ended without close_notify */
     ERROR_PROTOCOL,    /* data that is not a reply in this framing, or a reply cut off */
     ERROR_REFUSED,     /* a reply `error: REASON`, then the end of the connection */
     ERROR_MISMATCHED,  /* a reply that is not the message (--verify=echo) or does not match
@@ -32,12 +34,13 @@ enum error_kind {
 
 const char *error_name(enum error_kind kind);
 
-/* The kind for an errno value from connect(2), send(2) or recv(2). */
+/* The kind for an errno value from connect(2), of a stream (stream.h) or of replies_parse(). */
 enum error_kind error_from_errno(int error);
 
 /* Counters that only grow: two states can be subtracted. */
 struct counters {
     uint64_t connects; /* connections established */
+    uint64_t resumed;  /* of these, with a TLS session of an earlier one */
     uint64_t sent;     /* messages */
     uint64_t replies;  /* replies to messages */
     uint64_t bytes_out, bytes_in;
@@ -47,7 +50,8 @@ struct counters {
     uint64_t errors[ERROR_KINDS];
 };
 
-#define LATE_NS UINT64_C(1000000)
+#define LATE_NS       UINT64_C(1000000)
+#define TLS_ERROR_MAX 512
 
 #define STAT_ADD(counter, n)      __atomic_store_n(&(counter), (counter) + (n), __ATOMIC_RELAXED)
 #define STAT_SET(variable, value) __atomic_store_n(&(variable), (value), __ATOMIC_RELAXED)
@@ -55,13 +59,14 @@ struct counters {
 
 struct worker_stats {
     struct counters counters;
-    uint64_t open;          /* connections now */
-    uint64_t peak;          /* the highest value of open */
-    uint64_t late_max_ns;   /* since the coordinator last set it to 0 */
-    uint64_t cpu_ns;        /* CPU time between its first message and its last reply */
-    uint64_t last_reply_ns; /* when the latest reply came */
-    uint64_t planned;       /* messages that were due, sent or not */
-    uint32_t settled;       /* the last step (enum step) that the worker has completed */
+    uint64_t open;                 /* connections now */
+    uint64_t peak;                 /* the highest value of open */
+    uint64_t late_max_ns;          /* since the coordinator last set it to 0 */
+    uint64_t cpu_ns;               /* CPU time between its first message and its last reply */
+    uint64_t last_reply_ns;        /* when the latest reply came */
+    uint64_t planned;              /* messages that were due, sent or not */
+    char tls_error[TLS_ERROR_MAX]; /* the explanation of its first failed handshake, or "" */
+    uint32_t settled;              /* the last step (enum step) that the worker has completed */
     struct histogram latency;
     struct histogram connect; /* from connect() until the connection is established */
 };

@@ -35,6 +35,9 @@ void suspects_init(struct suspects *p, struct loop *loop, struct timer_wheel *wh
 
 static void leave(struct suspects *p, struct suspect_connection *c)
 {
+    if (c->tls)
+        (void)tls_end(c->tls);
+    tls_free(STEAL_PTR(c->tls));
     c->source.fd = close_fd(c->source.fd);
     p->count--;
 }
@@ -51,7 +54,8 @@ static void set_timer(struct suspects *p, uint64_t ns)
     timer_set(p->wheel, &p->timer, ns / 1000000 + 1);
 }
 
-void suspects_add(struct suspects *p, int fd, const struct suspicion *s, uint64_t now_ns)
+void suspects_add(struct suspects *p, int fd, struct tls *tls, const struct suspicion *s,
+                  uint64_t now_ns)
 {
     struct suspect_connection *c = &p->all[p->next];
 
@@ -60,6 +64,10 @@ void suspects_add(struct suspects *p, int fd, const struct suspicion *s, uint64_
     p->next = (p->next + 1) % SUSPECTS_MAX;
     p->count++;
     c->source.fd = fd;
+    c->source.ready = READY_OUT;
+    c->tls = tls;
+    if (tls)
+        tls_move(tls, &c->source);
     c->until_ns = now_ns + WAIT_NS;
     c->suspicion = *s;
     if (!timer_armed(&p->timer))
@@ -69,19 +77,27 @@ void suspects_add(struct suspects *p, int fd, const struct suspicion *s, uint64_
         acquit(p, c);
 }
 
+/* A byte. Returns 1, 0 at the end of the stream, or a negative errno. */
+static ssize_t receive(struct suspect_connection *c, uint8_t *byte)
+{
+    ssize_t n = recv(c->source.fd, byte, 1, 0);
+
+    c->source.ready = 0;
+    return n < 0 ? -errno : n;
+}
+
 void suspects_event(struct suspects *p, struct suspect_connection *c)
 {
     uint8_t byte;
     ssize_t n;
 
-    c->source.ready = 0;
     if (c->source.fd < 0)
         return;
     /* The event may belong to the last connection in this place. */
-    n = recv(c->source.fd, &byte, sizeof byte, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    n = c->tls ? tls_recv(c->tls, &byte, sizeof byte) : receive(c, &byte);
+    if (n == -EAGAIN || n == -EINTR)
         return;
-    if (n == 0 || (n < 0 && errno == ECONNRESET)) {
+    if (n == 0 || n == -ECONNRESET || n == -ENODATA) {
         suspicion_convict(&c->suspicion, p->stats);
         leave(p, c);
         return;

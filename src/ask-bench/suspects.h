@@ -7,6 +7,7 @@
 #include "ask-bench/stats.h"
 #include "base/timer.h"
 #include "net/loop.h"
+#include "net/tls.h"
 
 /*
  * A reply that begins like a refusal is one if the connection then ends. Until then it counts
@@ -36,6 +37,7 @@ void suspicion_convict(struct suspicion *s, struct worker_stats *stats);
 
 struct suspect_connection {
     struct source source; /* fd -1: a free place */
+    struct tls *tls;      /* NULL: without TLS */
     uint64_t until_ns;
     struct suspicion suspicion;
 };
@@ -54,8 +56,9 @@ struct suspects {
 void suspects_init(struct suspects *p, struct loop *loop, struct timer_wheel *wheel,
                    struct worker_stats *stats, uint8_t source_kind, uint8_t timer_kind);
 
-/* Takes over fd, which is registered with the loop. */
-void suspects_add(struct suspects *p, int fd, const struct suspicion *s, uint64_t now_ns);
+/* Takes over fd, which is registered with the loop, and its TLS stream, if it has one. */
+void suspects_add(struct suspects *p, int fd, struct tls *tls, const struct suspicion *s,
+                  uint64_t now_ns);
 
 /* Handles an event of a connection in the pool. */
 void suspects_event(struct suspects *p, struct suspect_connection *c);

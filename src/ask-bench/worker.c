@@ -4,6 +4,7 @@
 #include <sys/timerfd.h>
 
 #include "ask-bench/client.h"
+#include "ask-bench/stream.h"
 #include "ask-bench/worker.h"
 #include "base/macros.h"
 #include "base/parse.h"
@@ -74,6 +75,7 @@ static int init(struct worker *w, const struct worker_task *t)
         .target = t->target,
         .sources = t->sources,
         .stats = t->stats,
+        .tls = t->tls,
         .n_clients = worker_clients(o, t->count, t->index),
         .source = t->index,
         .source_step = t->count,
@@ -458,5 +460,6 @@ int worker_run(const struct worker_task *task)
         return r;
     w.step = STEP_STOP;
     settle(&w);
+    stream_end_all(&w.crowd);
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "ask-bench/options.h"
 #include "ask-bench/stats.h"
 #include "net/address.h"
+#include "net/tls-client.h"
 
 /* Questions in flight in a round of --hold, of all workers. */
 #define HOLD_WINDOW 256
@@ -17,6 +18,7 @@ struct worker_task {
     const struct message *message;
     const struct sockaddr_any *target;
     const struct sources *sources;
+    struct tls_client *tls;        /* NULL: without TLS */
     const struct control *control; /* shared memory */
     struct worker_stats *stats;    /* shared memory; only this worker writes to it */
     int wake_fd;                   /* an eventfd; the coordinator writes to it when control has
