@@ -132,30 +132,18 @@ static int check_sources(const struct run *run)
     return 0;
 }
 
-static const char *server_name(const struct options *o)
-{
-    if (o->sni || o->address.family == AF_UNIX)
-        return o->sni;
-    return o->address.host[0] ? o->address.host : "localhost";
-}
-
 /* Before the fork: a file that cannot be used is reported once. */
 static int init_tls(struct run *run)
 {
-    const struct options *o = run->options;
-    struct tls_client_settings settings = {
-        .ca = o->ca,
-        .certificate = o->cert,
-        .key = o->key,
-        .name = server_name(o),
-        .insecure = o->insecure,
-        .resumes = o->tls_resume,
-    };
+    const struct address *address = &run->options->address;
+    struct tls_client_settings settings = run->options->tls_settings;
     _cleanup_free_ char *error = NULL;
     int r;
 
-    if (!o->tls)
+    if (!run->options->tls)
         return 0;
+    if (!settings.name && address->family != AF_UNIX)
+        settings.name = address->host[0] ? address->host : "localhost";
     r = tls_client_new(&settings, &run->tls, &error);
     if (r < 0)
         (void)fprintf(stderr, "ask-bench: %s\n", error ?: strerror(-r));

@@ -252,22 +252,22 @@ static int take_tls(struct options *o, int option, const char *arg)
     case OPT_TLS:
         return tls_option(o);
     case OPT_CA:
-        o->ca = arg;
+        o->tls_settings.ca = arg;
         return 0;
     case OPT_CERT:
-        o->cert = arg;
+        o->tls_settings.certificate = arg;
         return 0;
     case OPT_KEY:
-        o->key = arg;
+        o->tls_settings.key = arg;
         return 0;
     case OPT_SNI:
-        o->sni = arg;
+        o->tls_settings.name = arg;
         return 0;
     case OPT_INSECURE:
-        o->insecure = true;
+        o->tls_settings.insecure = true;
         return 0;
     case OPT_TLS_RESUME:
-        o->tls_resume = true;
+        o->tls_settings.resumes = true;
         return 0;
     default:
         return -EINVAL; /* command_line_next() has reported the error */
@@ -373,24 +373,24 @@ static int check_mode(const struct options *o)
     return 0;
 }
 
-/* Without --tls these would have no effect. That must not go unnoticed. */
+/* Without --tls, the user may believe in a protection that is not there. */
 static int check_tls(const struct options *o)
 {
-    const struct {
-        const char *name;
-        bool given;
-    } options[] = {
-        { "ca", o->ca },   { "cert", o->cert },         { "key", o->key },
-        { "sni", o->sni }, { "insecure", o->insecure }, { "tls-resume", o->tls_resume },
-    };
+    const struct tls_client_settings *t = &o->tls_settings;
+    const char *useless = t->ca            ? "ca"
+                          : t->certificate ? "cert"
+                          : t->key         ? "key"
+                          : t->name        ? "sni"
+                          : t->insecure    ? "insecure"
+                          : t->resumes     ? "tls-resume"
+                                           : NULL;
 
-    for (size_t i = 0; i < ARRAY_SIZE(options); i++)
-        if (options[i].given && !o->tls)
-            return complain("--%s needs --tls", options[i].name);
-    if (o->key && !o->cert)
+    if (!o->tls)
+        return useless ? complain("--%s needs --tls", useless) : 0;
+    if (t->key && !t->certificate)
         return complain("--key needs --cert");
-    if (o->ca && o->insecure)
-        return complain("--ca and --insecure cannot be used together");
+    if (o->address.family == AF_UNIX && !t->name && !t->insecure)
+        return complain("%s: --tls needs --sni, since a UNIX socket has no host name", o->target);
     return 0;
 }
 

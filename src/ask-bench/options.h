@@ -9,6 +9,7 @@
 #include "ask-bench/assertions.h"
 #include "ask-bench/sources.h"
 #include "net/address.h"
+#include "net/tls-client.h"
 #include "protocol/frame.h"
 
 /* Exit statuses. */
@@ -42,8 +43,6 @@ struct options {
     bool progress;
     bool check_tcp;
     bool tls;
-    bool insecure;   /* the server's certificate is not verified */
-    bool tls_resume; /* handshakes use the sessions of earlier connections */
     uint64_t connections;
     uint64_t workers;     /* 0: as many as needed */
     uint64_t duration_us; /* SPAN_INFINITY: until all messages are sent */
@@ -54,11 +53,10 @@ struct options {
     uint64_t rate;    /* messages a second, with MODE_OPEN */
     uint64_t ramp;    /* connections a second; 0: no limit */
     uint64_t timeout_us;
-    const char *ca, *cert, *key; /* files; NULL: none */
-    const char *sni;             /* NULL: the host of the address */
-    struct sources sources;      /* count 0: the target decides */
-    const char *expect_text;     /* NULL: any reply is fine */
-    regex_t expect;              /* compiled, if there is expect_text */
+    struct tls_client_settings tls_settings; /* borrowed strings too; .name: NULL if not given */
+    struct sources sources;                  /* count 0: the target decides */
+    const char *expect_text;                 /* NULL: any reply is fine */
+    regex_t expect;                          /* compiled, if there is expect_text */
     const char *json, *report, *histogram;
     struct assertion assertions[ASSERTIONS_MAX];
     size_t n_assertions;

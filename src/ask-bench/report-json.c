@@ -36,7 +36,7 @@ static json_t *asked(const struct result *r)
                      o->verify_echo ? "echo" : "frames", "ramp",
                      o->ramp ? number(o->ramp) : json_null(), "expect",
                      o->expect_text ? json_string(o->expect_text) : json_null(), "tls", o->tls,
-                     "tls_resume", o->tls_resume);
+                     "tls_resume", o->tls_settings.resumes);
 }
 
 static json_t *if_tls(const struct result *r, uint64_t n)

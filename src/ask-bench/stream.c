@@ -7,9 +7,6 @@
 #include "ask-bench/stream.h"
 #include "base/macros.h"
 
-/* In TLS 1.3 a server checks the client's certificate only after the client's handshake is done. */
-#define AFTERWARDS "the server broke it off after the handshake"
-
 static struct tls **place(const struct crowd *crowd, const struct client *c)
 {
     return &crowd->streams[c - crowd->clients];
@@ -27,7 +24,7 @@ int stream_begin(struct crowd *crowd, struct client *c)
 }
 
 /* Keeps the explanation of the worker's first failure. One is enough: all clients talk to the same
- * server. Turns -EPROTO, which here means a wrong reply, into -EBADMSG. */
+ * server. reason: of tls_handshake(), or NULL. Turns -EPROTO, which here means a wrong reply, into -EBADMSG. */
 static int explain(struct crowd *crowd, const struct tls *tls, int error, const char *reason)
 {
     _cleanup_free_ char *text = NULL;
@@ -37,7 +34,8 @@ static int explain(struct crowd *crowd, const struct tls *tls, int error, const 
     if (crowd->stats->tls_error[0])
         return -EBADMSG;
     text = tls_client_explain(crowd->tls, tls, reason);
-    (void)snprintf(crowd->stats->tls_error, sizeof crowd->stats->tls_error, "%s", text ?: reason);
+    (void)snprintf(crowd->stats->tls_error, sizeof crowd->stats->tls_error, "%s",
+                   text ?: strerror(ENOMEM));
     return -EBADMSG;
 }
 
@@ -60,7 +58,7 @@ ssize_t stream_recv(struct crowd *crowd, struct client *c, void *bytes, size_t n
 
     if (stream_is_tls(crowd, c)) {
         r = tls_recv(*place(crowd, c), bytes, n);
-        return r < 0 ? explain(crowd, *place(crowd, c), (int)r, AFTERWARDS) : r;
+        return r < 0 ? explain(crowd, *place(crowd, c), (int)r, NULL) : r;
     }
     r = recv(c->source.fd, bytes, n, 0);
     return r < 0 ? -errno : r;
@@ -72,7 +70,7 @@ ssize_t stream_send(struct crowd *crowd, struct client *c, const void *bytes, si
 
     if (stream_is_tls(crowd, c)) {
         r = tls_send(*place(crowd, c), bytes, n);
-        return r < 0 ? explain(crowd, *place(crowd, c), (int)r, AFTERWARDS) : r;
+        return r < 0 ? explain(crowd, *place(crowd, c), (int)r, NULL) : r;
     }
     r = send(c->source.fd, bytes, n, MSG_NOSIGNAL);
     return r < 0 ? -errno : r;

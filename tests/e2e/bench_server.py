@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """An independent server for tests of ask-bench. It echoes, or misbehaves in a chosen way.
 
-usage: bench_server.py MODE ADDRESS
+usage: bench_server.py MODE ADDRESS [CERTIFICATE [CA]]
+
+With CERTIFICATE, a file that has the key too, it speaks TLS. With CA it requires client certificates.
 
 Prints `listening on ADDRESS`. On SIGTERM it prints a line of JSON with its counts of connections, messages
 (lines) and bytes, and the addresses of its peers.
@@ -20,12 +22,14 @@ Prints `listening on ADDRESS`. On SIGTERM it prints a line of JSON with its coun
     cut       the connection ends inside the first answer
     close     the connection ends instead of every 10th answer
     reset     the same, by RST
+    rude      the same, with TLS: without close_notify
 """
 
 import asyncio
 import json
 import signal
 import socket
+import ssl
 import struct
 import sys
 
@@ -135,8 +139,23 @@ class Connection(asyncio.Protocol):
 
         self.end(lines, first, abort)
 
+    def rude(self, lines, first):
+        self.end(lines, first, lambda: self.transport.get_extra_info("socket").shutdown(socket.SHUT_WR))
 
-async def listen(mode, address):
+
+def tls(certificate=None, ca=None):
+    """The context for a server, or None."""
+    if not certificate:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    if ca:
+        context.load_verify_locations(ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+async def listen(mode, address, context):
     loop = asyncio.get_running_loop()
 
     def make():
@@ -144,7 +163,7 @@ async def listen(mode, address):
 
     if address[0] in "/@":
         path = "\0" + address[1:] if address[0] == "@" else address
-        await loop.create_unix_server(make, path, backlog=1024)
+        await loop.create_unix_server(make, path, backlog=1024, ssl=context)
         return address
     host, _, port = address.rpartition(":")
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -152,14 +171,14 @@ async def listen(mode, address):
     if mode == "slow":
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
     sock.bind((host.strip("[]"), int(port)))
-    server = await loop.create_server(make, sock=sock, backlog=1024)
+    server = await loop.create_server(make, sock=sock, backlog=1024, ssl=context)
     return host + ":" + str(server.sockets[0].getsockname()[1])
 
 
 async def main():
     end = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end.set)
-    print("listening on", await listen(sys.argv[1], sys.argv[2]), flush=True)
+    print("listening on", await listen(sys.argv[1], sys.argv[2], tls(*sys.argv[3:])), flush=True)
     await end.wait()
     print(json.dumps(seen, default=sorted), flush=True)
 

@@ -15,9 +15,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 class Server:
     """A running bench_server.py."""
 
-    def __init__(self, test, mode="echo", address="127.0.0.1:0"):
+    def __init__(self, test, mode="echo", address="127.0.0.1:0", tls=()):
+        """tls: the files of bench_server.py's CERTIFICATE and CA."""
         self._process = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, "bench_server.py"), mode, address],
+            [sys.executable, os.path.join(HERE, "bench_server.py"), mode, address, *tls],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         test.addCleanup(self._clean_up)
         self.output = Output(self._process.stdout)

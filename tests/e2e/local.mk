@@ -27,6 +27,7 @@ E2E_TESTS = \
 	tests/e2e/test_ask_bench.py \
 	tests/e2e/test_ask_bench_errors.py \
 	tests/e2e/test_ask_bench_reports.py \
+	tests/e2e/test_ask_bench_tls.py \
 	tests/e2e/test_ask_pipe.py \
 	tests/e2e/test_ask_prompt.py \
 	tests/e2e/test_ask_refusals.py \

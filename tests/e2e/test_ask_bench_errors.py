@@ -290,7 +290,7 @@ class Ending(unittest.TestCase):
         lines = result.stdout.splitlines()
         self.assertLessEqual(len(lines), 40)
         self.assertLessEqual(max(map(len, lines)), 80)
-        self.assertRegex(run("-V").stdout, r"\Aask-bench [0-9.]+( \(git [0-9a-f]+\))?\nFeatures: [+-]jansson\n"
+        self.assertRegex(run("-V").stdout, r"\Aask-bench [0-9.]+( \(git [0-9a-f]+\))?\nFeatures: [+-]jansson [+-]openssl\n"
                                            r"Built with: (no )?jansson.*\nLicence: LGPL-2\.1-or-later\n\Z")
 
     def test_an_unknown_option_is_named_with_the_nearest(self):
