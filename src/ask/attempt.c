@@ -5,7 +5,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "ask/attempt.h"
 #include "base/macros.h"
@@ -13,11 +12,12 @@
 
 struct attempt {
     atomic_uint holders; /* the caller and the thread; the last one frees it */
-    atomic_bool done;    /* the thread is done with the fields below `timeout_us` */
+    atomic_bool done;    /* the thread is done with the fields below `client` */
     int done_fd;         /* an eventfd */
     struct address address;
     int family;
     uint64_t timeout_us;
+    struct tls_client *client;
 
     int result;
     struct stream stream;
@@ -38,7 +38,8 @@ static void *attempt_main(void *userdata)
 {
     struct attempt *a = userdata;
 
-    a->result = stream_open(&a->stream, &a->address, a->family, a->timeout_us, &a->error);
+    a->result =
+        stream_open(&a->stream, &a->address, a->family, a->timeout_us, a->client, &a->error);
     atomic_store(&a->done, true);
     wake(a->done_fd);
     attempt_free(a);
@@ -63,7 +64,7 @@ static int start_thread(struct attempt *a)
 }
 
 int attempt_begin(const struct address *address, int family, uint64_t timeout_us,
-                  struct attempt **ret)
+                  struct tls_client *client, struct attempt **ret)
 {
     struct attempt *a = malloc(sizeof *a);
     int r;
@@ -76,6 +77,7 @@ int attempt_begin(const struct address *address, int family, uint64_t timeout_us
         .address = *address,
         .family = family,
         .timeout_us = timeout_us,
+        .client = client,
         .stream.fd = -1,
     };
     r = a->done_fd < 0 ? a->done_fd : start_thread(a);
@@ -101,7 +103,6 @@ int attempt_take(struct attempt *a, struct stream *c, char **ret_error)
         *ret_error = STEAL_PTR(a->error);
         return a->result;
     }
-    c->fd = STEAL_FD(a->stream.fd);
-    memcpy(c->peer, a->stream.peer, sizeof c->peer);
+    stream_take(c, &a->stream);
     return 0;
 }

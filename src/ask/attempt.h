@@ -12,14 +12,15 @@
  */
 struct attempt;
 
-/* Begins; arguments as for stream_open(). 0 or a negative errno. */
+/* Begins; arguments as for stream_open(). The thread of an attempt that was given up may use
+ * `client` until the end of the process. 0 or a negative errno. */
 int attempt_begin(const struct address *address, int family, uint64_t timeout_us,
-                  struct attempt **ret);
+                  struct tls_client *client, struct attempt **ret);
 
 /* Becomes readable when the attempt is over. */
 int attempt_fd(const struct attempt *a);
 
-/* Takes the result of an attempt that is over. 0, and fd and peer of *c are set; or a negative
+/* Takes the result of an attempt that is over. 0, and *c has the connection; or a negative
  * errno and *ret_error, as from stream_open(). */
 int attempt_take(struct attempt *a, struct stream *c, char **ret_error);
 

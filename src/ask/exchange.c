@@ -23,10 +23,12 @@ uint64_t exchange_now(void)
     return clock_us(CLOCK_MONOTONIC);
 }
 
-void exchange_init(struct exchange *e, const struct options *options, bool terminal)
+void exchange_init(struct exchange *e, const struct options *options, struct tls_client *tls,
+                   bool terminal)
 {
     *e = (struct exchange){
         .options = options,
+        .tls = tls,
         .stream.fd = -1,
         .timeout_us = options->timeout_us,
         .retries = options->retries,
@@ -91,7 +93,7 @@ int exchange_connect(struct exchange *e)
 
     for (;;) {
         _cleanup_free_ char *error = NULL;
-        int r = stream_open(&e->stream, &o->address, o->family, o->timeout_us, &error);
+        int r = stream_open(&e->stream, &o->address, o->family, o->timeout_us, e->tls, &error);
 
         if (r == 0)
             return 0;
@@ -109,7 +111,7 @@ int exchange_reconnect(struct exchange *e)
     int r = 0;
 
     if (!e->attempt)
-        r = attempt_begin(&o->address, o->family, o->timeout_us, &e->attempt);
+        r = attempt_begin(&o->address, o->family, o->timeout_us, e->tls, &e->attempt);
     return r < 0 ? fail_errno(e, r) : 0;
 }
 
@@ -117,8 +119,7 @@ static void hang_up(struct exchange *e)
 {
     attempt_free(STEAL_PTR(e->attempt));
     stream_close(&e->stream);
-    e->stream.ended = false;
-    e->stream.send_error = 0;
+    e->stream = (struct stream){ .fd = -1 };
     replies_clear(&e->replies);
 }
 
@@ -353,7 +354,7 @@ static int take_attempt(struct exchange *e)
 /* error: a negative errno; 0: an orderly end. */
 static int ended(struct exchange *e, int error)
 {
-    const char *how = error ? strerror(-error) : "the server closed the connection";
+    const char *how = stream_why(&e->stream, error);
     const uint8_t *rest;
     size_t n = replies_rest(&e->replies, &rest);
 
@@ -365,6 +366,8 @@ static int ended(struct exchange *e, int error)
         e->retry_us = exchange_now() + take_retry(e);
         return 0;
     }
+    if (e->stream.refused)
+        return exchange_fail(e, STATUS_CONNECT, "cannot connect: %s", how);
     if (n > 0)
         return cut_off(e, rest, n, how);
     return e->pending.count > 0 ? fail_unanswered(e, STATUS_ENDED, how) : 0;
@@ -440,16 +443,15 @@ static int expire(struct exchange *e)
 static int wait_for_events(struct exchange *e, struct pollfd *extra, size_t n_extra,
                            uint64_t until_us)
 {
-    struct stream *c = &e->stream;
+    const struct stream *c = &e->stream;
     struct pollfd fds[1 + EXCHANGE_EXTRA_MAX];
     struct timespec timeout;
 
-    /* poll(2) ignores a negative descriptor. A stream that has ended would always be ready. */
-    fds[0] = (struct pollfd){ .fd = c->ended ? -1 : c->fd, .events = POLLIN };
+    fds[0] = stream_poll(c);
     if (e->attempt)
-        fds[0].fd = attempt_fd(e->attempt);
-    else if (buffer_size(c->out) > 0)
-        fds[0].events |= POLLOUT;
+        fds[0] = (struct pollfd){ .fd = attempt_fd(e->attempt), .events = POLLIN };
+    if (stream_has_more(c))
+        until_us = 0;
     for (size_t i = 0; i < n_extra; i++)
         fds[1 + i] = extra[i];
     if (ppoll(fds, 1 + n_extra, remaining(until_us, exchange_now(), &timeout), NULL) < 0) {
@@ -460,7 +462,7 @@ static int wait_for_events(struct exchange *e, struct pollfd *extra, size_t n_ex
     }
     for (size_t i = 0; i < n_extra; i++)
         extra[i].revents = fds[1 + i].revents;
-    return fds[0].revents & ~POLLOUT ? 1 : 0;
+    return e->attempt ? fds[0].revents != 0 : stream_is_readable(c, fds[0].revents);
 }
 
 int exchange_wait(struct exchange *e, struct pollfd *extra, size_t n_extra, uint64_t until_us)

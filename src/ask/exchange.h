@@ -36,6 +36,7 @@ enum status {
 
 struct exchange {
     const struct options *options;
+    struct tls_client *tls; /* NULL: no TLS */
     struct stream stream;
     struct attempt *attempt; /* to connect again; NULL: none */
     struct replies replies;
@@ -58,8 +59,10 @@ struct exchange {
                             precedence */
 };
 
-/* Not connected yet. options must outlive it. */
-void exchange_init(struct exchange *e, const struct options *options, bool terminal);
+/* Not connected yet. options must outlive it, and tls must outlive the process: see
+ * attempt_begin(). tls: NULL: no TLS. */
+void exchange_init(struct exchange *e, const struct options *options, struct tls_client *tls,
+                   bool terminal);
 void exchange_deinit(struct exchange *e);
 
 /* The functions below return 0, or -1 if the exchange has failed: see status and failure. */

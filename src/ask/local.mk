@@ -31,6 +31,7 @@ src_libask_a_SOURCES += src/ask/rtt.c
 src_libask_a_SOURCES += src/ask/rtt.h
 src_libask_a_SOURCES += src/ask/state.c
 src_libask_a_SOURCES += src/ask/state.h
+src_libask_a_SOURCES += src/ask/stream-open.c
 src_libask_a_SOURCES += src/ask/stream.c
 src_libask_a_SOURCES += src/ask/stream.h
 if HAVE_LIBEDIT

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
 #include <stdbool.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "ask/modes.h"
+#include "base/macros.h"
 #include "base/print.h"
 #include "base/version.h"
 
@@ -21,6 +23,12 @@
 #else
 #define WITH_JANSSON       "-jansson"
 #define BUILT_WITH_JANSSON "no jansson"
+#endif
+#ifdef HAVE_OPENSSL
+#define WITH_OPENSSL "+openssl"
+#else
+#define WITH_OPENSSL       "-openssl"
+#define BUILT_WITH_OPENSSL "no openssl"
 #endif
 
 /* The socket would get the number of a closed standard descriptor. Opens /dev/null in its place, in
@@ -39,15 +47,35 @@ static int exit_status(int printed)
     return printed < 0 ? STATUS_SYSTEM : STATUS_OK;
 }
 
+/* True, and *ret is NULL without --tls; or false, and the error is printed. */
+static bool prepare_tls(const struct options *o, struct tls_client **ret)
+{
+    struct tls_client_settings settings = o->tls_settings;
+    _cleanup_free_ char *error = NULL;
+
+    *ret = NULL;
+    if (!o->tls)
+        return true;
+    if (!settings.name && o->address.family != AF_UNIX)
+        settings.name = o->address.host[0] ? o->address.host : "localhost";
+    if (tls_client_new(&settings, ret, &error) == 0)
+        return true;
+    (void)fprintf(stderr, "ask: %s\n", error ?: strerror(ENOMEM));
+    return false;
+}
+
 static int ask(const struct options *o)
 {
     bool terminal = isatty(STDOUT_FILENO);
+    static struct tls_client *tls; /* never freed: see attempt_begin() */
     static struct exchange e;
     int signal = 0;
     enum status status;
     const char *why;
 
-    exchange_init(&e, o, terminal);
+    if (!prepare_tls(o, &tls))
+        return STATUS_USAGE;
+    exchange_init(&e, o, tls, terminal);
     if (exchange_connect(&e) == 0) {
         if (o->n_messages > 0)
             ask_messages(&e);
@@ -84,8 +112,9 @@ int main(int argc, char **argv)
         status = exit_status(print_text(ask_options_help));
         break;
     case ACTION_VERSION:
-        status = exit_status(version_print("ask", WITH_LIBEDIT " " WITH_JANSSON,
-                                           BUILT_WITH_LIBEDIT ", " BUILT_WITH_JANSSON));
+        status = exit_status(version_print("ask", WITH_LIBEDIT " " WITH_JANSSON " " WITH_OPENSSL,
+                                           BUILT_WITH_LIBEDIT ", " BUILT_WITH_JANSSON
+                                                              ", " BUILT_WITH_OPENSSL));
         break;
     case ACTION_ASK:
         status = ask(&options);

@@ -19,8 +19,8 @@
 
 const char ask_options_help[] =
     "Usage: ask [OPTION…] ADDRESS [MESSAGE…]\n"
-    "Send messages to ADDRESS and print the replies. Without MESSAGE, show a prompt\n"
-    "on a terminal, or send each line of standard input.\n"
+    "Send messages to ADDRESS (HOST:PORT, :PORT, [V6]:PORT, /path or @abstract) and\n"
+    "print the replies. Without MESSAGE, prompt on a terminal or send stdin's lines.\n"
     "\n"
     "  -f, --framing=NAME   line (default), length, netstring or chunk\n"
     "  -t, --timeout=SPAN   time limit for connecting and for each reply (30s)\n"
@@ -29,18 +29,32 @@ const char ask_options_help[] =
     "      --retry=N        reconnect up to N times and resend unanswered messages\n"
     "  -q, --quiet          print no replies; the exit status shows the result\n"
     "      --expect=REGEX   exit with status 1 if a reply does not match\n"
-    "      --json           print each reply as a JSON object on one line\n"
-    "      --hex            print each reply as a hex dump\n"
+    "      --json, --hex    print each reply as a JSON line, or as a hex dump\n"
     "      --max-reply=SIZE longest reply to accept (16M)\n"
     "  -4, -6               use only IPv4, or only IPv6\n"
+    "      --tls            use TLS, and verify the server's certificate\n"
+    "      --ca=FILE, --insecure  trust only the CAs in FILE, or trust any server\n"
+    "      --sni=NAME       the name in the server's certificate, if not HOST\n"
+    "      --cert=FILE, --key=FILE  this client's certificate, and its key\n"
     "  -h, --help           show this help\n"
     "  -V, --version        show the version\n"
     "\n"
-    "ADDRESS is HOST:PORT, :PORT, [V6]:PORT, /path, unix:/path or @abstract.\n"
     "Exit status: 0 all answered and matched; 1 a reply was a refusal, was cut off\n"
     "or did not match; 2 usage; 3 cannot connect; 4 timeout; 5 connection ended.\n";
 
-enum { OPTION_EXPECT = 0x100, OPTION_JSON, OPTION_HEX, OPTION_MAX_REPLY, OPTION_RETRY };
+enum {
+    OPTION_EXPECT = 0x100,
+    OPTION_JSON,
+    OPTION_HEX,
+    OPTION_MAX_REPLY,
+    OPTION_RETRY,
+    OPTION_TLS,
+    OPTION_CA,
+    OPTION_CERT,
+    OPTION_KEY,
+    OPTION_SNI,
+    OPTION_INSECURE,
+};
 
 static const struct option long_options[] = {
     { "framing", required_argument, NULL, 'f' },
@@ -53,6 +67,12 @@ static const struct option long_options[] = {
     { "json", no_argument, NULL, OPTION_JSON },
     { "hex", no_argument, NULL, OPTION_HEX },
     { "max-reply", required_argument, NULL, OPTION_MAX_REPLY },
+    { "tls", no_argument, NULL, OPTION_TLS },
+    { "ca", required_argument, NULL, OPTION_CA },
+    { "cert", required_argument, NULL, OPTION_CERT },
+    { "key", required_argument, NULL, OPTION_KEY },
+    { "sni", required_argument, NULL, OPTION_SNI },
+    { "insecure", no_argument, NULL, OPTION_INSECURE },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
     { 0 },
@@ -131,6 +151,33 @@ static int set_family(int family, struct options *o, char *error)
     return 0;
 }
 
+/* -EINVAL: it is none of these. command_line_next() has reported the error. */
+static int parse_tls_option(int option, struct options *o)
+{
+    switch (option) {
+    case OPTION_TLS:
+        o->tls = true;
+        return 0;
+    case OPTION_CA:
+        o->tls_settings.ca = optarg;
+        return 0;
+    case OPTION_CERT:
+        o->tls_settings.certificate = optarg;
+        return 0;
+    case OPTION_KEY:
+        o->tls_settings.key = optarg;
+        return 0;
+    case OPTION_SNI:
+        o->tls_settings.name = optarg;
+        return 0;
+    case OPTION_INSECURE:
+        o->tls_settings.insecure = true;
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
 static int parse_option(int option, struct options *o, char *error)
 {
     switch (option) {
@@ -173,7 +220,7 @@ static int parse_option(int option, struct options *o, char *error)
         o->action = ACTION_VERSION;
         return 0;
     default:
-        return -EINVAL; /* command_line_next() has reported the error */
+        return parse_tls_option(option, o);
     }
 }
 
@@ -209,6 +256,27 @@ static int check_host(const struct options *o, char *error)
     return 0;
 }
 
+/* Without --tls, the user may believe in a protection that is not there. */
+static int check_tls(const struct options *o, char *error)
+{
+    const struct tls_client_settings *t = &o->tls_settings;
+    const char *useless = t->ca            ? "--ca"
+                          : t->certificate ? "--cert"
+                          : t->key         ? "--key"
+                          : t->name        ? "--sni"
+                          : t->insecure    ? "--insecure"
+                                           : NULL;
+
+    if (!o->tls)
+        return useless ? wrong(error, "%s needs --tls", useless) : 0;
+    if (t->key && !t->certificate)
+        return wrong(error, "--key needs --cert");
+    if (o->address.family == AF_UNIX && !t->name && !t->insecure)
+        return wrong(error, "%s: --tls needs --sni=NAME, since a UNIX socket has no host name",
+                     o->address_text);
+    return 0;
+}
+
 static int parse_arguments(int argc, char **argv, struct options *o, char *error)
 {
     const char *reason = NULL;
@@ -218,7 +286,7 @@ static int parse_arguments(int argc, char **argv, struct options *o, char *error
     o->address_text = argv[0];
     if (address_parse(argv[0], &o->address, &reason) < 0)
         return wrong(error, "%s: %s", argv[0], reason);
-    if (check_host(o, error) < 0)
+    if (check_host(o, error) < 0 || check_tls(o, error) < 0)
         return -EINVAL;
     o->messages = argv + 1;
     o->n_messages = (size_t)argc - 1;

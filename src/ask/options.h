@@ -9,6 +9,7 @@
 #include "ask/render.h"
 #include "base/command-line.h"
 #include "net/address.h"
+#include "net/tls-client.h"
 #include "protocol/frame.h"
 
 /*
@@ -35,7 +36,9 @@ struct options {
     enum form form;
     const char *expect_text; /* NULL: any reply is fine */
     regex_t expect;          /* compiled, if there is expect_text */
-    char **messages;         /* borrowed from argv */
+    bool tls;
+    struct tls_client_settings tls_settings; /* its name is NULL without --sni */
+    char **messages;                         /* borrowed from argv */
     size_t n_messages;
 };
 

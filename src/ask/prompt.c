@@ -80,7 +80,7 @@ static int part(struct prompt *p)
     if (exchange_show(e) < 0)
         return TALK_ENDED;
     n = snprintf(text, sizeof text, "ask: %s. The next line reconnects.\n",
-                 e->status == STATUS_OK ? "the server closed the connection" : e->failure);
+                 e->status == STATUS_OK ? stream_why(&e->stream, 0) : e->failure);
     exchange_disconnect(e);
     return editor_show(p->editor, text, (size_t)n) < 0 ? TALK_ENDED : 0;
 }
@@ -204,9 +204,9 @@ int ask_prompt(struct exchange *e)
     /* The prompt works without the history. A file that could not be read is not overwritten. */
     can_save = state_history_path(&history) == 0 && editor_load_history(editor, history) == 0;
 
-    (void)printf("Connected to %s. quit or Ctrl-D ends.\n"
+    (void)printf("Connected to %s%s. quit or Ctrl-D ends.\n"
                  "Anything else is sent. \"man ask\" has the keys.\n",
-                 e->stream.peer);
+                 e->stream.peer, e->tls ? " with TLS" : "");
     e->retries = 0;
     /* A person sees that no reply comes. */
     e->timeout_us = SPAN_INFINITY;

@@ -1,128 +1,79 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
 #include "ask/stream.h"
 #include "base/macros.h"
-#include "base/parse.h"
-#include "net/socket.h"
 
-static int set_nonblocking(int fd)
+/* close() with unread bytes resets the connection, and that can destroy close_notify on its way. A
+ * server that sends more than this without being asked is reset. */
+static void drain(int fd)
 {
-    int flags = fcntl(fd, F_GETFL);
+    char bytes[4096];
 
-    if (flags < 0)
-        return -errno;
-    return fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
-}
-
-/*
- * Blocks in connect(), limited by SO_SNDTIMEO, instead of using poll(). A non-blocking connect() to
- * a UNIX socket with a full backlog fails with EAGAIN, and there is nothing to poll for (unix(7),
- * connect(2)).
- */
-static int connect_one(const struct sockaddr_any *address, uint64_t timeout_us)
-{
-    _cleanup_close_ int fd = socket(address->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct timeval timeout = { 0 }; /* no limit */
-    int r;
-
-    if (fd < 0)
-        return -errno;
-    if (timeout_us != SPAN_INFINITY)
-        timeout = (struct timeval){
-            .tv_sec = (time_t)(timeout_us / 1000000),
-            .tv_usec = (suseconds_t)(timeout_us % 1000000),
-        };
-    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) < 0)
-        return -errno;
-    if (connect(fd, &address->sa, address->size) < 0)
-        /* The errors of a timeout, for TCP and UNIX sockets (socket(7)). */
-        return errno == EINPROGRESS || errno == EAGAIN ? -ETIMEDOUT : -errno;
-    socket_set_nodelay(fd);
-    r = set_nonblocking(fd);
-    if (r < 0)
-        return r;
-    return STEAL_FD(fd);
-}
-
-/* "cannot connect: REASON"; or, with several addresses or one that the user did not write, "cannot
- * connect to ADDRESS: REASON, ADDRESS: REASON". */
-static char *describe(const struct address *address, const struct sockaddr_any *all,
-                      const int *errors, int n)
-{
-    char text[ADDRESS_TEXT_MAX], asked[ADDRESS_TEXT_MAX];
-    char *line = NULL;
-    size_t size;
-    FILE *f = open_memstream(&line, &size);
-
-    if (!f)
-        return NULL;
-    (void)snprintf(asked, sizeof asked, strchr(address->host, ':') ? "[%s]:%s" : "%s:%s",
-                   address->host, address->port);
-    if (n == 1 && (address->family == AF_UNIX ||
-                   strcmp(address_format(&all[0].sa, all[0].size, text), asked) == 0)) {
-        (void)fprintf(f, "cannot connect: %s", strerror(-errors[0]));
-    } else {
-        (void)fprintf(f, "cannot connect to ");
-        for (int i = 0; i < n; i++)
-            (void)fprintf(f, "%s%s: %s", i > 0 ? ", " : "",
-                          address_format(&all[i].sa, all[i].size, text), strerror(-errors[i]));
-    }
-    if (fclose(f) != 0) {
-        free(line);
-        return NULL;
-    }
-    return line;
-}
-
-static int resolve_failed(int r, const char *reason, char **ret_error)
-{
-    char *line = NULL;
-
-    if (asprintf(&line, "cannot look up the host name: %s", reason ? reason : strerror(-r)) < 0)
-        line = NULL;
-    *ret_error = line;
-    return r;
-}
-
-int stream_open(struct stream *c, const struct address *address, int family, uint64_t timeout_us,
-                char **ret_error)
-{
-    _cleanup_free_ struct sockaddr_any *all = NULL;
-    _cleanup_free_ int *errors = NULL;
-    const char *reason = NULL;
-    int n;
-
-    n = address_resolve(address, family, false, &all, &reason);
-    if (n < 0)
-        return resolve_failed(n, reason, ret_error);
-    errors = calloc((size_t)n, sizeof *errors);
-    if (!errors)
-        return resolve_failed(-ENOMEM, NULL, ret_error);
-
-    for (int i = 0; i < n; i++) {
-        int fd = connect_one(&all[i], timeout_us);
-
-        if (fd >= 0) {
-            *c = (struct stream){ .fd = fd };
-            (void)address_format(&all[i].sa, all[i].size, c->peer);
-            return 0;
-        }
-        errors[i] = fd;
-    }
-    *ret_error = describe(address, all, errors, n);
-    return errors[n - 1];
+    for (int i = 0; i < 16; i++)
+        if (recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) <= 0)
+            return;
 }
 
 void stream_close(struct stream *c)
 {
+    if (c->tls && buffer_size(c->out) == 0 && c->send_error == 0) {
+        c->source.ready = TLS_READY_ALL;
+        (void)tls_end(c->tls);
+        drain(c->fd);
+    }
+    tls_free(STEAL_PTR(c->tls));
     c->fd = close_fd(c->fd);
     buffer_free(&c->out);
+    free(STEAL_PTR(c->why));
+}
+
+void stream_take(struct stream *c, struct stream *from)
+{
+    struct buffer *out = STEAL_PTR(c->out);
+
+    *c = *from;
+    c->out = out;
+    if (c->tls)
+        tls_move(c->tls, &c->source);
+    from->fd = -1;
+    from->tls = NULL;
+    from->why = NULL;
+}
+
+/* poll(2) ignores a negative descriptor. A stream that has ended would always be ready. */
+struct pollfd stream_poll(const struct stream *c)
+{
+    struct pollfd fd = { .fd = c->ended ? -1 : c->fd, .events = c->receive_waits };
+
+    if (buffer_size(c->out) > 0)
+        fd.events |= c->send_waits;
+    return fd;
+}
+
+bool stream_is_readable(const struct stream *c, short events)
+{
+    return stream_has_more(c) || events & (c->receive_waits | POLLERR | POLLHUP | POLLNVAL);
+}
+
+/* The number of bytes, or a negative errno. */
+static ssize_t send_some(struct stream *c)
+{
+    ssize_t n;
+
+    if (c->tls) {
+        c->source.ready = TLS_READY_ALL;
+        n = tls_send(c->tls, buffer_head(c->out), buffer_size(c->out));
+        c->send_waits = n == -EAGAIN ? stream_waits_for(c) : POLLOUT;
+        return n;
+    }
+    do
+        n = send(c->fd, buffer_head(c->out), buffer_size(c->out), MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
 }
 
 bool stream_flush(struct stream *c)
@@ -130,32 +81,75 @@ bool stream_flush(struct stream *c)
     bool any = false;
 
     while (c->send_error == 0 && buffer_size(c->out) > 0) {
-        ssize_t n = send(c->fd, buffer_head(c->out), buffer_size(c->out), MSG_NOSIGNAL);
+        ssize_t n = send_some(c);
 
-        if (n >= 0) {
+        if (n == -EAGAIN)
+            return any;
+        if (n < 0) {
+            c->send_error = (int)n;
+        } else {
             buffer_consume(c->out, (size_t)n);
             any = true;
-        } else if (errno == EAGAIN) {
-            return any;
-        } else if (errno != EINTR) {
-            c->send_error = -errno;
         }
     }
     buffer_clear(c->out);
     return any;
 }
 
-ssize_t stream_receive(struct stream *c, void *bytes, size_t room)
+static ssize_t receive_tls(struct stream *c, void *bytes, size_t room)
+{
+    ssize_t n;
+
+    c->source.ready = TLS_READY_ALL;
+    n = tls_recv(c->tls, bytes, room);
+    c->more = n > 0;
+    c->receive_waits = n == -EAGAIN ? stream_waits_for(c) : POLLIN;
+    if (n == -ENODATA)
+        c->why = strdup("the connection was cut off (no TLS close_notify)");
+    if (n == -EPROTO)
+        c->why = tls_client_explain(c->client, c->tls, NULL);
+    /* A server of TLS 1.3 may find that it does not like us when our handshake is over. */
+    c->refused = n == -EPROTO && !c->heard;
+    return n;
+}
+
+static ssize_t receive_plain(const struct stream *c, void *bytes, size_t room)
 {
     ssize_t n;
 
     do
         n = recv(c->fd, bytes, room, 0);
     while (n < 0 && errno == EINTR);
-    if (n > 0)
+    return n < 0 ? -errno : n;
+}
+
+/* An alert: TLS 1.x, two bytes long (RFC 8446, 5.1). No less is looked at, since two control
+ * characters can be a reply. */
+static bool is_alert(const uint8_t *bytes, size_t n)
+{
+    return n >= 7 && bytes[0] == 0x15 && bytes[1] == 3 && bytes[2] <= 4 && bytes[3] == 0 &&
+           bytes[4] == 2 && (bytes[5] == 1 || bytes[5] == 2);
+}
+
+ssize_t stream_receive(struct stream *c, void *bytes, size_t room)
+{
+    ssize_t n = c->tls ? receive_tls(c, bytes, room) : receive_plain(c, bytes, room);
+
+    if (n == -EAGAIN)
         return n;
-    if (n < 0 && errno == EAGAIN)
-        return -EAGAIN;
-    c->ended = true;
-    return n < 0 ? -errno : 0;
+    if (n > 0 && !c->tls && !c->heard && is_alert(bytes, (size_t)n)) {
+        c->why = strdup("the server speaks TLS; use --tls");
+        c->refused = true;
+        n = -EPROTO;
+    }
+    c->heard = true;
+    c->ended = n <= 0;
+    return n;
+}
+
+const char *stream_why(const struct stream *c, int error)
+{
+    if (c->why)
+        return c->why;
+    return error ? strerror(error < 0 ? -error : error) : "the server closed the connection";
 }

@@ -213,7 +213,8 @@ static void explain_certificate(FILE *f, const SSL *ssl, const struct tls_client
     }
 }
 
-/* The server says these of our certificate (RFC 8446, 6.2). */
+/* The server says these of our certificate (RFC 8446, 6.2). OpenSSL's says decrypt_error if the
+ * issuer's key does not fit. */
 static bool is_about_certificate(int alert)
 {
     switch (alert) {
@@ -224,6 +225,7 @@ static bool is_about_certificate(int alert)
     case SSL_AD_CERTIFICATE_UNKNOWN:
     case SSL_AD_UNKNOWN_CA:
     case SSL_AD_ACCESS_DENIED:
+    case SSL_AD_DECRYPT_ERROR:
         return true;
     default:
         return false;

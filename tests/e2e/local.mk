@@ -32,6 +32,7 @@ E2E_TESTS = \
 	tests/e2e/test_ask_prompt.py \
 	tests/e2e/test_ask_refusals.py \
 	tests/e2e/test_ask_retry.py \
+	tests/e2e/test_ask_tls.py \
 	tests/e2e/test_dev.py \
 	tests/e2e/test_docs_manual.py \
 	tests/e2e/test_docs_readme.py \

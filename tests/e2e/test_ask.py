@@ -321,12 +321,12 @@ class Failures(AskCase):
         text = self.ask("--help").decode()
         self.assertTrue(text.startswith("Usage: ask [OPTION…] ADDRESS [MESSAGE…]\n"))
         for option in ("-f, --framing", "-t, --timeout", "-n, --count", "-i, --interval", "--expect",
-                       "--json", "--hex", "--max-reply", "-4, -6", "-h, --help", "-V, --version"):
+                       "--json, --hex", "--max-reply", "-4, -6", "--tls", "--ca", "--sni", "--cert", "-h, --help", "-V, --version"):
             self.assertIn(option, text)
         self.assertEqual(self.ask("-h").decode(), text)
         self.assertRegex(self.ask("-V").decode(),
-                         r"\Aask [0-9.]+( \(git [0-9a-f]+\))?\nFeatures: [+-]libedit [+-]jansson\n"
-                         r"Built with: (no )?libedit.*, (no )?jansson.*\nLicence: LGPL-2\.1-or-later\n\Z")
+                         r"\Aask [0-9.]+( \(git [0-9a-f]+\))?\nFeatures: [+-]libedit [+-]jansson [+-]openssl\n"
+                         r"Built with: (no )?libedit.*, (no )?jansson.*, (no )?openssl.*\nLicence: LGPL-2\.1-or-later\n\Z")
 
 
 class Forms(AskCase):

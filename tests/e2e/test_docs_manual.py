@@ -45,7 +45,7 @@ def help_options(text):
     """All options that stand at the start of a line of help, short and long."""
     found = set()
     for line in text.splitlines():
-        head = re.match(r"\s+(-[\w-]+(?:[ =]\S+)?(?:, +-[\w-]+)*)", line)
+        head = re.match(r"\s+(-[\w-]+(?:[ =][^\s,]+)?(?:, +-[\w-]+(?:=[^\s,]+)?)*)", line)
         if head:
             found.update(re.findall(r"(?:^|[ ,])(--?[A-Za-z0-9][\w-]*)", head.group(1)))
     return found

@@ -56,6 +56,13 @@ static const struct command wrong[] = {
     { { "-n", "1x", ":1", "a" }, "--count: '1x' is not a number from 1" },
     { { "-n", "18446744073709551615", ":1", "a" },
       "--count: '18446744073709551615' is not a number from 1" },
+    { { "--ca=a", ":1" }, "--ca needs --tls" },
+    { { "--cert=a", "--key=b", ":1" }, "--cert needs --tls" },
+    { { "--key=b", ":1" }, "--key needs --tls" },
+    { { "--sni=a", ":1" }, "--sni needs --tls" },
+    { { "--insecure", ":1" }, "--insecure needs --tls" },
+    { { "--tls", "--key=b", ":1" }, "--key needs --cert" },
+    { { "--tls", "/a" }, "/a: --tls needs --sni=NAME, since a UNIX socket has no host name" },
     { { "-n", "2", ":1" }, "--count and --interval need a MESSAGE to repeat" },
     { { "-i", "1s", ":1" }, "--count and --interval need a MESSAGE to repeat" },
     { { "--retry=-1", ":1" }, "--retry: '-1' is not a number" },
@@ -112,6 +119,7 @@ START_TEST(defaults)
     ck_assert_uint_eq(o.timeout_us, 30000000);
     ck_assert(!o.repeat);
     ck_assert(!o.quiet);
+    ck_assert(!o.tls);
     ck_assert_uint_eq(o.retries, 0);
     ck_assert_uint_eq(o.reply_max, 16 << 20);
     ck_assert_int_eq(o.form, FORM_TEXT);
@@ -145,6 +153,27 @@ START_TEST(everything)
     ck_assert_uint_eq(o.n_messages, 2);
     ck_assert_str_eq(o.messages[0], "first");
     ck_assert_str_eq(o.messages[1], "-second");
+}
+END_TEST
+
+START_TEST(tls)
+{
+    static const char *const words[] = { "--tls",   "--ca=a",  "--cert", "b",
+                                         "--key=c", "--sni=d", ":1",     NULL };
+    static const char *const insecure[] = { "--tls", "--insecure", "/a", NULL };
+    char error[OPTIONS_ERROR_MAX];
+    struct options o = { 0 };
+
+    ck_assert_int_eq(parse(words, &o, error), 0);
+    ck_assert(o.tls);
+    ck_assert(!o.tls_settings.insecure);
+    ck_assert_str_eq(o.tls_settings.ca, "a");
+    ck_assert_str_eq(o.tls_settings.certificate, "b");
+    ck_assert_str_eq(o.tls_settings.key, "c");
+    ck_assert_str_eq(o.tls_settings.name, "d");
+    ck_assert_int_eq(parse(insecure, &o, error), 0);
+    ck_assert(o.tls && o.tls_settings.insecure);
+    ck_assert_ptr_null(o.tls_settings.name);
 }
 END_TEST
 
@@ -208,6 +237,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, a_bad_expression);
     tcase_add_test(cases, defaults);
     tcase_add_test(cases, everything);
+    tcase_add_test(cases, tls);
     tcase_add_test(cases, forms_and_spans);
     tcase_add_test(cases, help_and_version);
     tcase_add_test(cases, help_fits_a_screen);
