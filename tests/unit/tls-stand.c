@@ -37,9 +37,9 @@ static void use_tls(void)
         .handshake_ms = 10000,
         .max_handshakes = 1000,
     };
-    char *error = NULL;
+    struct tls_error error;
 
-    ck_assert_msg(tls_server_new(&settings, &stand.settings->tls, &error) == 0, "%s", error);
+    ck_assert_msg(tls_server_new(&settings, &stand.settings->tls, &error) == 0, "%s", error.text);
     stand.settings->handshake_ms = settings.handshake_ms;
     stand.settings->max_handshakes = settings.max_handshakes;
 }
