@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <openssl/err.h>
@@ -208,4 +210,16 @@ const char *openssl_reason(const char *otherwise)
 
     ERR_clear_error();
     return reason ?: otherwise;
+}
+
+int openssl_refuse(char **ret_error, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (vasprintf(ret_error, format, arguments) < 0)
+        *ret_error = NULL;
+    va_end(arguments);
+    ERR_clear_error();
+    return *ret_error ? -EINVAL : -ENOMEM;
 }

@@ -5,6 +5,7 @@
 
 #include <openssl/ssl.h>
 
+#include "base/macros.h"
 #include "net/loop.h"
 
 /*
@@ -35,6 +36,9 @@ void openssl_stream_use(SSL *ssl);
 /* The reason of the last failure on this thread, as a text that stays valid; or `otherwise`.
  * Forgets all failures. */
 const char *openssl_reason(const char *otherwise);
+
+/* Sets *ret_error, to free, and forgets all failures. -EINVAL; or -ENOMEM, and *ret_error is NULL. */
+_printf_(2, 3) int openssl_refuse(char **ret_error, const char *format, ...);
 
 /* The errno of the last failure of a socket on this thread, which is then forgotten; or 0. OpenSSL
  * itself does not keep it. */

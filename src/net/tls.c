@@ -18,13 +18,26 @@ static int failure(SSL *ssl, int r, const char **ret_error)
     return -(openssl_take_socket_error() ?: EPROTO);
 }
 
+/* What is wrong with the client's certificate. OpenSSL's own reason only says that it is. */
+static const char *objection(const SSL *ssl)
+{
+    long result = SSL_is_server(ssl) ? SSL_get_verify_result(ssl) : X509_V_OK;
+
+    return result == X509_V_OK ? NULL : X509_verify_cert_error_string(result);
+}
+
 int tls_handshake(struct tls *t, const char **ret_error)
 {
     int r;
 
     openssl_stream_use(tls_ssl(t));
     r = SSL_do_handshake(tls_ssl(t));
-    return r == 1 ? 0 : failure(tls_ssl(t), r, ret_error);
+    if (r == 1)
+        return 0;
+    r = failure(tls_ssl(t), r, ret_error);
+    if (r == -EPROTO)
+        *ret_error = objection(tls_ssl(t)) ?: *ret_error;
+    return r;
 }
 
 ssize_t tls_recv(struct tls *t, void *bytes, size_t n)
