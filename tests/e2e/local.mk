@@ -44,6 +44,7 @@ E2E_TESTS = \
 	tests/e2e/test_replies_apart.py \
 	tests/e2e/test_senders_haproxy.py \
 	tests/e2e/test_senders_rsyslog.py \
+	tests/e2e/test_senders_tls.py \
 	tests/e2e/test_senders_tools.py
 
 TESTS += $(E2E_TESTS)

@@ -122,6 +122,27 @@ class Deploy(unittest.TestCase):
             system.container.write(CONFIGURATION, text)
             self.assertEqual(run("answerd --check"), "")
 
+    def test_for_the_network(self):
+        """With an authority of our own, and a client that is known by its certificate."""
+        run("apt-get install -q -y ./build/deb/*.deb && systemctl enable --now answerd.socket")
+        make, use = readme.conversations("Deploy it for the network")
+        service, settings = readme.fenced("Deploy it for the network", "ini")
+        drop_in = "/etc/systemd/system/answerd.service.d"
+        self.addCleanup(system.run, f"rm -rf {drop_in} {CONFIGURATION} /etc/answerd/tls && systemctl daemon-reload"
+                                    " && systemctl restart answerd")
+        # One shell, for the variables and the directory.
+        system.run(" && ".join(line for line, _ in make))
+        system.run(f"mkdir -p {drop_in}")
+        system.container.write(f"{drop_in}/override.conf", service)
+        system.container.write(CONFIGURATION, settings)
+        system.run("systemctl daemon-reload")
+        for line, expected in use:
+            system.run("journalctl --sync")
+            said = system.run("cd /etc/answerd/tls && " + line)
+            self.assertEqual(readme.mask(said), readme.mask(expected), line)
+        self.assertEqual(system.container.status("ask --tls --ca=/etc/answerd/tls/ca.crt localhost:8080 stranger"), 3)
+        self.assertEqual(system.container.status("ask -t 5s localhost:8080 plain"), 1)
+
     def test_a_journal_of_its_own(self):
         """The first recipe of the cookbook."""
         run("apt-get install -q -y ./build/deb/*.deb && systemctl enable --now answerd.socket")
