@@ -114,9 +114,6 @@ static char *describe_handshake(const struct stream *c, int r, const char *reaso
 
     if (r == -EPROTO)
         return tls_client_explain(c->client, c->tls, reason);
-    if (r == -ENODATA)
-        return strdup("the server closed the connection in the TLS handshake; it may not speak "
-                      "TLS");
     if (r == -ETIMEDOUT)
         n = asprintf(&line, "no TLS handshake within %s; the server may not speak TLS",
                      format_span(timeout_us, span));

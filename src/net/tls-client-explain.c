@@ -266,12 +266,21 @@ static bool is(const char *reason, int code)
     return text && strcmp(reason, text) == 0;
 }
 
+/* All streams of a thread share the BIO. So this is about the last operation, which was on this
+ * stream. */
+static bool has_ended(const SSL *ssl)
+{
+    return BIO_test_flags(SSL_get_rbio(ssl), BIO_FLAGS_IN_EOF);
+}
+
 static void explain_reason(FILE *f, const SSL *ssl, const char *reason)
 {
-    /* Bytes that cannot be the head of a record: a text, or less than a head. */
-    if (is(reason, SSL_R_WRONG_VERSION_NUMBER) || is(reason, SSL_R_HTTP_REQUEST) ||
-        is(reason, SSL_R_HTTPS_PROXY_REQUEST) ||
-        (SSL_in_init(ssl) && BIO_number_read(SSL_get_rbio(ssl)) < SSL3_RT_HEADER_LENGTH))
+    if (SSL_in_init(ssl) && has_ended(ssl))
+        (void)fprintf(f, "the server closed the connection in the TLS handshake%s",
+                      SSL_get_state(ssl) == TLS_ST_CW_CLNT_HELLO ? "; it may not speak TLS" : "");
+    /* Bytes that cannot be the head of a record. */
+    else if (is(reason, SSL_R_WRONG_VERSION_NUMBER) || is(reason, SSL_R_HTTP_REQUEST) ||
+             is(reason, SSL_R_HTTPS_PROXY_REQUEST))
         (void)fputs("the server does not speak TLS", f);
     else if (is(reason, SSL_R_UNSUPPORTED_PROTOCOL) || is(reason, SSL_R_VERSION_TOO_LOW) ||
              is(reason, SSL_R_WRONG_SSL_VERSION))

@@ -37,7 +37,7 @@ const char *tls_client_ca(const struct tls_client *client);
 struct tls *tls_client_connect(struct tls_client *client, struct source *s, bool is_unix);
 
 /*
- * After -EPROTO from tls_handshake(): what was wrong, in one line to free that is safe to print. It
+ * Right after -EPROTO from tls_handshake(): what was wrong, in one line to free that is safe to print. It
  * has the name, date or issuer that is to blame. NULL: memory is short. reason: what
  * tls_handshake() said.
  *

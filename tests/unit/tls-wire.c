@@ -19,6 +19,15 @@
 static char folder[32], paths[FILE_MAX][64];
 static size_t n_paths;
 
+/* ThreadSanitizer asks for it. OpenSSL's libraries are not built with it, so it does not see that
+ * they count references with atomic operations. */
+const char *__tsan_default_suppressions(void);
+
+const char *__tsan_default_suppressions(void)
+{
+    return "called_from_lib:libcrypto.so\ncalled_from_lib:libssl.so\n";
+}
+
 static void extend(X509 *certificate, int kind, const char *value)
 {
     X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, kind, value);
