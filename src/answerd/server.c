@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "answerd/expiry.h"
 #include "answerd/limits.h"
 #include "answerd/listeners.h"
 #include "answerd/reload.h"
@@ -62,6 +63,7 @@ struct server {
     unsigned n_pings;
     uint64_t tick_next_ms;
     struct status status;
+    struct expiry expiry;
 };
 
 static uint64_t now_ms(void)
@@ -69,17 +71,10 @@ static uint64_t now_ms(void)
     return clock_us(CLOCK_MONOTONIC) / 1000;
 }
 
-/* A service waits for a journal that is away. Only a trial run in a terminal works without a
- * journal. And a web page in that user's browser may send to the port: it must not write to the
- * journal. */
-static struct config_defaults defaults(bool by_hand)
+static void look_at_certificates(struct server *s)
 {
-    bool journal = !by_hand || sink_journal_exists(getenv("ANSWERD_JOURNAL_SOCKET"));
-
-    return (struct config_defaults){
-        .record = journal ? RECORD_JOURNAL : RECORD_STDERR,
-        .refuse_http = by_hand && !getenv("LISTEN_FDS"),
-    };
+    expiry_look(&s->expiry, s->config, time(NULL), now_ms());
+    s->status.expiry = s->expiry.text;
 }
 
 static void report_notice(_unused_ void *userdata, const char *line)
@@ -180,6 +175,7 @@ static int commit(struct server *s, struct config *config, struct wanted *wanted
     listeners_commit(&s->listeners, &want, &s->retired);
     (void)limits_set(&s->shared, s->config, s->crew.n, s->listeners.n);
     startup_advise(s->config, &s->listeners, report_notice, NULL);
+    look_at_certificates(s);
     if ((config->workers ?: n_cpus()) != s->crew.n)
         event_log(EVENT_NOTICE, "Workers= takes effect at the next start");
     if (s->log.opened && !log_settings_equal(&config->log, &old->log))
@@ -333,6 +329,7 @@ static uint64_t next_timeout_us(const struct server *s)
 {
     uint64_t now = now_ms(), next = MIN(s->tick_next_ms, s->watchdog_next_ms);
 
+    next = MIN(next, s->expiry.next_ms);
     if (s->phase >= CLOSING)
         next = MIN(next, s->drain_until_ms);
     return next == TIMER_NEVER ? LOOP_FOREVER : next <= now ? 0 : (next - now) * 1000;
@@ -342,6 +339,8 @@ static void run_timers(struct server *s)
 {
     uint64_t now = now_ms();
 
+    if (s->expiry.next_ms <= now)
+        look_at_certificates(s);
     if (s->tick_next_ms <= now) {
         s->tick_next_ms = now + TICK_MS;
         if (s->phase == RUNNING)
@@ -444,6 +443,7 @@ static int start(struct server *s)
     if (r < 0)
         return r;
     startup_advise(s->config, &s->listeners, report_notice, NULL);
+    look_at_certificates(s);
     log_listening(s);
     return send_plans(s, &s->listeners);
 }
@@ -456,6 +456,7 @@ static void deinit(struct server *s)
     reload_free(s->looking);
     listeners_free(&s->listeners);
     config_free(s->config);
+    expiry_deinit(&s->expiry);
     address_limit_deinit(&s->shared.addresses);
     s->signals.fd = close_fd(s->signals.fd);
     s->notify.fd = close_fd(s->notify.fd);
@@ -477,7 +478,7 @@ int server_run(const struct options *o)
     int r, status = EXIT_SYSTEM;
 
     s.shared.journal_path = getenv("ANSWERD_JOURNAL_SOCKET");
-    s.defaults = defaults(s.by_hand);
+    s.defaults = startup_defaults(s.by_hand);
     event_log_open(s.by_hand, s.shared.journal_path);
     r = open_loop(&s);
     if (r >= 0)

@@ -36,6 +36,19 @@ static void advise_beforehand(const struct options *o, const struct config *conf
         advise_on_size(config, report_stderr, NULL);
 }
 
+/* A service waits for a journal that is away. Only a trial run in a terminal works without a
+ * journal. And a web page in that user's browser may send to the port: it must not write to the
+ * journal. */
+struct config_defaults startup_defaults(bool by_hand)
+{
+    bool journal = !by_hand || sink_journal_exists(getenv("ANSWERD_JOURNAL_SOCKET"));
+
+    return (struct config_defaults){
+        .record = journal ? RECORD_JOURNAL : RECORD_STDERR,
+        .refuse_http = by_hand && !getenv("LISTEN_FDS"),
+    };
+}
+
 int startup_check(const struct options *o)
 {
     const struct config_defaults any = { .record = RECORD_JOURNAL };

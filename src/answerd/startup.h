@@ -13,6 +13,9 @@ enum { EXIT_OK = 0, EXIT_USAGE = 64, EXIT_SYSTEM = 71, EXIT_IO = 74, EXIT_BAD_CO
  * Before any worker runs: reads the configuration, opens the sockets and the log.
  */
 
+/* The defaults of listeners. by_hand: see service_by_hand(). */
+struct config_defaults startup_defaults(bool by_hand);
+
 /* For --check: reports errors and settings without effect. Returns an exit status. */
 int startup_check(const struct options *o);
 

@@ -85,6 +85,8 @@ static bool update(struct status *status, const struct shared *s, uint64_t unmir
     if (unmirrored > 0)
         (void)snprintf(text + n, sizeof text - n, "; %" PRIu64 " record%s not in the journal yet",
                        unmirrored, unmirrored == 1 ? "" : "s");
+    n = strlen(text);
+    (void)snprintf(text + n, sizeof text - n, "%s", status->expiry ?: "");
     status->told_ms = now_ms;
     status->messages = messages;
     if (strcmp(text, status->text) == 0)

@@ -8,6 +8,7 @@
 /* Reports the workers' counters. */
 struct status {
     uint64_t told_ms, messages; /* the time of the last report and its number of messages */
+    const char *expiry;         /* borrowed: for the end of the line; NULL: nothing */
     char text[256];
 };
 

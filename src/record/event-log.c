@@ -62,6 +62,7 @@ static bool caused_by_peers(enum event event)
     case EVENT_RELOAD_REFUSED:
     case EVENT_STOPPING:
     case EVENT_STOPPED:
+    case EVENT_TLS_EXPIRES:
     case EVENT_MIRROR_MISSED: /* the mirror limits it */
     case EVENT_NOTICE:
         return false;

@@ -30,6 +30,7 @@ unit_tests += tests/unit/test-crew
 unit_tests += tests/unit/test-entry
 unit_tests += tests/unit/test-escape
 unit_tests += tests/unit/test-event-log
+unit_tests += tests/unit/test-expiry
 unit_tests += tests/unit/test-format
 unit_tests += tests/unit/test-frame
 unit_tests += tests/unit/test-histogram
@@ -211,6 +212,11 @@ tests_unit_test_event_log_SOURCES += tests/unit/decoder.h
 tests_unit_test_event_log_CFLAGS = $(unit_cflags)
 tests_unit_test_event_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 tests_unit_test_event_log_LDADD = $(unit_libs)
+
+tests_unit_test_expiry_SOURCES = tests/unit/test-expiry.c
+tests_unit_test_expiry_CFLAGS = $(unit_cflags)
+tests_unit_test_expiry_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_log,--wrap=tls_server_expires
+tests_unit_test_expiry_LDADD = $(unit_libs)
 
 tests_unit_test_format_SOURCES = tests/unit/test-format.c
 tests_unit_test_format_SOURCES += tests/unit/random.h

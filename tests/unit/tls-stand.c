@@ -33,7 +33,6 @@ static void use_tls(void)
     struct tls_settings settings = {
         .pairs = &pair,
         .n_pairs = 1,
-        .min_version = TLS1_2_VERSION,
         .handshake_ms = 10000,
         .max_handshakes = 1000,
     };
