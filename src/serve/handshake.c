@@ -35,7 +35,7 @@ static struct handshake *first(const struct link_queue *q)
 /* A worker has an equal share of the places. */
 static bool has_place(const struct context *x, const struct settings *s)
 {
-    return x->handshakes.n < DIV_ROUND_UP(s->max_handshakes, (uint64_t)x->shared->n_contexts);
+    return x->handshakes.n * x->shared->n_contexts < s->max_handshakes;
 }
 
 static void unlink_from(struct context *x, struct handshake *h)
