@@ -4,9 +4,9 @@
 #include "record/event-log.h"
 #include "serve/admission.h"
 
-/* Sends the reason. The few bytes fit in any new socket's buffer. */
-static void tell(struct context *x, const struct settings *s, int fd, const char *reason)
+void admission_tell(struct context *x, const struct settings *s, int fd, const char *reason)
 {
+    /* The few bytes fit in any new socket's buffer. */
     if (session_append_error(&s->rules, reason, &x->reply) == 0 && buffer_size(x->reply) > 0)
         (void)send(fd, buffer_head(x->reply), buffer_size(x->reply), MSG_NOSIGNAL | MSG_DONTWAIT);
     buffer_clear(x->reply);
@@ -20,13 +20,13 @@ bool admission_client(struct context *x, const struct settings *s, int fd, const
     if (!settings_allow(s, peer)) {
         count(&x->counters.refused, 1);
         event_log_about(EVENT_NOT_ALLOWED, &who, "refused: Allow= or Deny= excludes this address");
-        tell(x, s, fd, "your address is not allowed");
+        admission_tell(x, s, fd, "your address is not allowed");
         return false;
     }
     if (!address_limit_claim(&x->shared->addresses, peer, ret_counted)) {
         count(&x->counters.refused, 1);
         event_log_about(EVENT_ADDRESS_LIMIT, &who, "refused: MaxConnectionsPerAddress= reached");
-        tell(x, s, fd, "too many connections from your address");
+        admission_tell(x, s, fd, "too many connections from your address");
         return false;
     }
     return true;

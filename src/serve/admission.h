@@ -18,3 +18,6 @@ bool admission_client(struct context *x, const struct settings *s, int fd, const
 
 /* ProxyFrom=. The peer gets no reply: it would not expect one. */
 bool admission_proxy(struct context *x, const struct settings *s, const struct peer *peer);
+
+/* Sends an error reply to a peer that will be refused. */
+void admission_tell(struct context *x, const struct settings *s, int fd, const char *reason);

@@ -2,14 +2,18 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/macros.h"
 #include "net/socket.h"
 #include "record/event-log.h"
+#include "serve/admission.h"
 #include "serve/handshake.h"
 
 #define STEPS_PER_TURN 4 /* up to 1 ms */
 #define GIVE_WAY_MS    1000
+
+#define RECORD_OF_HANDSHAKE 22 /* how TLS begins (RFC 8446, 5.1) */
 
 _cold_ static enum stage refuse(struct context *x, const struct arrival *a, const char *reason)
 {
@@ -125,6 +129,19 @@ static enum stage hand_over(struct context *x, struct handshake *h, struct arriv
     return STAGE_DONE;
 }
 
+/* A client that speaks plain gets a plain reply: OpenSSL would close without a word. */
+static enum stage look(struct context *x, struct handshake *h, const struct arrival *a)
+{
+    ssize_t n = recv(a->fd, x->scratch, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    if (n <= 0 || x->scratch[0] == RECORD_OF_HANDSHAKE)
+        return begin(x, h, a);
+    /* With unread input, close() would destroy the reply (tcp(7)). */
+    (void)recv(a->fd, x->scratch, sizeof x->scratch, MSG_DONTWAIT);
+    admission_tell(x, a->settings, a->fd, "TLS is required");
+    return refuse(x, a, "the client does not speak TLS");
+}
+
 /* Balancers only open and close a connection to check a server. */
 static bool is_silent(const struct source *s)
 {
@@ -142,7 +159,7 @@ enum stage handshake_continue(struct context *x, struct handshake *h, struct arr
     if (!h->tls && !(h->source->ready & READY_INPUT))
         return STAGE_WAITS;
     if (!h->tls)
-        stage = is_silent(h->source) ? STAGE_OVER : begin(x, h, a);
+        stage = is_silent(h->source) ? STAGE_OVER : look(x, h, a);
     if (stage != STAGE_DONE)
         return stage;
     if (x->handshakes.steps == STEPS_PER_TURN && !x->draining) {

@@ -21,6 +21,8 @@ START_TEST(what_is_no_handshake)
         stand_say(sockets[0], texts[i]);
         (void)stand_run(&stand);
         ck_assert_int_eq(shutdown(sockets[0], SHUT_WR), 0);
+        if (texts[i][0] != '\x16')
+            ck_assert_str_eq(stand_hear(sockets[0]), "error: TLS is required\n$");
         tls_stand_check_gone(0);
         ck_assert_uint_eq(hooks.logged[EVENT_TLS_REFUSED], i + 1);
         ck_assert_uint_eq(counter_get(&counters->refused), i + 1);
