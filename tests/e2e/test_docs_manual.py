@@ -175,7 +175,8 @@ class Configuration(unittest.TestCase):
         if os.path.exists(folder + "/ca.pem"):
             return
         certificates.Authority(folder).sign("tls", "answerd.example")
-        shutil.copy(folder + "/ca.pem", folder + "/clients.crt")
+        for old, new in ("ca.pem", "clients.crt"), ("ca.pem", "ca.crt"), ("tls.crt", "gate.crt"), ("tls.key", "gate.key"):
+            shutil.copy(f"{folder}/{old}", f"{folder}/{new}")
 
     def test_line_limit(self):
         limit = int(re.search(r"A line has at most (\d+) bytes", self.page).group(1))
