@@ -78,6 +78,9 @@ unit_tests += tests/unit/test-timer
 if HAVE_OPENSSL
 unit_tests += tests/unit/test-tls-client
 unit_tests += tests/unit/test-tls-client-explain
+unit_tests += tests/unit/test-tls-server
+unit_tests += tests/unit/test-tls-server-clients
+unit_tests += tests/unit/test-tls-tickets
 endif
 unit_tests += tests/unit/test-transport
 unit_tests += tests/unit/test-waiting
@@ -391,6 +394,30 @@ tests_unit_test_handshake_SOURCES += $(stand)
 tests_unit_test_handshake_CFLAGS = $(unit_cflags) $(OPENSSL_CFLAGS)
 tests_unit_test_handshake_LDFLAGS = $(hooks_ldflags)
 tests_unit_test_handshake_LDADD = $(stand_libs)
+
+tests_unit_test_tls_server_SOURCES = tests/unit/test-tls-server.c
+tests_unit_test_tls_server_SOURCES += tests/unit/tls-served.c
+tests_unit_test_tls_server_SOURCES += tests/unit/tls-served.h
+tests_unit_test_tls_server_SOURCES += tests/unit/tls-wire.c
+tests_unit_test_tls_server_SOURCES += tests/unit/tls-wire.h
+tests_unit_test_tls_server_CFLAGS = $(unit_cflags) $(OPENSSL_CFLAGS)
+tests_unit_test_tls_server_LDADD = $(unit_libs)
+
+tests_unit_test_tls_server_clients_SOURCES = tests/unit/test-tls-server-clients.c
+tests_unit_test_tls_server_clients_SOURCES += tests/unit/tls-served.c
+tests_unit_test_tls_server_clients_SOURCES += tests/unit/tls-served.h
+tests_unit_test_tls_server_clients_SOURCES += tests/unit/tls-wire.c
+tests_unit_test_tls_server_clients_SOURCES += tests/unit/tls-wire.h
+tests_unit_test_tls_server_clients_CFLAGS = $(unit_cflags) $(OPENSSL_CFLAGS)
+tests_unit_test_tls_server_clients_LDADD = $(unit_libs)
+
+tests_unit_test_tls_tickets_SOURCES = tests/unit/test-tls-tickets.c
+tests_unit_test_tls_tickets_SOURCES += tests/unit/tls-served.c
+tests_unit_test_tls_tickets_SOURCES += tests/unit/tls-served.h
+tests_unit_test_tls_tickets_SOURCES += tests/unit/tls-wire.c
+tests_unit_test_tls_tickets_SOURCES += tests/unit/tls-wire.h
+tests_unit_test_tls_tickets_CFLAGS = $(unit_cflags) $(OPENSSL_CFLAGS)
+tests_unit_test_tls_tickets_LDADD = $(unit_libs)
 
 tests_unit_test_tls_stream_SOURCES = tests/unit/test-tls-stream.c
 tests_unit_test_tls_stream_SOURCES += $(tls_stand)

@@ -40,7 +40,7 @@ static void extend(X509 *certificate, int kind, const char *value)
 struct identity identity_new(const struct recipe *r, const struct identity *issuer)
 {
     static long serial;
-    struct identity i = { X509_new(), EVP_EC_gen("P-256") };
+    struct identity i = { X509_new(), r->is_rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256") };
     X509_NAME *name = X509_get_subject_name(i.certificate);
 
     ck_assert_ptr_nonnull(i.key);

@@ -21,7 +21,7 @@ struct recipe {
     const char *names; /* the alternative names, as in x509v3_config(5); NULL: none */
     const char *usage; /* the extended key usage, likewise */
     long from, until;  /* in seconds from now; 0, 0: valid */
-    bool is_ca;
+    bool is_ca, is_rsa; /* otherwise its key is ECDSA */
 };
 
 /* issuer: NULL: self-signed. Never returns failure, like all that follow. */
