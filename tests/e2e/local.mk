@@ -17,6 +17,7 @@ E2E_TESTS = \
 	tests/e2e/test_answerd_reload.py \
 	tests/e2e/test_answerd_stderr.py \
 	tests/e2e/test_answerd_stop.py \
+	tests/e2e/test_answerd_tls_config.py \
 	tests/e2e/test_answerlog_export.py \
 	tests/e2e/test_answerlog_follow.py \
 	tests/e2e/test_answerlog_reads.py \
