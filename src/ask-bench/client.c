@@ -298,7 +298,7 @@ static void continue_handshake(struct crowd *crowd, struct client *c)
     if (r == 0)
         established(crowd, c);
     else
-        fail(crowd, c, r == -ENODATA ? ERROR_CLOSED : error_from_errno(-r));
+        fail(crowd, c, error_from_errno(-r));
 }
 
 /* The socket is connected. */

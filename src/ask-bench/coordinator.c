@@ -132,24 +132,6 @@ static int check_sources(const struct run *run)
     return 0;
 }
 
-/* Before the fork: a file that cannot be used is reported once. */
-static int init_tls(struct run *run)
-{
-    const struct address *address = &run->options->address;
-    struct tls_client_settings settings = run->options->tls_settings;
-    _cleanup_free_ char *error = NULL;
-    int r;
-
-    if (!run->options->tls)
-        return 0;
-    if (!settings.name && address->family != AF_UNIX)
-        settings.name = address->host[0] ? address->host : "localhost";
-    r = tls_client_new(&settings, &run->tls, &error);
-    if (r < 0)
-        (void)fprintf(stderr, "ask-bench: %s\n", error ?: strerror(-r));
-    return r;
-}
-
 static int init(struct run *run)
 {
     const struct options *o = run->options;
@@ -160,7 +142,8 @@ static int init(struct run *run)
     run->n_workers = coordinator_workers(o, descriptors_raise_limit());
     run->signal_fd = run->wake_fd = run->done_fd = -1;
     run->round_ns = run->kill_ns = UINT64_MAX;
-    r = init_tls(run);
+    /* Before the fork: a file that cannot be used is reported once. */
+    r = target_prepare_tls(o, &run->tls);
     if (r >= 0)
         r = target_resolve(o, &run->target);
     if (r < 0)

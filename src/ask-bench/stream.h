@@ -24,8 +24,8 @@ static inline bool stream_is_tls(const struct crowd *crowd, const struct client 
     return crowd->streams && crowd->streams[c - crowd->clients];
 }
 
-/* Continues the handshake. 0, -EAGAIN, or another negative errno: -ENODATA if the server has ended
- * the connection without a word, -EBADMSG if the handshake has failed. */
+/* Continues the handshake. 0, -EAGAIN, or another negative errno: -EBADMSG if one of both sides
+ * refuses the other. */
 int stream_handshake(struct crowd *crowd, struct client *c);
 
 /* The number of bytes, at most n; 0 at the end of the stream; or a negative errno. With TLS, also

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "ask-bench/target.h"
@@ -38,4 +39,21 @@ int target_resolve(const struct options *o, struct sockaddr_any *ret)
             break;
     *ret = all[i];
     return 0;
+}
+
+int target_prepare_tls(const struct options *o, struct tls_client **ret)
+{
+    struct tls_client_settings settings = o->tls_settings;
+    _cleanup_free_ char *error = NULL;
+    int r;
+
+    *ret = NULL;
+    if (!o->tls)
+        return 0;
+    if (!settings.name && o->address.family != AF_UNIX)
+        settings.name = o->address.host[0] ? o->address.host : "localhost";
+    r = tls_client_new(&settings, ret, &error);
+    if (r < 0)
+        (void)fprintf(stderr, "ask-bench: %s\n", error ?: strerror(-r));
+    return r;
 }

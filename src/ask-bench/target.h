@@ -3,6 +3,7 @@
 
 #include "ask-bench/options.h"
 #include "net/address.h"
+#include "net/tls-client.h"
 
 /*
  * Chooses the address for all connections. If a name resolves to several, tries each with one
@@ -11,3 +12,7 @@
  * 0, or a negative errno after a report on stderr.
  */
 int target_resolve(const struct options *o, struct sockaddr_any *ret);
+
+/* How to begin TLS with the target, from files that the options name. *ret: NULL without --tls. 0,
+ * or a negative errno after reporting the error. */
+int target_prepare_tls(const struct options *o, struct tls_client **ret);

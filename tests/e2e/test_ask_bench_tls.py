@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """ask-bench with TLS, against an independent server: its counts, its errors, and its options."""
 
+import contextlib
 import os
 import re
+import socket
+import ssl
 import tempfile
+import threading
 import unittest
 
 import net
@@ -38,6 +42,29 @@ def setUpModule():
         raise unittest.SkipTest("ask-bench is built without OpenSSL")
     files = Certificates()
     unittest.addModuleCleanup(files.close)
+
+
+def refuse_all(listener):
+    """Refuses clients, with an alert, since they have no certificate. Ends with the listener. asyncio sends no alert."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.path("server.pem"))
+    context.load_verify_locations(files.ca)
+    context.verify_mode = ssl.CERT_REQUIRED
+    while True:
+        try:
+            client = listener.accept()[0]
+        except OSError:
+            return
+        client.settimeout(net.TIMEOUT)
+        with context.wrap_socket(client, server_side=True, do_handshake_on_connect=False) as stream:
+            with contextlib.suppress(ssl.SSLError):
+                stream.do_handshake()
+            # Closing with unread data would reset the connection.
+            with socket.socket(fileno=stream.detach()) as rest, contextlib.suppress(ConnectionError):
+                rest.settimeout(net.TIMEOUT)
+                rest.shutdown(socket.SHUT_WR)
+                while rest.recv(1 << 16):
+                    pass
 
 
 class Tls(unittest.TestCase):
@@ -167,7 +194,7 @@ class Errors(Tls):
 
     def test_not_trusted(self):
         self.explained(run("--tls", "--ca=" + files.path("client.crt"), "-c3", "-n3", "-w2", self.server().address),
-                       "not trusted")
+                       r"which is not in \S+/client\.crt$")
 
     def test_wrong_name(self):
         self.explained(self.run_tls("--sni=other.example", "-c3", "-n3", self.server().address), "other.example")
@@ -177,10 +204,15 @@ class Errors(Tls):
 
     def test_no_client_certificate(self):
         """In TLS 1.3 the server says so when the handshake of the client is over."""
-        result = self.run_tls("-c1", "-n1", self.server(ca=files.ca).address)
+        with net.listener() as listener:
+            thread = threading.Thread(target=refuse_all, args=(listener,), daemon=True)
+            thread.start()
+            result = self.run_tls("-c1", "-n1", HOST + str(listener.getsockname()[1]))
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(net.TIMEOUT)
         self.assertEqual(result.returncode, 1, result.stderr)
         self.assertRegex(result.stderr, r"TLS failed: .*certificate")
-        self.assertRegex(result.stdout, r"\nerrors +\d+ tls, 1 unanswered\n")
+        self.assertRegex(result.stdout, r"\nerrors +\d+ tls\b")
 
     def test_closed(self):
         result = self.bench("-c1", "-n100", self.server("close").address)
