@@ -30,6 +30,7 @@ import journald
 import measure
 import servers
 import table
+import tls
 import turns
 
 
@@ -44,6 +45,7 @@ class Sizes:
         self.counted = 500 if quick else 30000
         self.recorded = 2000 if quick else 150000
         self.durable_seconds, self.largest = (0.2, 200) if quick else (1.5, 10000)
+        self.tls_seconds, self.tls_idle, self.tls_disturbed = (0.3, 50, 0.5) if quick else (0.5, 2000, 3)
         self.recording = (50, 100, 200, 400) if quick else (50, 1000, 5000, 15000)
 
 
@@ -166,6 +168,10 @@ class Bench:
         self.raise_limit()
         durable.measure_all(self, rounds, self.sizes.durable_seconds, self.sizes.largest)
 
+    def tls(self, rounds):
+        """Servers that speak TLS."""
+        tls.measure_all(self, rounds)
+
     def workers(self, rounds):
         """One and two workers, with the load on the same two CPUs. The load has as many processes as workers: one
         alone could not keep two busy, and a worker that sleeps between messages pays for waking up."""
@@ -200,7 +206,7 @@ def options():
     parser.add_argument("--only", help="these servers alone, such as floor,answerd")
     parser.add_argument("--also", type=other_answerd, action="append", default=[], metavar="NAME=BINARY",
                         help="another answerd, by turns with the built one")
-    parser.add_argument("--parts", default="compare,memory,instructions,journal,crowd,workers,durable",
+    parser.add_argument("--parts", default="compare,memory,instructions,journal,crowd,workers,durable,tls",
                         help="what to measure (%(default)s)")
     parser.add_argument("--output", help="write the table to this file too")
     return parser.parse_args()
@@ -217,7 +223,7 @@ def main():
     parts = {"compare": lambda: bench.compare(rounds), "memory": bench.memory,
              "instructions": bench.instructions, "journal": lambda: bench.journal(rounds),
              "crowd": lambda: bench.crowd(rounds), "workers": lambda: bench.workers(rounds),
-             "durable": lambda: bench.durable(rounds)}
+             "durable": lambda: bench.durable(rounds), "tls": lambda: bench.tls(rounds)}
     for part in asked.parts.split(","):
         if part not in parts:
             sys.exit(f"bench: no such part: {part}")

@@ -26,6 +26,7 @@ EXTRA_DIST += tests/bench/peers/node-echo.js
 EXTRA_DIST += tests/bench/servers.py
 EXTRA_DIST += tests/bench/table.py
 EXTRA_DIST += tests/bench/test_bench.py
+EXTRA_DIST += tests/bench/tls.py
 EXTRA_DIST += tests/bench/turns.py
 TESTS += tests/bench/test_bench.py
 

@@ -48,6 +48,11 @@ def free_port():
         return sock.getsockname()[1]
 
 
+def listening(said):
+    """The addresses in a server's output on which it says that it listens."""
+    return re.findall(r"listening on (127\.0\.0\.1:\d+)", said)
+
+
 class Server:
     """A running server. `with` ends it."""
 
@@ -74,8 +79,8 @@ class Server:
         if self._process.poll() is not None:
             raise AssertionError(f"ended at once:\n{self.said()}")
         if port is None:
-            found = re.search(r"listening on (127\.0\.0\.1:\d+)", self.said())
-            return found and found.group(1)
+            found = listening(self.said())
+            return found and found[0]
         try:
             net.connect(("127.0.0.1", port)).close()
         except ConnectionRefusedError:
@@ -165,10 +170,10 @@ class Answerd(Contender):
 
     def __init__(self, name, program=None):
         super().__init__(name, self._start)
-        self._program = program
+        self.program = program or daemon.program("answerd")
 
     def command(self, *options):
-        return [self._program or daemon.program("answerd"), "--config=/dev/null", "--listen=127.0.0.1:0", *options]
+        return [self.program, "--config=/dev/null", "--listen=127.0.0.1:0", *options]
 
     def _start(self, cpus):
         return Server(self.command("--record=none", "--workers=1"), cpus=cpus)

@@ -6,6 +6,7 @@ import platform
 import statistics
 
 import durable
+import tls
 
 
 def ratio(value, floor):
@@ -166,7 +167,8 @@ def write(bench, rounds):
         parts += [cost(bench, median), throughput(bench, median)]
     if any(median(c.name, "idle") is not None for c in bench.contenders):
         parts.append(memory(bench, median))
-    parts += [alone(bench, median), crowd(bench, median), *durable.tables(bench, row, figure)]
+    parts += [alone(bench, median), crowd(bench, median), *durable.tables(bench, row, figure),
+              *tls.tables(bench, row, figure, ratio)]
     if bench.also:
         parts += [against(bench), ["In brackets, where half of the rounds' ratios lie."]]
     parts.append([f"Medians of {rounds} rounds, in brackets the ratio to the floor, or to the flood."

@@ -46,6 +46,16 @@ class Bench(unittest.TestCase):
         for row in rows:
             self.assertNotIn("–", row)
 
+    def test_each_server_that_speaks_tls_is_measured(self):
+        said = run(os.path.join(HERE, "bench.py"), "--quick", "--parts=tls")
+        if "tls: ask-bench is built without OpenSSL" in said:
+            self.skipTest("built without OpenSSL")
+        for name in "floor", "answerd":
+            rows = [line for line in said.splitlines() if line.startswith(f"| {name}, TLS |")]
+            self.assertTrue(rows, said)
+            for row in rows:
+                self.assertNotIn("–", row)
+
     def test_a_small_million_in_the_log(self):
         said = run(os.path.join(HERE, "million"), "--connections=2000", "--idle=1", "--record=log")
         self.assertRegex(said, r"answered +4,000 of 4,000\n")

@@ -53,6 +53,9 @@ class Load:
         else:
             net.wait_until(lambda: net.socket_count(server.pid) >= self._idle + connections, interval=0.001,
                            what=f"{connections} connections")
+        if "--tls" in options:
+            # The handshakes come after that. By then they are over: the run above did nothing else.
+            net.wait_until(lambda: server.cpu_ns() - self._cpu_before > self._cpu_few, interval=0.001, what="handshakes")
         time.sleep(BEGINNING)
         self._stop()
 
