@@ -161,11 +161,16 @@ void openssl_stream_move(SSL *ssl, struct source *s)
     SSL_set_default_passwd_cb_userdata(ssl, s);
 }
 
+struct source *openssl_stream_source(const SSL *ssl)
+{
+    return SSL_get_default_passwd_cb_userdata((SSL *)ssl);
+}
+
 void openssl_stream_use(SSL *ssl)
 {
     BIO *bio = SSL_get_rbio(ssl);
 
-    BIO_set_data(bio, SSL_get_default_passwd_cb_userdata(ssl));
+    BIO_set_data(bio, openssl_stream_source(ssl));
     BIO_clear_flags(bio, BIO_FLAGS_IN_EOF);
 }
 

@@ -30,6 +30,8 @@ SSL *openssl_stream_new(SSL_CTX *context, struct source *s, bool is_unix);
 /* The source has moved in memory. */
 void openssl_stream_move(SSL *ssl, struct source *s);
 
+struct source *openssl_stream_source(const SSL *ssl);
+
 /* Call before each operation on a stream. */
 void openssl_stream_use(SSL *ssl);
 

@@ -40,6 +40,15 @@ int tls_handshake(struct tls *t, const char **ret_error)
     return r;
 }
 
+/* Whether OpenSSL has stopped reading while the socket may have more. It does so behind new keys,
+ * if they were the last that it has read. */
+static bool stopped_early(const SSL *ssl)
+{
+    const struct source *s = openssl_stream_source(ssl);
+
+    return SSL_want_read(ssl) && s->ready & READY_INPUT;
+}
+
 ssize_t tls_recv(struct tls *t, void *bytes, size_t n)
 {
     SSL *ssl = tls_ssl(t);
@@ -48,7 +57,9 @@ ssize_t tls_recv(struct tls *t, void *bytes, size_t n)
     int r;
 
     openssl_stream_use(ssl);
-    r = SSL_read_ex(ssl, bytes, n, &some);
+    do
+        r = SSL_read_ex(ssl, bytes, n, &some);
+    while (r != 1 && stopped_early(ssl));
     if (r == 1)
         return (ssize_t)some;
     if (SSL_get_error(ssl, r) != SSL_ERROR_ZERO_RETURN)

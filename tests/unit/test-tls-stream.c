@@ -99,6 +99,34 @@ START_TEST(key_updates_without_end)
 }
 END_TEST
 
+/* OpenSSL reads as much as its buffer holds. It returns behind new keys if they were the last in
+ * it. The socket may have more then, and owes no edge. */
+START_TEST(new_keys_where_a_read_ends)
+{
+    char text[17000];
+
+    for (size_t size = 16600; size < 16700; size++) {
+        const unsigned char *bytes;
+        size_t n;
+
+        memset(text, 'x', size);
+        text[size] = '\0';
+        tls_stand_dial(0, TLS1_3_VERSION);
+        tls_stand_shake(0, 0);
+        tls_stand_transmit(0, 0);
+        tls_peer_says(&peers[0], text);
+        ck_assert_int_eq(SSL_key_update(peers[0].ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+        ck_assert_int_eq(SSL_do_handshake(peers[0].ssl), 1);
+        tls_peer_says(&peers[0], "\n");
+        n = tls_peer_takes(&peers[0], &bytes);
+        tls_stand_send(0, bytes, n);
+        (void)stand_run(&stand);
+        (void)tls_peer_hears(&peers[0], sockets[0]);
+        ck_assert_msg(strlen(tls_peer_received(&peers[0])) == size + 1, "%zu", size);
+    }
+}
+END_TEST
+
 START_TEST(no_renegotiation)
 {
     tls_stand_dial(0, TLS1_2_VERSION);
@@ -234,6 +262,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(cases, byte_by_byte, 0, 2);
     tcase_add_loop_test(cases, only_a_close_notify_ends_a_last_message, 0, 2);
     tcase_add_test(cases, key_updates_without_end);
+    tcase_add_test(cases, new_keys_where_a_read_ends);
     tcase_add_test(cases, no_renegotiation);
     tcase_add_loop_test(cases, a_close_notify_without_room, 0, 2);
     tcase_add_loop_test(cases, damaged_records, 0, 2);
