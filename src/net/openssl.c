@@ -84,6 +84,43 @@ static long control_source(BIO *bio, int command, long number, void *pointer)
     return command == BIO_CTRL_FLUSH; /* nothing is held back */
 }
 
+/* --- what a peer may not do without end ------------------------------------------------------- */
+
+/* Each costs about as much as ten messages of the peer, or more. Its own handshake has up to
+ * eight. */
+#define SHAKES_MAX 32
+
+static _Thread_local bool too_many;
+
+/* Behind this, OpenSSL reads nothing more from the peer, not even what is in its buffer. The number
+ * is in the argument, where it needs no memory. */
+static void on_message(int sent, int version, int type, const void *bytes, size_t n, SSL *ssl,
+                       void *argument)
+{
+    uintptr_t shakes = (uintptr_t)argument + 1;
+
+    (void)version;
+    (void)bytes;
+    (void)n;
+    if (sent || type != SSL3_RT_HANDSHAKE)
+        return;
+    SSL_set_msg_callback_arg(ssl, (void *)shakes);
+    if (shakes <= SHAKES_MAX)
+        return;
+    too_many = true;
+    SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
+}
+
+void openssl_stream_has_data(SSL *ssl)
+{
+    SSL_set_msg_callback_arg(ssl, NULL);
+}
+
+const char *openssl_excess(void)
+{
+    return too_many ? "too many handshake messages without data between them" : NULL;
+}
+
 /* --- one for all streams of a thread ---------------------------------------------------------- */
 
 /* A BIO of its own would cost each stream 200 bytes. All streams of a thread share one, which works
@@ -172,6 +209,7 @@ void openssl_stream_use(SSL *ssl)
 
     BIO_set_data(bio, openssl_stream_source(ssl));
     BIO_clear_flags(bio, BIO_FLAGS_IN_EOF);
+    too_many = false;
 }
 
 SSL_CTX *openssl_context_new(const SSL_METHOD *side)
@@ -191,6 +229,7 @@ SSL_CTX *openssl_context_new(const SSL_METHOD *side)
     (void)SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                            SSL_OP_IGNORE_UNEXPECTED_EOF);
     (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_msg_callback(context, on_message);
     return context;
 }
 

@@ -42,6 +42,16 @@ const char *openssl_reason(const char *otherwise);
 /* Sets *ret_error, to free, and forgets all failures. -EINVAL; or -ENOMEM, and *ret_error is NULL. */
 _printf_(2, 3) int openssl_refuse(char **ret_error, const char *format, ...);
 
+/*
+ * A peer may send handshake messages after the handshake: it asks for new keys, or, in TLS 1.2, for
+ * another handshake, which is refused. Each costs much, so too many in a row end the stream. The
+ * number counts from the last call of openssl_stream_has_data(): data has come.
+ */
+void openssl_stream_has_data(SSL *ssl);
+
+/* Whether the operation in use has ended the stream for that: what is wrong, or NULL. */
+const char *openssl_excess(void);
+
 /* The errno of the last failure of a socket on this thread, which is then forgotten; or 0. OpenSSL
  * itself does not keep it. */
 int openssl_take_socket_error(void);

@@ -114,6 +114,11 @@ ssize_t tls_recv(struct tls *t, void *bytes, size_t n)
     abort();
 }
 
+const char *tls_reason(void)
+{
+    abort();
+}
+
 bool tls_has_bytes(const struct tls *t)
 {
     (void)t;

@@ -4,6 +4,9 @@
 #include "net/openssl.h"
 #include "net/tls.h"
 
+/* Of this thread's last failure. */
+static _Thread_local const char *last_reason;
+
 /* Of an operation that returned r <= 0. -EAGAIN, or a negative errno after which the stream is
  * unusable. The queue of errors was empty before it, and is empty again. */
 static int failure(SSL *ssl, int r, const char **ret_error)
@@ -14,7 +17,8 @@ static int failure(SSL *ssl, int r, const char **ret_error)
         return -EAGAIN;
     /* From now on nothing may be sent, not even close_notify (SSL_shutdown(3)). */
     SSL_set_quiet_shutdown(ssl, 1);
-    *ret_error = openssl_reason("the stream ended within it");
+    *ret_error = openssl_reason(openssl_excess() ?: "the stream ended within it");
+    last_reason = *ret_error;
     return -(openssl_take_socket_error() ?: EPROTO);
 }
 
@@ -60,12 +64,19 @@ ssize_t tls_recv(struct tls *t, void *bytes, size_t n)
     do
         r = SSL_read_ex(ssl, bytes, n, &some);
     while (r != 1 && stopped_early(ssl));
-    if (r == 1)
+    if (r == 1) {
+        openssl_stream_has_data(ssl);
         return (ssize_t)some;
-    if (SSL_get_error(ssl, r) != SSL_ERROR_ZERO_RETURN)
+    }
+    if (openssl_excess() || SSL_get_error(ssl, r) != SSL_ERROR_ZERO_RETURN)
         return failure(ssl, r, &error);
     /* Behind close_notify nothing is read. So if the socket has ended, there was none. */
     return BIO_test_flags(SSL_get_rbio(ssl), BIO_FLAGS_IN_EOF) ? -ENODATA : 0;
+}
+
+const char *tls_reason(void)
+{
+    return last_reason;
 }
 
 bool tls_has_bytes(const struct tls *t)

@@ -27,8 +27,12 @@ int tls_handshake(struct tls *t, const char **ret_error);
 
 /* The number of bytes received, at most n; 0: the peer has ended its stream in an orderly way;
  * -EAGAIN; -ENODATA: the stream ended without that, so it may be incomplete, and replies may still
- * be sent; or another negative errno, and the stream is unusable. */
+ * be sent; or another negative errno, and the stream is unusable. -EPROTO: the peer has broken the
+ * protocol, or sent too many handshake messages in a row. */
 ssize_t tls_recv(struct tls *t, void *bytes, size_t n);
+
+/* After -EPROTO: what is wrong, as a text that stays valid. Of the last failure on this thread. */
+const char *tls_reason(void);
 
 /* Whether bytes wait inside, perhaps an incomplete record. */
 bool tls_has_bytes(const struct tls *t);

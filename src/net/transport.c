@@ -87,7 +87,7 @@ static ssize_t tls_receive(struct transport *t, void *bytes, size_t n)
     if (r < 0 && r != -ENODATA)
         note_error(t, (int)-r);
     t->flags |= TRANSPORT_IN_ENDED;
-    return 0;
+    return r == -EPROTO ? r : 0;
 }
 
 ssize_t transport_recv(struct transport *t, void *bytes, size_t n)

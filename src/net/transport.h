@@ -77,7 +77,8 @@ static inline bool transport_is_broken(const struct transport *t)
 }
 
 /* Returns the number of bytes received, at most n; 0 if the incoming direction has ended (see the
- * flags); or -EAGAIN if nothing is there, and an edge will come. n: not 0. */
+ * flags); -EPROTO if it has ended because the peer broke TLS, and tls_reason() says how; or -EAGAIN
+ * if nothing is there, and an edge will come. n: not 0. */
 ssize_t transport_recv(struct transport *t, void *bytes, size_t n);
 
 /* Whether there are bytes to receive. If not, an edge will come. The end of the stream counts as no

@@ -283,12 +283,25 @@ static int take_kept(struct input *in, const struct exchange *e)
     return r;
 }
 
+_cold_ static void report_broken(const struct input *in, const struct exchange *e)
+{
+    struct event_about who = about(in, e);
+
+    count(&e->context->counters.protocol_errors, 1);
+    event_log_about(EVENT_PROTOCOL_ERROR, &who, "cut off: the TLS stream is broken: %s",
+                    tls_reason());
+}
+
 /* Receives into the scratch space. Returns the number of bytes, 0 at the end, or -EAGAIN. */
-static _inline_ ssize_t receive(const struct exchange *e)
+static _inline_ ssize_t receive(const struct input *in, const struct exchange *e)
 {
     struct context *x = e->context;
     ssize_t n = transport_recv(e->transport, x->scratch, e->settings->read_size);
 
+    if (_unlikely_(n == -EPROTO)) {
+        report_broken(in, e);
+        return 0;
+    }
     if (n > 0)
         count(&x->counters.bytes_in, (uint64_t)n);
     return n;
@@ -302,7 +315,7 @@ int input_take(struct input *in, const struct exchange *e)
 
     if (input_is_pending(in))
         return take_kept(in, e);
-    n = receive(e);
+    n = receive(in, e);
     if (n < 0)
         return (int)n;
     if (!in->bytes)
@@ -317,7 +330,7 @@ int input_take(struct input *in, const struct exchange *e)
 int input_collect(struct input *in, const struct exchange *e)
 {
     struct context *x = e->context;
-    ssize_t n = receive(e);
+    ssize_t n = receive(in, e);
     size_t kept;
 
     /* The end of a stream may end a message. */
@@ -340,7 +353,7 @@ int input_collect(struct input *in, const struct exchange *e)
 
 int input_discard(struct input *in, const struct exchange *e)
 {
-    ssize_t n = receive(e);
+    ssize_t n = receive(in, e);
 
     if (n > 0)
         note_discarded(in, e, (size_t)n, "they followed an error");

@@ -76,26 +76,52 @@ START_TEST(only_a_close_notify_ends_a_last_message)
 }
 END_TEST
 
+/* False: the worker has closed. */
+static bool renew_keys(int i)
+{
+    const unsigned char *bytes;
+    size_t n;
+
+    ck_assert_int_eq(SSL_key_update(peers[i].ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+    ck_assert_int_eq(SSL_do_handshake(peers[i].ssl), 1);
+    n = tls_peer_takes(&peers[i], &bytes);
+    if (send(sockets[i], bytes, n, MSG_NOSIGNAL) != (ssize_t)n)
+        return false;
+    (void)stand_run(&stand);
+    return true;
+}
+
 /* A peer that asks for new keys has to be answered, even if it takes nothing. */
 START_TEST(key_updates_without_end)
+{
+    unsigned n = 0;
+
+    tls_stand_dial(0, TLS1_3_VERSION);
+    tls_stand_shake(0, 0);
+    tls_stand_transmit(0, 0);
+    while (n < 2000 && renew_keys(0))
+        n++;
+    ck_assert_uint_le(n, 32);
+    ck_assert_uint_eq(hooks.logged[EVENT_PROTOCOL_ERROR], 1);
+    ck_assert_ptr_nonnull(strstr(hooks.last_logged, "too many handshake messages"));
+    ck_assert_uint_eq(counter_get(&counters->protocol_errors), 1);
+    tls_stand_check_gone(0);
+}
+END_TEST
+
+START_TEST(key_updates_with_data_between)
 {
     tls_stand_dial(0, TLS1_3_VERSION);
     tls_stand_shake(0, 0);
     tls_stand_transmit(0, 0);
-    for (int i = 0; i < 2000; i++) {
-        const unsigned char *bytes;
-        size_t n;
-
-        ck_assert_int_eq(SSL_key_update(peers[0].ssl, SSL_KEY_UPDATE_REQUESTED), 1);
-        ck_assert_int_eq(SSL_do_handshake(peers[0].ssl), 1);
-        n = tls_peer_takes(&peers[0], &bytes);
-        if (send(sockets[0], bytes, n, MSG_NOSIGNAL) != (ssize_t)n)
-            break;
-        (void)stand_run(&stand);
+    for (int i = 0; i < 100; i++) {
+        for (int j = 0; j < 20; j++)
+            ck_assert(renew_keys(0));
+        tls_peer_says(&peers[0], "x\n");
+        tls_stand_transmit(0, 0);
+        ck_assert_str_eq(tls_peer_received(&peers[0]), "x\n");
     }
-    tls_stand_hang_up(0);
-    (void)stand_run(&stand);
-    ck_assert_uint_eq(atomic_load(&stand.contexts[0]->n_connections), 0);
+    ck_assert_uint_eq(hooks.logged[EVENT_PROTOCOL_ERROR], 0);
 }
 END_TEST
 
@@ -262,6 +288,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(cases, byte_by_byte, 0, 2);
     tcase_add_loop_test(cases, only_a_close_notify_ends_a_last_message, 0, 2);
     tcase_add_test(cases, key_updates_without_end);
+    tcase_add_test(cases, key_updates_with_data_between);
     tcase_add_test(cases, new_keys_where_a_read_ends);
     tcase_add_test(cases, no_renegotiation);
     tcase_add_loop_test(cases, a_close_notify_without_room, 0, 2);
