@@ -48,6 +48,8 @@ static void unlink_from(struct context *x, struct handshake *h)
         link_queue_remove(h->tls ? &x->handshakes.under_way : &x->handshakes.waiters, &h->link);
 }
 
+/* Call whenever the first of those that wait may be another one, or have a place. It looks itself
+ * whether it has: it may be of another listener, with another limit. */
 static void wake_next(struct context *x)
 {
     if (x->handshakes.waiters.first)
@@ -107,8 +109,8 @@ static enum stage begin(struct context *x, struct handshake *h, const struct arr
     h->began_ms = context_ms(x);
     link_queue_append(&x->handshakes.under_way, &h->link);
     x->handshakes.n++;
-    if (has_place(x, a->settings))
-        wake_next(x);
+    arm_give_way(x);
+    wake_next(x);
     return STAGE_DONE;
 }
 
@@ -178,11 +180,9 @@ enum stage handshake_continue(struct context *x, struct handshake *h, struct arr
 void handshake_leave(struct context *x, struct handshake *h, bool keep)
 {
     unlink_from(x, h);
-    if (!h->tls)
-        return;
-    if (!keep)
+    if (h->tls && !keep)
         tls_free(h->tls);
+    x->handshakes.n -= h->tls != NULL;
     h->tls = NULL;
-    x->handshakes.n--;
     wake_next(x);
 }

@@ -150,6 +150,54 @@ START_TEST(the_oldest_gives_way)
 }
 END_TEST
 
+/* Says hello, and nothing more. */
+static void greet(int i)
+{
+    (void)tls_peer_shakes(&peers[i]);
+    tls_stand_transmit(i, 0);
+}
+
+START_TEST(whoever_gets_the_place_gives_way_too)
+{
+    stand.settings->max_handshakes = 1;
+    for (int i = 0; i < 3; i++) {
+        tls_stand_dial(i, TLS1_3_VERSION);
+        greet(i);
+    }
+    for (unsigned gone = 1; gone <= 2; gone++) {
+        stand_pass(&stand, 1001);
+        ck_assert_uint_eq(hooks.logged[EVENT_TIMEOUT], gone);
+    }
+    (void)tls_peer_hears(&peers[2], sockets[2]);
+    tls_stand_shake(2, 0);
+    tls_stand_transmit(2, 0);
+    ck_assert_uint_eq(stand.contexts[0]->handshakes.n, 0);
+}
+END_TEST
+
+/* The first two end in the same turn, in either order. The one that was woken takes nothing with it. */
+START_TEST(the_next_one_ends_too)
+{
+    stand.settings->max_handshakes = 1;
+    stand.settings->handshake_ms = 500;
+    for (int i = 0; i < 2; i++)
+        tls_stand_dial(_i == 0 ? i : 1 - i, TLS1_3_VERSION);
+    (void)stand_run(&stand);
+    greet(0);
+    greet(1);
+    stand_pass(&stand, 400);
+    tls_stand_dial(2, TLS1_3_VERSION);
+    greet(2);
+    stand_pass(&stand, 101);
+    ck_assert_uint_eq(hooks.logged[EVENT_TIMEOUT], 2);
+    ck_assert_uint_eq(stand.contexts[0]->handshakes.n, 1);
+    (void)tls_peer_hears(&peers[2], sockets[2]);
+    tls_stand_shake(2, 0);
+    tls_stand_transmit(2, 0);
+    ck_assert_uint_eq(stand.contexts[0]->handshakes.n, 0);
+}
+END_TEST
+
 START_TEST(behind_a_proxy)
 {
     static const char header[] = "PROXY TCP4 192.0.2.7 192.0.2.1 40000 8080\r\n";
@@ -288,6 +336,8 @@ Suite *test_suite(void)
     tcase_add_test(cases, a_turn_has_a_budget);
     tcase_add_test(cases, a_limit_in_flight);
     tcase_add_test(cases, the_oldest_gives_way);
+    tcase_add_test(cases, whoever_gets_the_place_gives_way_too);
+    tcase_add_loop_test(cases, the_next_one_ends_too, 0, 2);
     tcase_add_test(cases, behind_a_proxy);
     tcase_add_test(cases, a_stop_answers_what_has_arrived);
     tcase_add_test(cases, memory_runs_out);
