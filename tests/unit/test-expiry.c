@@ -24,7 +24,7 @@ static struct config config;
 
 /* Instead of the real ones: the linker wraps them. */
 time_t __wrap_tls_server_expires(const struct tls_server *server, const char **ret_file);
-bool __wrap_event_log(enum event event, const char *format, ...);
+_printf_(2, 3) bool __wrap_event_log(enum event event, const char *format, ...);
 
 time_t __wrap_tls_server_expires(const struct tls_server *server, const char **ret_file)
 {
