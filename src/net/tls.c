@@ -44,13 +44,14 @@ int tls_handshake(struct tls *t, const char **ret_error)
     return r;
 }
 
-/* Whether OpenSSL has stopped reading while the socket may have more. It does so behind new keys,
- * if they were the last that it has read. */
-static bool stopped_early(const SSL *ssl)
+/* Of a read that returned r <= 0: whether OpenSSL has stopped while the socket may have more. It does
+ * so behind new keys, if they were the last that it has read. SSL_want_read() would also be true
+ * after a failure, such as a reset. */
+static bool stopped_early(const SSL *ssl, int r)
 {
     const struct source *s = openssl_stream_source(ssl);
 
-    return SSL_want_read(ssl) && s->ready & READY_INPUT;
+    return SSL_get_error(ssl, r) == SSL_ERROR_WANT_READ && s->ready & READY_INPUT;
 }
 
 ssize_t tls_recv(struct tls *t, void *bytes, size_t n)
@@ -63,7 +64,7 @@ ssize_t tls_recv(struct tls *t, void *bytes, size_t n)
     openssl_stream_use(ssl);
     do
         r = SSL_read_ex(ssl, bytes, n, &some);
-    while (r != 1 && stopped_early(ssl));
+    while (r != 1 && stopped_early(ssl, r));
     if (r == 1) {
         openssl_stream_has_data(ssl);
         return (ssize_t)some;
