@@ -235,13 +235,13 @@ class Reload(unittest.TestCase):
 
     def test_expiry_is_told_once_for_each_certificate(self):
         """The certificates of this test are valid for two days."""
-        told = rf"\[TLS main\]: the certificate in {re.escape(self.folder)}/tls.pem expires in [12] days?: \d{{4}}-"
+        told = rf"\[TLS main\]: the certificate in {re.escape(self.folder)}/tls.pem expires in [123] days?: \d{{4}}-"
         self.put("a.pem")
         daemon = Daemon(self, [], config=self.config)
         daemon.stderr.wait_for(told)
         daemon.reload()
         self.assertEqual(sum(bool(re.search(told, line)) for line in daemon.stderr.lines), 1)
-        certificates.Authority(self.folder).sign("tls", "c.example")
+        certificates.Authority(self.folder).sign("tls", "c.example", days=3)
         daemon.reload()
         daemon.stderr.wait_for(told, 2)
         daemon.stop()
