@@ -36,7 +36,8 @@ ELSEWHERE = """
     freeaddrinfo gai_strerror getaddrinfo getrlimit if_indextoname if_nametoindex lstat mallopt setrlimit
     ferror fprintf program_invocation_short_name sigfillset fflush fputs fwrite stdout stderr
     tdelete tdestroy tfind tsearch
-    __asprintf_chk asprintf getopt_long opterr optind optopt
+    __asprintf_chk __vasprintf_chk asprintf getopt_long opterr optind optopt vasprintf
+    fclose fdopen fgetc fopen open_memstream timegm
     ppoll
 """.split()
 
