@@ -134,8 +134,16 @@ static enum stage hand_over(struct context *x, struct handshake *h, struct arriv
 /* A client that speaks plain gets a plain reply: OpenSSL would close without a word. */
 static enum stage look(struct context *x, struct handshake *h, const struct arrival *a)
 {
-    ssize_t n = recv(a->fd, x->scratch, 1, MSG_PEEK | MSG_DONTWAIT);
+    ssize_t n;
 
+    do
+        n = recv(a->fd, x->scratch, 1, MSG_PEEK | MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    /* Behind a PROXY header, nothing may have come yet. */
+    if (n < 0 && errno == EAGAIN) {
+        h->source->ready &= READY_OUT;
+        return STAGE_WAITS;
+    }
     if (n <= 0 || x->scratch[0] == RECORD_OF_HANDSHAKE)
         return begin(x, h, a);
     /* With unread input, close() would destroy the reply (tcp(7)). */

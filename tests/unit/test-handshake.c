@@ -233,6 +233,24 @@ START_TEST(behind_a_proxy)
 }
 END_TEST
 
+/* A client that says nothing takes no place, even if its proxy has said something. */
+START_TEST(a_silent_one_behind_a_proxy)
+{
+    static const unsigned char header[] = "PROXY TCP4 192.0.2.7 192.0.2.1 40000 8080\r\n";
+
+    stand.settings->proxy = PROXY_V1;
+    ck_assert_int_eq(prefix_list_parse("unix", &stand.settings->proxy_from), 0);
+    tls_stand_dial(0, TLS1_3_VERSION);
+    tls_stand_send(0, header, sizeof header - 1);
+    (void)stand_run(&stand);
+    ck_assert_uint_eq(stand.contexts[0]->handshakes.n, 0);
+    tls_stand_shake(0, 0);
+    tls_peer_says(&peers[0], "x\n");
+    tls_stand_transmit(0, 0);
+    ck_assert_str_eq(tls_peer_received(&peers[0]), "x\n");
+}
+END_TEST
+
 START_TEST(a_stop_answers_what_has_arrived)
 {
     const unsigned char *bytes;
@@ -339,6 +357,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, whoever_gets_the_place_gives_way_too);
     tcase_add_loop_test(cases, the_next_one_ends_too, 0, 2);
     tcase_add_test(cases, behind_a_proxy);
+    tcase_add_test(cases, a_silent_one_behind_a_proxy);
     tcase_add_test(cases, a_stop_answers_what_has_arrived);
     tcase_add_test(cases, memory_runs_out);
     tcase_add_loop_test(cases, damaged_handshakes, 0, 2);
