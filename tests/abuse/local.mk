@@ -11,7 +11,8 @@ TESTS += \
 	tests/abuse/test_peers.py \
 	tests/abuse/test_resolver.py \
 	tests/abuse/test_stop.py \
-	tests/abuse/test_timeouts.py
+	tests/abuse/test_timeouts.py \
+	tests/abuse/test_tls.py
 
 LONG_TESTS = \
 	tests/abuse/long_fairness.py \
@@ -45,10 +46,18 @@ tests_abuse_slow_resolver_so_SOURCES = tests/abuse/slow-resolver.c
 tests_abuse_slow_resolver_so_CFLAGS = $(abuse_preload_cflags)
 tests_abuse_slow_resolver_so_LDFLAGS = -shared
 
+if HAVE_OPENSSL
+check_PROGRAMS += tests/abuse/tls-flood
+tests_abuse_tls_flood_SOURCES = tests/abuse/tls-flood.c
+tests_abuse_tls_flood_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
+tests_abuse_tls_flood_LDADD = $(OPENSSL_LIBS)
+endif
+
 EXTRA_DIST += \
 	$(LONG_TESTS) \
 	tests/abuse/fairness.py \
 	tests/abuse/life.py \
+	tests/abuse/secure.py \
 	tests/abuse/test_accept.py \
 	tests/abuse/test_allocations.py \
 	tests/abuse/test_clock.py \
@@ -59,6 +68,7 @@ EXTRA_DIST += \
 	tests/abuse/test_resolver.py \
 	tests/abuse/test_stop.py \
 	tests/abuse/test_timeouts.py \
+	tests/abuse/test_tls.py \
 	tests/abuse/witness.py
 
 .PHONY: check-long soak
