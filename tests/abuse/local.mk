@@ -12,7 +12,8 @@ TESTS += \
 	tests/abuse/test_resolver.py \
 	tests/abuse/test_stop.py \
 	tests/abuse/test_timeouts.py \
-	tests/abuse/test_tls.py
+	tests/abuse/test_tls.py \
+	tests/abuse/test_tls_reload.py
 
 LONG_TESTS = \
 	tests/abuse/long_fairness.py \
@@ -69,6 +70,7 @@ EXTRA_DIST += \
 	tests/abuse/test_stop.py \
 	tests/abuse/test_timeouts.py \
 	tests/abuse/test_tls.py \
+	tests/abuse/test_tls_reload.py \
 	tests/abuse/witness.py
 
 .PHONY: check-long soak
