@@ -37,7 +37,7 @@ ELSEWHERE = """
     ferror fprintf program_invocation_short_name sigfillset fflush fputs fwrite stdout stderr
     tdelete tdestroy tfind tsearch
     __asprintf_chk __vasprintf_chk asprintf getopt_long opterr optind optopt vasprintf
-    fclose fdopen fgetc fopen open_memstream timegm
+    fclose fdopen fgetc fopen fputc open_memstream timegm
     ppoll
 """.split()
 
