@@ -148,8 +148,9 @@ class Ends(unittest.TestCase):
 
     def test_by_a_reset(self):
         def end(stream, records):
+            before = len(self.journal.records())
             stream.socket.sendall(records[0])
-            self.journal.wait_for(len(self.journal.records()) + 1)
+            self.journal.wait_for(before + 1)
             stream.socket.sendall(records[1])
             stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return b"ok\n"  # lost, perhaps
