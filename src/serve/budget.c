@@ -21,6 +21,11 @@ static size_t limit(const struct budget *b)
     return atomic_load_explicit(b->limit, memory_order_relaxed);
 }
 
+static void note_peak(struct budget *b)
+{
+    b->peak = MAX(b->peak, b->used + b->held);
+}
+
 size_t budget_room_for_gone(const struct budget *b)
 {
     size_t half = limit(b) / 2;
@@ -33,7 +38,7 @@ int budget_take(struct budget *b, size_t n)
     if (b->used + n > limit(b))
         return -ENOMEM;
     b->used += n;
-    b->peak = MAX(b->peak, b->used);
+    note_peak(b);
     return 0;
 }
 
@@ -41,6 +46,23 @@ void budget_give(struct budget *b, size_t n)
 {
     assert(b->used >= n);
     b->used -= n;
+}
+
+void budget_hold(struct budget *b, size_t n)
+{
+    b->held += n;
+    note_peak(b);
+}
+
+void budget_release(struct budget *b, size_t n)
+{
+    assert(b->held >= n);
+    b->held -= n;
+}
+
+bool budget_may_hold(const struct budget *b, size_t n)
+{
+    return b->held + n <= limit(b) / 2;
 }
 
 int budget_append(struct budget *b, struct buffer **buffer, const void *bytes, size_t n,
@@ -53,7 +75,7 @@ int budget_append(struct budget *b, struct buffer **buffer, const void *bytes, s
     if (before == 0)
         (*buffer)->stamp = now_ms;
     b->used += (*buffer)->capacity - before;
-    b->peak = MAX(b->peak, b->used);
+    note_peak(b);
     return 0;
 }
 
@@ -66,12 +88,12 @@ void budget_free(struct budget *b, struct buffer **buffer)
 
 bool budget_is_slack(const struct budget *b)
 {
-    return b->peak > TRIM_ABOVE && b->used < b->peak / 4;
+    return b->peak > TRIM_ABOVE && b->used + b->held < b->peak / 4;
 }
 
 /* malloc(3) keeps freed buffers as long as memory after them in the same heap is in use. */
 void budget_trim(struct budget *b)
 {
     (void)malloc_trim(0);
-    b->peak = b->used;
+    b->peak = b->used + b->held;
 }

@@ -15,7 +15,8 @@
 struct budget {
     const atomic_size_t *limit; /* bytes; shared, and another thread may change it */
     size_t used;
-    size_t peak; /* since memory was last returned to the system */
+    size_t held; /* in addition, for what is limited elsewhere, too: see budget_hold() */
+    size_t peak; /* of both, since memory was last returned to the system */
 };
 
 /* Call once per process, before starting threads. Makes malloc(3) keep little freed memory. */
@@ -29,6 +30,14 @@ size_t budget_room_for_gone(const struct budget *b);
  * -ENOMEM if the limit is reached. */
 int budget_take(struct budget *b, size_t n);
 void budget_give(struct budget *b, size_t n);
+
+/* Notes n bytes of other memory, such as a library's, and that they are freed. They take nothing
+ * from the buffers. */
+void budget_hold(struct budget *b, size_t n);
+void budget_release(struct budget *b, size_t n);
+
+/* Whether n more bytes of such memory are within half of the limit. */
+bool budget_may_hold(const struct budget *b, size_t n);
 
 /* Copies n bytes to the end of a connection's buffer. A new buffer gets now_ms as its stamp. 0; or
  * -ENOMEM if memory runs out or the limit is reached. On failure nothing has changed. */

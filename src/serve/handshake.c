@@ -39,7 +39,10 @@ static struct handshake *first(const struct link_queue *q)
 /* A worker has an equal share of the places. */
 static bool has_place(const struct context *x, const struct settings *s)
 {
-    return x->handshakes.n * x->shared->n_contexts < s->max_handshakes;
+    uint64_t n = x->handshakes.n;
+
+    return n == 0 || (n * x->shared->n_contexts < s->max_handshakes &&
+                      budget_may_hold(&x->budget, HANDSHAKE_MEMORY));
 }
 
 static void unlink_from(struct context *x, struct handshake *h)
@@ -87,7 +90,7 @@ _cold_ static enum stage give_way(struct context *x, const struct arrival *a)
     count(&x->counters.timeouts, 1);
     event_log_about(EVENT_TIMEOUT, &who,
                     "cut off: no complete TLS handshake for 1s, and others wait: MaxHandshakes= "
-                    "is reached");
+                    "or MemoryLimit= is reached");
     return STAGE_OVER;
 }
 
@@ -109,6 +112,7 @@ static enum stage begin(struct context *x, struct handshake *h, const struct arr
     h->began_ms = context_ms(x);
     link_queue_append(&x->handshakes.under_way, &h->link);
     x->handshakes.n++;
+    budget_hold(&x->budget, HANDSHAKE_MEMORY);
     arm_give_way(x);
     wake_next(x);
     return STAGE_DONE;
@@ -188,9 +192,12 @@ enum stage handshake_continue(struct context *x, struct handshake *h, struct arr
 void handshake_leave(struct context *x, struct handshake *h, bool keep)
 {
     unlink_from(x, h);
-    if (h->tls && !keep)
-        tls_free(h->tls);
-    x->handshakes.n -= h->tls != NULL;
-    h->tls = NULL;
+    if (h->tls) {
+        if (!keep)
+            tls_free(h->tls);
+        h->tls = NULL;
+        x->handshakes.n--;
+        budget_release(&x->budget, HANDSHAKE_MEMORY);
+    }
     wake_next(x);
 }

@@ -15,11 +15,14 @@
  * The TLS handshake of an arrival. A step of it costs as much CPU as some hundred messages, so a
  * worker takes only a few in a turn. Those that come too late go to the end of the ready list.
  *
- * MaxHandshakes= limits how many are under way, since each needs memory. A client that has sent
+ * MaxHandshakes= limits how many are under way, since each needs memory. So does MemoryLimit=: they
+ * may have half as much in addition. But one of each worker may always go on. A client that has sent
  * nothing yet does not count. Clients beyond the limit wait, in order, until another one is done.
  * While some wait, whoever takes longer than a second loses its place. So clients that stop in the
  * middle cannot keep others out for the whole HandshakeTimeout=.
  */
+#define HANDSHAKE_MEMORY ((size_t)64 * 1024) /* of OpenSSL, for one */
+
 struct handshake {
     struct source *source; /* the socket */
     struct tls *tls;       /* NULL: it has no place yet */

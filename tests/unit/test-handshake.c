@@ -93,6 +93,31 @@ START_TEST(a_turn_has_a_budget)
 END_TEST
 
 /* Beyond the limit they wait; and who says nothing takes no place. */
+/* Whoever has no place waits. One may always go on. */
+START_TEST(a_limit_of_memory)
+{
+    for (unsigned places = 1; places < TLS_STAND_CLIENTS; places++) {
+        atomic_store(&stand.shared.memory_limit,
+                     places == 1 ? HANDSHAKE_MEMORY : 2 * places * HANDSHAKE_MEMORY + 1);
+        for (int i = 0; i < TLS_STAND_CLIENTS; i++) {
+            tls_stand_dial(i, TLS1_3_VERSION);
+            (void)tls_peer_shakes(&peers[i]);
+            tls_stand_transmit(i, 0);
+        }
+        ck_assert_uint_eq(stand.contexts[0]->handshakes.n, places);
+        for (int i = 0; i < TLS_STAND_CLIENTS; i++) {
+            (void)tls_peer_hears(&peers[i], sockets[i]);
+            tls_stand_shake(i, 0);
+            tls_peer_says(&peers[i], "x\n");
+            tls_stand_transmit(i, 0);
+            ck_assert_str_eq(tls_peer_received(&peers[i]), "x\n");
+        }
+        ck_assert_uint_eq(stand.contexts[0]->handshakes.n, 0);
+        ck_assert_uint_eq(stand.contexts[0]->budget.held, 0);
+    }
+}
+END_TEST
+
 START_TEST(a_limit_in_flight)
 {
     stand.settings->max_handshakes = 1;
@@ -352,6 +377,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, a_check_that_only_connects_is_not_logged);
     tcase_add_test(cases, a_handshake_has_a_deadline);
     tcase_add_test(cases, a_turn_has_a_budget);
+    tcase_add_test(cases, a_limit_of_memory);
     tcase_add_test(cases, a_limit_in_flight);
     tcase_add_test(cases, the_oldest_gives_way);
     tcase_add_test(cases, whoever_gets_the_place_gives_way_too);
