@@ -13,12 +13,14 @@ TESTS += \
 	tests/abuse/test_stop.py \
 	tests/abuse/test_timeouts.py \
 	tests/abuse/test_tls.py \
+	tests/abuse/test_tls_allocations.py \
 	tests/abuse/test_tls_reload.py
 
 LONG_TESTS = \
 	tests/abuse/long_fairness.py \
 	tests/abuse/long_journal.py \
 	tests/abuse/long_syscalls.py \
+	tests/abuse/long_tls.py \
 	tests/abuse/soak.py
 
 # Libraries to preload into a program, however it was built. So they ignore the flags of this build, which may ask for
@@ -48,7 +50,8 @@ tests_abuse_slow_resolver_so_CFLAGS = $(abuse_preload_cflags)
 tests_abuse_slow_resolver_so_LDFLAGS = -shared
 
 if HAVE_OPENSSL
-check_PROGRAMS += tests/abuse/tls-flood
+abuse_peers = tests/abuse/tls-flood
+check_PROGRAMS += $(abuse_peers)
 tests_abuse_tls_flood_SOURCES = tests/abuse/tls-flood.c
 tests_abuse_tls_flood_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
 tests_abuse_tls_flood_LDADD = $(OPENSSL_LIBS)
@@ -70,13 +73,14 @@ EXTRA_DIST += \
 	tests/abuse/test_stop.py \
 	tests/abuse/test_timeouts.py \
 	tests/abuse/test_tls.py \
+	tests/abuse/test_tls_allocations.py \
 	tests/abuse/test_tls_reload.py \
 	tests/abuse/witness.py
 
 .PHONY: check-long soak
 
 # In the same harness but separate: they take minutes and measure time.
-check-long: all $(abuse_preloads)
+check-long: all $(abuse_preloads) $(abuse_peers)
 	$(AM_V_at)$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(LONG_TESTS)'
 
 SOAK_SECONDS = 1800
