@@ -56,6 +56,8 @@ def lost():
 
 
 class Life:
+    listeners = 2
+
     def __init__(self, test, wrapper, workers=1, tries=2):
         self.test, self.wrapper, self.workers, self.tries = test, wrapper, workers, tries
         self.number = 0
@@ -101,7 +103,7 @@ class Life:
     def started(self, daemon):
         """False if it ended with an error, as it may."""
         try:
-            daemon.wait_ready(2, timeout=PATIENCE)
+            daemon.wait_ready(self.listeners, timeout=PATIENCE)
             return True
         except AssertionError:
             if daemon.running():
