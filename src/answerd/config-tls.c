@@ -15,14 +15,22 @@
 static int grow(struct config_tls *t)
 {
     size_t n = t->settings.n_pairs + 1;
-    struct config_value *certificates = reallocarray(t->certificates, n, sizeof *certificates);
-    struct config_value *keys = reallocarray(t->keys, n, sizeof *keys);
-    struct tls_pair *pairs = reallocarray(t->settings.pairs, n, sizeof *pairs);
+    struct config_value *certificates, *keys;
+    struct tls_pair *pairs;
 
-    t->certificates = certificates ?: t->certificates;
-    t->keys = keys ?: t->keys;
-    t->settings.pairs = pairs ?: t->settings.pairs;
-    return certificates && keys && pairs ? 0 : -ENOMEM;
+    certificates = reallocarray(t->certificates, n, sizeof *certificates);
+    if (!certificates)
+        return -ENOMEM;
+    t->certificates = certificates;
+    keys = reallocarray(t->keys, n, sizeof *keys);
+    if (!keys)
+        return -ENOMEM;
+    t->keys = keys;
+    pairs = reallocarray(t->settings.pairs, n, sizeof *pairs);
+    if (!pairs)
+        return -ENOMEM;
+    t->settings.pairs = pairs;
+    return 0;
 }
 
 static int add_certificate(struct config_tls *t, char *path, struct config_value *noted)
@@ -188,7 +196,8 @@ int config_tls_apply(struct config *c, const struct config_blame *b)
 
         if (error == 0)
             give(c, &c->tls[i]);
-        r = error ?: r;
+        else
+            r = error;
     }
     return r;
 }

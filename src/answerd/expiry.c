@@ -90,7 +90,8 @@ void expiry_look(struct expiry *e, const struct config *c, time_t now, uint64_t 
     const struct expiry_told *first = NULL;
     char what[WHAT_MAX];
 
-    new.told = calloc(c->n_tls, sizeof *new.told);
+    if (c->n_tls > 0)
+        new.told = calloc(c->n_tls, sizeof *new.told);
     for (size_t i = 0; new.told &&i < c->n_tls; i++) {
         struct expiry_told *told = &new.told[new.n_told];
 

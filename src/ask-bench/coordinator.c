@@ -143,7 +143,7 @@ static int init(struct run *run)
     run->signal_fd = run->wake_fd = run->done_fd = -1;
     run->round_ns = run->kill_ns = UINT64_MAX;
     /* Before the fork: a file that cannot be used is reported once. */
-    r = target_prepare_tls(o, &run->tls);
+    r = o->tls ? target_prepare_tls(o, &run->tls) : 0;
     if (r >= 0)
         r = target_resolve(o, &run->target);
     if (r < 0)

@@ -47,9 +47,6 @@ int target_prepare_tls(const struct options *o, struct tls_client **ret)
     _cleanup_free_ char *error = NULL;
     int r;
 
-    *ret = NULL;
-    if (!o->tls)
-        return 0;
     if (!settings.name && o->address.family != AF_UNIX)
         settings.name = o->address.host[0] ? o->address.host : "localhost";
     r = tls_client_new(&settings, ret, &error);

@@ -13,6 +13,6 @@
  */
 int target_resolve(const struct options *o, struct sockaddr_any *ret);
 
-/* How to begin TLS with the target, from files that the options name. *ret: NULL without --tls. 0,
+/* With --tls: how to begin TLS with the target, from files that the options name. 0,
  * or a negative errno after reporting the error. */
 int target_prepare_tls(const struct options *o, struct tls_client **ret);

@@ -47,15 +47,12 @@ static int exit_status(int printed)
     return printed < 0 ? STATUS_SYSTEM : STATUS_OK;
 }
 
-/* True, and *ret is NULL without --tls; or false, and the error is printed. */
+/* False: the error is printed. */
 static bool prepare_tls(const struct options *o, struct tls_client **ret)
 {
     struct tls_client_settings settings = o->tls_settings;
     _cleanup_free_ char *error = NULL;
 
-    *ret = NULL;
-    if (!o->tls)
-        return true;
     if (!settings.name && o->address.family != AF_UNIX)
         settings.name = o->address.host[0] ? o->address.host : "localhost";
     if (tls_client_new(&settings, ret, &error) == 0)
@@ -73,7 +70,7 @@ static int ask(const struct options *o)
     enum status status;
     const char *why;
 
-    if (!prepare_tls(o, &tls))
+    if (o->tls && !prepare_tls(o, &tls))
         return STATUS_USAGE;
     exchange_init(&e, o, tls, terminal);
     if (exchange_connect(&e) == 0) {

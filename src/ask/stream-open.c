@@ -175,21 +175,13 @@ static int open_one(struct stream *c, const struct sockaddr_any *address, uint64
     return 0;
 }
 
-int stream_open(struct stream *c, const struct address *address, int family, uint64_t timeout_us,
-                struct tls_client *client, char **ret_error)
+/* Tries the addresses in order, and stops at one whose handshake fails. errors: of each. 0, or the
+ * negative errno of the last one. */
+static int open_first(struct stream *c, const struct address *address,
+                      const struct sockaddr_any *all, int *errors, int n, uint64_t timeout_us,
+                      struct tls_client *client, char **ret_error)
 {
-    _cleanup_free_ struct sockaddr_any *all = NULL;
     _cleanup_free_ char *handshake = NULL;
-    _cleanup_free_ int *errors = NULL;
-    const char *reason = NULL;
-    int n;
-
-    n = address_resolve(address, family, false, &all, &reason);
-    if (n < 0)
-        return resolve_failed(n, reason, ret_error);
-    errors = calloc((size_t)n, sizeof *errors);
-    if (!errors)
-        return resolve_failed(-ENOMEM, NULL, ret_error);
 
     for (int i = 0; i < n; i++) {
         errors[i] = open_one(c, &all[i], timeout_us, client, &handshake);
@@ -202,4 +194,21 @@ int stream_open(struct stream *c, const struct address *address, int family, uin
     }
     *ret_error = describe(address, all, errors, n, NULL);
     return errors[n - 1];
+}
+
+int stream_open(struct stream *c, const struct address *address, int family, uint64_t timeout_us,
+                struct tls_client *client, char **ret_error)
+{
+    _cleanup_free_ struct sockaddr_any *all = NULL;
+    _cleanup_free_ int *errors = NULL;
+    const char *reason = NULL;
+    int n;
+
+    n = address_resolve(address, family, false, &all, &reason);
+    if (n < 0)
+        return resolve_failed(n, reason, ret_error);
+    errors = calloc((size_t)n, sizeof *errors);
+    if (!errors)
+        return resolve_failed(-ENOMEM, NULL, ret_error);
+    return open_first(c, address, all, errors, n, timeout_us, client, ret_error);
 }

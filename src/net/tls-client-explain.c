@@ -22,8 +22,9 @@
 static void print(FILE *f, const void *text, size_t n)
 {
     char safe[NAME_SIZE];
+    size_t size = escape_text(text, n, safe, sizeof safe);
 
-    (void)fwrite(safe, 1, escape_text(text, n, safe, sizeof safe), f);
+    (void)fwrite(safe, 1, size, f);
 }
 
 static void print_string(FILE *f, const ASN1_STRING *s)

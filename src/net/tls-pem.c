@@ -49,7 +49,7 @@ static int open_file(const char *file, BIO **ret, char **ret_error)
     stream = fdopen(fd, "r");
     if (!stream)
         return -ENOMEM;
-    fd = -1;
+    (void)STEAL_FD(fd);
     *ret = BIO_new_fp(stream, BIO_CLOSE);
     if (*ret)
         return 0;
