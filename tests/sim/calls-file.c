@@ -257,7 +257,7 @@ int __wrap_clock_gettime(clockid_t id, struct timespec *t)
 {
     int r;
 
-    if (!sim_world_stands)
+    if (!sim_world_stands && !sim_world_is_aside)
         return __real_clock_gettime(id, t);
     r = sim_clock_read(id, t);
     if (r == 0)

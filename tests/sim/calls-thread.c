@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "calls.h"
 #include "fiber.h"
@@ -11,13 +12,22 @@
 #include "trace.h"
 
 #define MAX_THREADS 16
+#define MAX_KEYS    4
+
+/* Like a program's static variables, keys are there until the simulation ends. */
+static struct {
+    void (*destroy[MAX_KEYS])(void *);
+    unsigned n;
+} keys;
 
 static struct {
     struct thread {
         struct sim_fiber *fiber;
         void *(*run)(void *);
         void *userdata;
+        void *values[MAX_KEYS];
     } all[MAX_THREADS];
+    void *values[MAX_KEYS]; /* of the main thread */
     unsigned n;
     void (*turned)(void);
 } threads;
@@ -26,6 +36,7 @@ void sim_threads_begin(void)
 {
     threads.n = 0;
     threads.turned = NULL;
+    memset(threads.values, 0, sizeof threads.values);
 }
 
 void sim_threads_end(void)
@@ -54,7 +65,41 @@ static void run(void *userdata)
     struct thread *t = userdata;
 
     (void)t->run(t->userdata);
+    for (unsigned i = 0; i < keys.n; i++)
+        if (t->values[i] && keys.destroy[i])
+            keys.destroy[i](t->values[i]);
 }
+
+/* --- what each thread has for itself --- */
+
+int __wrap_pthread_key_create(pthread_key_t *ret, void (*destroy)(void *))
+{
+    if (keys.n == MAX_KEYS)
+        return EAGAIN;
+    keys.destroy[keys.n] = destroy;
+    *ret = keys.n++;
+    return 0;
+}
+
+static void **values(void)
+{
+    int self = sim_thread_self();
+
+    return self < 0 ? threads.values : threads.all[self].values;
+}
+
+void *__wrap_pthread_getspecific(pthread_key_t key)
+{
+    return values()[key];
+}
+
+int __wrap_pthread_setspecific(pthread_key_t key, const void *value)
+{
+    values()[key] = (void *)value;
+    return 0;
+}
+
+/* --- threads --- */
 
 int __wrap_pthread_create(pthread_t *ret, const pthread_attr_t *attributes, void *(*fn)(void *),
                           void *userdata)

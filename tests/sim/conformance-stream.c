@@ -424,6 +424,21 @@ START_TEST(peeking_stops_behind_a_descriptor)
 }
 END_TEST
 
+START_TEST(peeking_skips_an_urgent_byte)
+{
+    int fds[2];
+
+    ASK(_i);
+    connected(UNIX, fds);
+    ck_assert_int_eq(send(fds[1], "!", 1, MSG_OOB), 1);
+    send_bytes(fds[1], 3);
+    ck_assert_int_eq(peek(fds[0]), 1);
+    ck_assert_int_eq(peek_far(fds[0], 100), 3);
+    ck_assert_int_eq(receive(fds[0], 100), 3);
+    ck_assert_int_eq(receive(fds[0], 100), -EAGAIN);
+}
+END_TEST
+
 /* Peeking at an error consumes it. */
 START_TEST(peeking_takes_an_error)
 {
@@ -458,6 +473,7 @@ void add_stream_cases(TCase *tc)
     ADD_BOTH(tc, reading_stops_at_the_urgent_mark);
     ADD_UNIX(tc, reading_stops_behind_a_descriptor);
     ADD_UNIX(tc, peeking_stops_behind_a_descriptor);
+    ADD_UNIX(tc, peeking_skips_an_urgent_byte);
     ADD_BOTH(tc, peeking_takes_nothing);
     ADD_BOTH(tc, peeking_looks_across_pieces);
     ADD_BOTH(tc, peeking_takes_an_error);

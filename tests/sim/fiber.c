@@ -32,6 +32,7 @@ struct sim_fiber {
     struct place place;
     void *stack;
     void *fake_stack; /* AddressSanitizer's */
+    void *locals;     /* see sim_locals */
     void (*run)(void *userdata);
     void *userdata;
     bool ended;
@@ -39,6 +40,8 @@ struct sim_fiber {
 
 void *__real_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset);
 int __real_munmap(void *address, size_t size);
+
+const struct sim_locals *sim_locals;
 
 static struct {
     struct place place; /* of the code that runs the fibers */
@@ -82,16 +85,27 @@ static void begin(void)
     leave(f, true);
 }
 
+static void give_locals(struct sim_fiber *f)
+{
+    sim_locals->give(f->locals);
+    sim_own_free(f->locals);
+    f->locals = NULL;
+}
+
 static void resume(struct sim_task *task)
 {
     struct sim_fiber *f = CONTAINER_OF(task, struct sim_fiber, task);
     void *fake_stack = NULL;
 
     sim_alarm_cancel(&f->alarm);
+    if (sim_locals)
+        give_locals(f);
     world.self = f;
     sim_switch_begins(&fake_stack, f->stack, STACK_SIZE);
     go(&world.place, &f->place);
     sim_switch_ends(fake_stack, NULL, NULL);
+    if (sim_locals)
+        f->locals = sim_locals->take();
 }
 
 static void ring(struct sim_alarm *alarm)
@@ -123,6 +137,7 @@ void sim_fiber_free(struct sim_fiber *f)
     sim_alarm_cancel(&f->alarm);
     sim_unpoison(f->stack, STACK_SIZE);
     (void)__real_munmap(f->stack, STACK_SIZE);
+    sim_own_free(f->locals);
     sim_own_free(f);
 }
 

@@ -24,3 +24,12 @@ void sim_fiber_yield(void);
 /* Sleeps until woken, or until that time. */
 void sim_fiber_sleep(uint64_t until);
 void sim_fiber_wake(struct sim_fiber *fiber);
+
+/* All fibers are one thread, so what a library keeps for each thread would be common to them. */
+struct sim_locals {
+    void *(*take)(void);       /* a fiber has stopped: its state, from sim_own_alloc(), or NULL */
+    void (*give)(void *state); /* it goes on. The state is freed afterwards */
+};
+
+/* NULL: there is no such library. */
+extern const struct sim_locals *sim_locals;

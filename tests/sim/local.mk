@@ -111,20 +111,45 @@ endif
 TESTS += tests/sim/test_calls.py
 EXTRA_DIST += tests/sim/test_calls.py
 
+# TLS in the simulation. Only this includes OpenSSL's headers.
+check_LIBRARIES += tests/sim/libtls.a
+tests_sim_libtls_a_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)
+tests_sim_libtls_a_SOURCES = tests/sim/tls/cipher.h
+tests_sim_libtls_a_SOURCES += tests/sim/tls/tls.h
+if HAVE_OPENSSL
+tests_sim_libtls_a_SOURCES += tests/sim/tls/chance.c
+tests_sim_libtls_a_SOURCES += tests/sim/tls/chance.h
+tests_sim_libtls_a_SOURCES += tests/sim/tls/cipher.c
+tests_sim_libtls_a_SOURCES += tests/sim/tls/keys.c
+tests_sim_libtls_a_SOURCES += tests/sim/tls/keys.h
+tests_sim_libtls_a_SOURCES += tests/sim/tls/seam.c
+tests_sim_libtls_a_SOURCES += tests/sim/tls/seam.h
+sim_tls_ldflags = -Wl,@$(top_srcdir)/tests/sim/wrapped-tls
+else
+tests_sim_libtls_a_SOURCES += tests/sim/tls/none.c
+endif
+EXTRA_DIST += tests/sim/wrapped-tls
+
 # The simulation: real workers in the model.
 check_PROGRAMS += tests/sim/simulate
 tests_sim_simulate_SOURCES = \
+	tests/sim/drive/book-tls.c \
 	tests/sim/drive/book.c \
 	tests/sim/drive/book.h \
 	tests/sim/drive/client.c \
 	tests/sim/drive/client.h \
+	tests/sim/drive/clients.c \
+	tests/sim/drive/clients.h \
+	tests/sim/drive/conn-tls.c \
 	tests/sim/drive/conn.c \
 	tests/sim/drive/conn.h \
 	tests/sim/drive/crowd.c \
 	tests/sim/drive/crowd.h \
 	tests/sim/drive/daemon-log.c \
 	tests/sim/drive/daemon-log.h \
+	tests/sim/drive/inspect-prefaces.c \
 	tests/sim/drive/inspect.c \
+	tests/sim/drive/inspect.h \
 	tests/sim/drive/journal.c \
 	tests/sim/drive/ledger.c \
 	tests/sim/drive/ledger.h \
@@ -146,8 +171,9 @@ tests_sim_simulate_SOURCES = \
 	tests/sim/drive/shorten.h \
 	tests/sim/drive/states.c \
 	tests/sim/simulate.c
-tests_sim_simulate_LDFLAGS = $(sim_ldflags)
+tests_sim_simulate_LDFLAGS = $(sim_ldflags) $(sim_tls_ldflags)
 tests_sim_simulate_LDADD = \
+	tests/sim/libtls.a \
 	src/libserve.a \
 	src/librecord.a \
 	src/liblog.a \
@@ -175,6 +201,6 @@ simulate: tests/sim/simulate
 
 # Applies each fault of the catalogue to a copy of the sources. The simulation must find it.
 mutations: tests/sim/simulate
-	top_srcdir='$(abs_top_srcdir)' CC='$(CC)' LDFLAGS='$(AM_LDFLAGS) $(LDFLAGS)' \
+	top_srcdir='$(abs_top_srcdir)' CC='$(CC)' OPENSSL_LIBS='$(OPENSSL_LIBS)' LDFLAGS='$(AM_LDFLAGS) $(LDFLAGS)' \
 	CFLAGS='$(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS) $(CFLAGS)' \
 	$(PYTHON) $(top_srcdir)/tests/sim/mutations/run.py

@@ -13,6 +13,7 @@
 #include "drive/run.h"
 #include "drive/shorten.h"
 #include "seed.h"
+#include "tls/tls.h"
 
 /* Processor time. A run takes milliseconds, a crowd seconds, and with a sanitizer some times as long. */
 #define RUN_ENDS_S   60
@@ -42,18 +43,26 @@ static const char usage[] =
     "  --keep-going  shows all failing runs, and not the first alone\n"
     "  --crowd=N     instead: so many connections that record at once\n"
     "  --log         every run has a record log\n"
+    "  --tls         every run has listeners that speak TLS\n"
     "  --canary with a fault that has to be found\n"
     "  --help        this text\n";
 
 static void parse(int argc, char **argv, struct options *o)
 {
     static const struct option known[] = {
-        { "seed", required_argument, NULL, 's' },  { "from", required_argument, NULL, 'f' },
-        { "seeds", required_argument, NULL, 'n' }, { "seconds", required_argument, NULL, 't' },
-        { "verbose", no_argument, NULL, 'v' },     { "shorten", no_argument, NULL, 'm' },
-        { "keep-going", no_argument, NULL, 'k' },  { "log", no_argument, NULL, 'l' },
-        { "crowd", required_argument, NULL, 'w' }, { "canary", no_argument, NULL, 'c' },
-        { "help", no_argument, NULL, 'h' },        { 0 },
+        { "seed", required_argument, NULL, 's' },
+        { "from", required_argument, NULL, 'f' },
+        { "seeds", required_argument, NULL, 'n' },
+        { "seconds", required_argument, NULL, 't' },
+        { "verbose", no_argument, NULL, 'v' },
+        { "shorten", no_argument, NULL, 'm' },
+        { "keep-going", no_argument, NULL, 'k' },
+        { "log", no_argument, NULL, 'l' },
+        { "crowd", required_argument, NULL, 'w' },
+        { "canary", no_argument, NULL, 'c' },
+        { "tls", no_argument, NULL, 'T' },
+        { "help", no_argument, NULL, 'h' },
+        { 0 },
     };
 
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) >= 0;)
@@ -89,6 +98,9 @@ static void parse(int argc, char **argv, struct options *o)
             break;
         case 'l':
             o->run.log = true;
+            break;
+        case 'T':
+            o->run.tls = true;
             break;
         case 'h':
             (void)fputs(usage, stdout);
@@ -152,8 +164,9 @@ static void fail(const struct options *o, const char *program, uint64_t seed,
                  const struct run_result *r)
 {
     (void)printf("seed %" PRIu64 ": %s\n", seed, r->violation);
-    (void)printf("    again: %s --seed=%" PRIu64 " --verbose%s%s\n", program, seed,
-                 o->run.log ? " --log" : "", o->run.canary ? " --canary" : "");
+    (void)printf("    again: %s --seed=%" PRIu64 " --verbose%s%s%s\n", program, seed,
+                 o->run.log ? " --log" : "", o->run.tls ? " --tls" : "",
+                 o->run.canary ? " --canary" : "");
     if (o->shorten)
         shorten(seed, &o->run);
     (void)fflush(stdout);
@@ -193,6 +206,7 @@ int main(int argc, char **argv)
     parse(argc, argv, &o);
     if (o.crowd > 0)
         return run_crowd(&o);
+    sim_tls_open();
     began = now();
     for (;
          runs < o.seeds && (good || o.keep_going) && (o.seconds == 0 || now() - began < o.seconds);
@@ -213,5 +227,6 @@ int main(int argc, char **argv)
         }
     }
     report(&sum, runs, repeated, now() - began);
+    sim_tls_close();
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -26,8 +26,7 @@ PURE = """
     ceil exp2 floor log2 sqrt
     qsort
     __cpu_model
-    pthread_getspecific pthread_key_create pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock
-    pthread_mutex_unlock pthread_once pthread_setspecific
+    pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock pthread_once
 """.split()
 
 # Called before or beside the workers, from functions that no worker calls.

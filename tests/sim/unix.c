@@ -160,14 +160,29 @@ static ssize_t unix_recv(struct sim_stream *s, void *bytes, size_t n)
     return s->shut_read ? 0 : -EAGAIN;
 }
 
+/* As recv() would, which never returns it. */
+static void skip_urgent_bytes(struct unix_end *u)
+{
+    struct piece piece;
+
+    while (has_pieces(u)) {
+        sim_ring_peek(&u->pieces, &piece, sizeof piece);
+        if (!piece.urgent)
+            return;
+        sim_ring_drop(&u->in, piece.left);
+        piece_free(u, &piece);
+    }
+}
+
 /* As far as a piece with a passed file, or before an urgent byte. */
 static ssize_t unix_peek(struct sim_stream *s, void *bytes, size_t n)
 {
     struct unix_end *u = (struct unix_end *)s;
     struct piece pieces[PEEKED_PIECES];
-    size_t n_pieces = MIN(sim_ring_size(&u->pieces) / sizeof pieces[0], ARRAY_SIZE(pieces)),
-           there = 0, taken;
+    size_t n_pieces, there = 0, taken;
 
+    skip_urgent_bytes(u);
+    n_pieces = MIN(sim_ring_size(&u->pieces) / sizeof pieces[0], ARRAY_SIZE(pieces));
     sim_ring_peek(&u->pieces, pieces, n_pieces * sizeof pieces[0]);
     for (size_t i = 0; i < n_pieces && !pieces[i].urgent; i++) {
         there += pieces[i].left;

@@ -22,7 +22,7 @@
 #include "unix.h"
 #include "world.h"
 
-bool sim_world_stands;
+bool sim_world_stands, sim_world_is_aside;
 const struct sim_observer *sim_observer;
 
 static struct {
@@ -70,6 +70,12 @@ void sim_world_end(void)
     sim_tasks_end();
     sim_clock_end();
     sim_memory_end();
+}
+
+void sim_world_stand_aside(bool aside)
+{
+    sim_world_is_aside = aside;
+    sim_world_stands = !aside;
 }
 
 void sim_world_turn_fair(void)

@@ -30,6 +30,11 @@ void sim_world_end(void);
 
 extern bool sim_world_stands;
 
+/* While it stands aside, calls go to the kernel, and memory is not tracked. The time is still the
+ * world's. For what is beside the simulated part of the program. */
+void sim_world_stand_aside(bool aside);
+extern bool sim_world_is_aside;
+
 /* From now on nothing fails at random, and new connections are quick. If something is not answered
  * then within a while, it is stuck. */
 void sim_world_turn_fair(void);

@@ -53,13 +53,32 @@ static bool is_refusal(struct conn *c, const uint8_t *bytes, size_t n)
     uint8_t expected[256];
     size_t size = setup_error(c->setup, "too many connections from your address", expected);
 
-    if (c->received > 0 || c->bytes_out > 0 || n > size || memcmp(bytes, expected, n) != 0)
+    if (c->received > 0 || c->bytes_out > 0 || c->cipher_received > 0 || n > size ||
+        memcmp(bytes, expected, n) != 0)
         return false;
     if (!conn_has_address(c) || (!c->is_too_many && sim_fault_count(SIM_NO_MEMORY) == 0))
         return false;
     c->excuses |= EXCUSE_REFUSED;
     life.refused++;
     return true;
+}
+
+void book_sent(size_t n)
+{
+    life.bytes_out += n;
+    book.bytes_out += n;
+}
+
+void book_replied(struct conn *c, const uint8_t *bytes, size_t n)
+{
+    book.replies -= c->replied;
+    conn_replied(c, bytes, n, process_now());
+    book.replies += c->replied;
+    if (sim_violation())
+        sim_say("connection %u: %s%s, said %zu, sent %" PRIu64 " of %" PRIu64 ", received %" PRIu64
+                ", recorded %" PRIu64 ", replied %" PRIu64,
+                c->number, c->setup->name, c->fin ? ", ended" : "", c->n_messages, c->sent,
+                c->n_bytes, c->received, c->recorded, c->replied);
 }
 
 static void on_sent(struct sim_file *file, const void *bytes, size_t n, struct sim_file *passed)
@@ -82,16 +101,10 @@ static void on_sent(struct sim_file *file, const void *bytes, size_t n, struct s
     book.progress++;
     if (!c->mute && is_refusal(c, bytes, n))
         return;
-    life.bytes_out += n;
-    book.bytes_out += n;
-    book.replies -= c->replied;
-    conn_replied(c, bytes, n, process_now());
-    book.replies += c->replied;
-    if (sim_violation())
-        sim_say("connection %u: %s%s, said %zu, sent %" PRIu64 " of %" PRIu64 ", received %" PRIu64
-                ", recorded %" PRIu64 ", replied %" PRIu64,
-                c->number, c->setup->name, c->fin ? ", ended" : "", c->n_messages, c->sent,
-                c->n_bytes, c->received, c->recorded, c->replied);
+    if (c->tls)
+        return;
+    book_sent(n);
+    book_replied(c, bytes, n);
 }
 
 /* During a pass, no connection may receive while others wait for room in the recorder: the waiters
@@ -127,7 +140,17 @@ static void header_received(struct conn *c, size_t n)
     if (n > c->header_left)
         sim_violate("connection %u: more is taken than the header", c->number);
     c->header_left -= MIN(n, c->header_left);
+    c->header_at = process_now();
     c->is_too_many = conn_has_address(c) && are_too_many(c);
+}
+
+void book_received(struct conn *c, size_t n)
+{
+    life.bytes_in += n;
+    book.bytes_in += n;
+    book.progress++;
+    look_for_overtaking(c);
+    conn_received(c, n, process_now());
 }
 
 static void on_received(struct sim_file *file, const void *bytes, size_t n)
@@ -138,15 +161,12 @@ static void on_received(struct sim_file *file, const void *bytes, size_t n)
     inspect_clock();
     if (!c || c->server != (struct sim_stream *)file)
         return;
-    if (c->header_left > 0) {
+    if (c->header_left > 0)
         header_received(c, n);
-        return;
-    }
-    life.bytes_in += n;
-    book.bytes_in += n;
-    book.progress++;
-    look_for_overtaking(c);
-    conn_received(c, n, process_now());
+    else if (c->tls)
+        book_cipher_received(c, n);
+    else
+        book_received(c, n);
 }
 
 static void on_unread(struct sim_file *file, size_t n)
@@ -183,7 +203,7 @@ static void on_accepted(int listening, struct sim_file *file)
     c->setup = setup_of(listening);
     c->run_id = process.shared.run_id;
     c->life = process.life;
-    c->accepted_at = process_now();
+    c->accepted_at = c->header_at = process_now();
     c->listening = listening;
     c->header_left = c->header_size;
     c->is_too_many = conn_has_address(c) && are_too_many(c);
@@ -213,21 +233,6 @@ static void turned_away(const struct conn *c)
         sim_violate("connections are accepted and closed, one after another");
 }
 
-/* A connection was closed before it began: for its header, which may have been late, or as above. */
-static void preface_closed(const struct conn *c)
-{
-    const struct worker *w = process_worker();
-    uint64_t span_ms = c->setup->message_ms;
-
-    if (!w)
-        return;
-    (void)life_grew(&life.refusals[w->index], &w->context.counters.refused);
-    if (!life_grew(&life.timeouts[w->index], &w->context.counters.timeouts))
-        return;
-    if (span_ms == TIMER_NEVER || sim_now() + COARSE_NS < c->accepted_at + span_ms * SIM_MS)
-        sim_violate("connection %u: its header is late too early", c->number);
-}
-
 static void on_closing(struct sim_file *file)
 {
     struct conn *c = conn_of(file);
@@ -237,8 +242,8 @@ static void on_closing(struct sim_file *file)
     c->server = NULL;
     book.progress++;
     life.urgent += c->urgent;
-    if (!c->opened && c->header_size > 0)
-        preface_closed(c);
+    if (!c->opened && (c->header_size > 0 || c->tls))
+        book_preface_closed(c);
     else if (!c->opened)
         turned_away(c);
 }
@@ -264,7 +269,9 @@ static void note_known(void *item, void *userdata)
     if (c && c->setup)
         check_rate(c, k);
     if (c && c->server)
-        c->known = c->received + (uint64_t)c->server->family->unread(c->server);
+        c->known = conn_arrived(c);
+    if (c && c->server)
+        c->had_room = sim_stream_poll(c->server) & EPOLLOUT;
 }
 
 static void on_waiting(struct sim_file *epoll, uint64_t timeout_ns)
@@ -276,6 +283,8 @@ static void on_waiting(struct sim_file *epoll, uint64_t timeout_ns)
         connection_for_each(&w->context, note_known, NULL);
     if (w)
         memset(life.turned_away[w->index], 0, sizeof life.turned_away[0]);
+    if (w)
+        life.steps[w->index] = 0;
     if (w && timeout_ns > 0 && epoll && sim_descriptor(w->context.loop.epoll_fd) == epoll)
         inspect(w, timeout_ns);
 }
@@ -361,7 +370,7 @@ void book_drain_begins(void)
     for (unsigned i = 0; i < book.n_conns; i++) {
         struct conn *c = book.conns[i];
         if (c->life == process.life && c->server)
-            c->known = c->received + (uint64_t)c->server->family->unread(c->server);
+            c->known = conn_arrived(c);
     }
 }
 

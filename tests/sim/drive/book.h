@@ -42,6 +42,21 @@ void book_process_gone(void);
 void book_excuse_all(unsigned excuse);
 void book_drain_begins(void);
 
+/* --- for book-tls.c --- */
+
+/* The program has received n bytes of messages; begins to send n bytes of replies; has sent them. */
+void book_received(struct conn *c, size_t n);
+void book_replied(struct conn *c, const uint8_t *bytes, size_t n);
+void book_sent(size_t n);
+
+/* --- book-tls.c --- */
+
+/* From now on it sees what is encrypted. */
+void book_tls_begin(void);
+void book_cipher_received(struct conn *c, size_t n);
+/* The program has closed it before it became a connection. */
+void book_preface_closed(const struct conn *c);
+
 /* --- records.c --- */
 
 /* The journal's queue took an entry. */

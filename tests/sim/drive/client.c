@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <inttypes.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -13,50 +12,19 @@
 #include "../seed.h"
 #include "../task.h"
 #include "../tcp.h"
+#include "../tls/cipher.h"
 #include "../trace.h"
 #include "base/macros.h"
 #include "book.h"
 #include "client.h"
 #include "process.h"
 
-#define MAX_CLIENTS 24
-#define PORTION     65536
+#define PORTION 65536
 
-/* What it does when it has nothing more to send. */
-enum ending {
-    END_CLOSE,  /* closes when everything is answered */
-    END_HALF,   /* half-closes, and reads to the end */
-    END_FIRE,   /* closes immediately */
-    END_RESET,  /* resets at some time */
-    END_SILENT, /* waits for the server's timeout */
-    ENDINGS
-};
+bool client_fair;
+uint32_t client_talk;
 
-struct client {
-    struct sim_task task;
-    struct sim_watch watch;
-    struct sim_alarm alarm;
-    struct sim_dial *dial;
-    struct sim_stream *stream;
-    struct conn *conn;
-    unsigned dials_left;
-    bool let_go;
-    /* Of this connection. */
-    unsigned messages_left, window;
-    uint32_t size_min, size_max, portion, think_us, read_portion, read_pause_us;
-    enum ending ending;
-    bool deaf, crlf, malformed, cut_inside, urgent, passes, shut, stopped;
-    uint64_t reset_at, send_at, read_at;
-    uint64_t received;
-};
-
-static struct client *clients;
-static unsigned n_clients;
-static bool fair;
-static uint32_t talk; /* the most messages a client sends */
 static uint8_t scratch[PORTION];
-
-static void client_run(struct sim_task *task);
 
 static bool on_wake(struct sim_watch *watch, uint32_t key)
 {
@@ -70,7 +38,7 @@ static void on_alarm(struct sim_alarm *alarm)
     sim_task_queue(&CONTAINER_OF(alarm, struct client, alarm)->task);
 }
 
-static void wait_until(struct client *c, uint64_t at)
+void client_wait_until(struct client *c, uint64_t at)
 {
     if (!sim_alarm_pending(&c->alarm) || c->alarm.at > at)
         sim_alarm_set(&c->alarm, at, on_alarm);
@@ -80,8 +48,8 @@ static void wait_until(struct client *c, uint64_t at)
 
 static void draw_manners(struct client *c)
 {
-    c->messages_left = sim_scale(0, talk);
-    c->window = sim_scale(1, talk);
+    c->messages_left = sim_scale(0, client_talk);
+    c->window = sim_scale(1, client_talk);
     c->size_max = sim_scale(1, 2000);
     c->size_min = 0;
     if (sim_below(8) == 7)
@@ -102,6 +70,7 @@ static void draw_manners(struct client *c)
     c->cut_inside = sim_below(12) == 11;
     c->urgent = sim_below(24) == 23;
     c->passes = sim_below(24) == 23;
+    c->lingers = sim_below(2);
     c->shut = c->stopped = false;
     c->reset_at = c->ending == END_RESET ? sim_now() + sim_scale(0, 1 << 22) * SIM_US : SIM_NEVER;
     c->send_at = c->read_at = 0;
@@ -118,6 +87,14 @@ static void begin(struct client *c, struct sim_stream *stream)
     sim_task_queue(&c->task);
 }
 
+static void forget_conn(struct client *c)
+{
+    c->conn->over = true;
+    c->conn = NULL;
+    cipher_free(c->cipher);
+    c->cipher = NULL;
+}
+
 static void dialed(void *userdata, struct sim_stream *stream, int error)
 {
     struct client *c = userdata;
@@ -127,9 +104,8 @@ static void dialed(void *userdata, struct sim_stream *stream, int error)
         begin(c, stream);
         return;
     }
-    c->conn->over = true;
-    c->conn = NULL;
-    wait_until(c, sim_now() + sim_scale(1000, 1 << 20) * SIM_US);
+    forget_conn(c);
+    client_wait_until(c, sim_now() + sim_scale(1000, 1 << 20) * SIM_US);
 }
 
 static void dial(struct client *c)
@@ -148,6 +124,9 @@ static void dial(struct client *c)
     c->conn->address = (uint8_t)(1 + sim_below(3));
     if (p->proxied)
         conn_begin_with_header(c->conn, sim_below(CONN_HEADERS));
+    c->conn->tls = p->tls;
+    if (p->tls)
+        c->cipher = cipher_new(c->conn);
     from.sin_addr.s_addr = htonl(0x7f000000U | c->conn->address);
     from.sin_port = htons((uint16_t)c->conn->number);
     d = sim_dial((struct sockaddr *)&to, size, p->is_unix ? NULL : (struct sockaddr *)&from,
@@ -164,9 +143,8 @@ static void forget(struct client *c)
         return;
     sim_watch_remove(&c->watch);
     c->stream = NULL;
-    c->conn->over = true;
-    c->conn = NULL;
-    wait_until(c, sim_now() + sim_scale(1, 1 << 18) * SIM_US);
+    forget_conn(c);
+    client_wait_until(c, sim_now() + sim_scale(1, 1 << 18) * SIM_US);
 }
 
 /* Closing with unread input is a reset, otherwise an orderly end. What a UNIX client has sent
@@ -175,7 +153,9 @@ static void end(struct client *c)
 {
     struct sim_stream *s = c->stream;
 
-    if (c->conn->is_unix || (s->family->unread(s) == 0 && !s->shut_write && !s->error))
+    if (c->cipher)
+        (void)0; /* see cipher_sent() */
+    else if (c->conn->is_unix || (s->family->unread(s) == 0 && !s->shut_write && !s->error))
         c->conn->fin = true;
     forget(c);
     sim_stream_close(s);
@@ -199,7 +179,9 @@ static void half_close(struct client *c)
     if (c->shut)
         return;
     c->shut = true;
-    if (sim_stream_shutdown(c->stream, SHUT_WR) == 0)
+    if (c->cipher && c->lingers && c->conn->fin)
+        return;
+    if (sim_stream_shutdown(c->stream, SHUT_WR) == 0 && !c->cipher)
         c->conn->fin = true;
 }
 
@@ -208,17 +190,20 @@ static void half_close(struct client *c)
 /* False: the connection is gone, or nothing more is there for now. */
 static bool receive_some(struct client *c)
 {
-    ssize_t n;
+    ssize_t n, replies;
 
-    if (!fair && (c->deaf || sim_now() < c->read_at))
+    if (!client_fair && (c->deaf || sim_now() < c->read_at))
         return false;
-    n = sim_stream_recv(c->stream, scratch, fair ? PORTION : c->read_portion);
-    if (n > 0) {
-        c->received += (uint64_t)n;
+    n = sim_stream_recv(c->stream, scratch, client_fair ? PORTION : c->read_portion);
+    replies = n > 0 && c->cipher ? cipher_hear(c->cipher, scratch, (size_t)n) : n;
+    if (n == 0 && c->cipher)
+        cipher_heard_all(c->cipher);
+    if (n > 0 && replies >= 0) {
+        c->received += (uint64_t)replies;
         book.progress++;
-        if (!fair && c->read_pause_us > 0) {
+        if (!client_fair && c->read_pause_us > 0) {
             c->read_at = sim_now() + c->read_pause_us * SIM_US;
-            wait_until(c, c->read_at);
+            client_wait_until(c, c->read_at);
         }
         return true;
     }
@@ -244,7 +229,7 @@ static void say(struct client *c)
     if (k->bad != BAD_NONE || k->errored || c->shut)
         return;
     if (c->messages_left > 0 && chunk && k->mute && k->received < k->n_bytes)
-        wait_until(c, sim_now() + SIM_S); /* sent data does not wake it */
+        client_wait_until(c, sim_now() + SIM_S); /* sent data does not wake it */
     if (c->messages_left == 0 || (chunk ? k->received < k->n_bytes : waiting_for(c) >= c->window))
         return;
     c->messages_left--;
@@ -284,9 +269,9 @@ static ssize_t send_portion(struct client *c, const uint8_t *bytes, size_t n)
 static void think(struct client *c)
 {
     book.progress++;
-    if (!fair && c->think_us > 0) {
+    if (!client_fair && c->think_us > 0) {
         c->send_at = sim_now() + c->think_us * SIM_US;
-        wait_until(c, c->send_at);
+        client_wait_until(c, c->send_at);
     }
 }
 
@@ -295,13 +280,46 @@ static bool send_header(struct client *c)
     struct conn *k = c->conn;
     size_t left = k->header_size - k->header_sent;
     ssize_t n = sim_stream_send(c->stream, k->header + k->header_sent,
-                                MIN(left, (size_t)(fair ? PORTION : c->portion)));
+                                MIN(left, (size_t)(client_fair ? PORTION : c->portion)));
 
     if (n < 0)
         return false;
     k->header_sent += (size_t)n;
     think(c);
     return true;
+}
+
+static bool send_pending(struct client *c)
+{
+    const uint8_t *bytes;
+    size_t n = cipher_pending(c->cipher, &bytes);
+    ssize_t r;
+
+    if (n == 0)
+        return false;
+    if (c->urgent)
+        send_urgent(c);
+    r = send_portion(c, bytes, MIN(n, (size_t)(client_fair ? PORTION : c->portion)));
+    if (r < 0)
+        return false;
+    cipher_sent(c->cipher, (size_t)r);
+    think(c);
+    return true;
+}
+
+/* With TLS, they are only pending then. */
+static ssize_t send_message(struct client *c, size_t left)
+{
+    struct conn *k = c->conn;
+    size_t n = MIN(left, (size_t)(client_fair ? PORTION : c->portion));
+    ssize_t r;
+
+    if (c->cipher)
+        return (ssize_t)cipher_say(c->cipher, n);
+    r = send_portion(c, k->bytes + k->sent, n);
+    if (r > 0)
+        k->sent += (uint64_t)r;
+    return r;
 }
 
 /* True: it sent some, and there may be more. */
@@ -311,10 +329,14 @@ static bool send_some(struct client *c)
     uint64_t left;
     ssize_t n;
 
-    if (c->shut || c->stopped || (!fair && sim_now() < c->send_at))
+    if (c->shut || (!client_fair && sim_now() < c->send_at))
         return false;
     if (k->header_sent < k->header_size)
         return send_header(c);
+    if (c->cipher && send_pending(c))
+        return true;
+    if (c->stopped || (c->cipher && !cipher_may_say(c->cipher)))
+        return false;
     if (k->sent == k->n_bytes)
         say(c);
     left = k->n_bytes - k->sent;
@@ -327,29 +349,50 @@ static bool send_some(struct client *c)
         left--;
         c->stopped = true;
     }
-    n = send_portion(c, k->bytes + k->sent, MIN(left, (uint64_t)(fair ? PORTION : c->portion)));
+    n = send_message(c, left);
     if (n < 0) {
         c->stopped = false;
         return false;
     }
     if (c->stopped && (uint64_t)n < left)
         c->stopped = false;
-    k->sent += (uint64_t)n;
     think(c);
     return true;
 }
 
+static bool is_stuck(const struct client *c)
+{
+    return c->cipher && cipher_is_stuck(c->cipher);
+}
+
 static bool has_said_all(const struct client *c)
 {
+    const uint8_t *bytes;
+
+    if (c->cipher && cipher_pending(c->cipher, &bytes) > 0)
+        return false;
+    if (is_stuck(c))
+        return true;
     return c->stopped || (c->conn->header_sent == c->conn->header_size && c->messages_left == 0 &&
                           c->conn->sent == c->conn->n_bytes);
 }
 
 static bool is_answered(const struct client *c)
 {
+    if (is_stuck(c))
+        return true;
     return !c->stopped && c->conn->bad == BAD_NONE &&
            (c->conn->mute || c->conn->replied >= c->conn->n_messages) &&
            c->conn->received == c->conn->n_bytes && c->received >= c->conn->bytes_out;
+}
+
+/* With TLS, the server may have to hear of it first. */
+static bool may_end(struct client *c)
+{
+    if (!c->cipher || cipher_end(c->cipher))
+        return true;
+    sim_task_queue(&c->task);
+    return false;
 }
 
 /* It has nothing more to send. What it does now. */
@@ -357,10 +400,12 @@ static void conclude(struct client *c)
 {
     switch (c->ending) {
     case END_HALF:
-        half_close(c);
+        if (may_end(c))
+            half_close(c);
         break;
     case END_FIRE:
-        end(c);
+        if (may_end(c))
+            end(c);
         break;
     case END_RESET:
         break;
@@ -369,15 +414,15 @@ static void conclude(struct client *c)
             end(c);
         break;
     default:
-        if (is_answered(c) || (c->let_go && sim_now() > c->send_at))
+        if (is_answered(c) ? may_end(c) : c->let_go && sim_now() > c->send_at)
             end(c);
         else if (c->conn->framing == FRAMING_CHUNK || c->conn->mute)
-            wait_until(c, sim_now() + SIM_S); /* sent data does not wake it */
+            client_wait_until(c, sim_now() + SIM_S); /* sent data does not wake it */
         break;
     }
 }
 
-static void client_run(struct sim_task *task)
+void client_run(struct sim_task *task)
 {
     struct client *c = CONTAINER_OF(task, struct client, task);
     bool more = false;
@@ -396,43 +441,11 @@ static void client_run(struct sim_task *task)
         return;
     more |= send_some(c);
     if (c->reset_at != SIM_NEVER)
-        wait_until(c, c->reset_at);
+        client_wait_until(c, c->reset_at);
     if (has_said_all(c))
         conclude(c);
     if (c->stream && more)
         sim_task_queue(&c->task);
-}
-
-/* --- all clients --- */
-
-void clients_begin(void)
-{
-    fair = false;
-    talk = sim_below(4) > 0 ? 64 : sim_scale(64, 2048);
-    n_clients = sim_scale(1, MAX_CLIENTS);
-    clients = sim_own_alloc(n_clients * sizeof *clients);
-    for (unsigned i = 0; i < n_clients; i++) {
-        clients[i].task.run = client_run;
-        clients[i].dials_left = sim_scale(1, 8);
-        wait_until(&clients[i], sim_now() + (sim_below(2) ? sim_scale(1, 1 << 21) * SIM_US : 0));
-    }
-}
-
-void clients_turn_fair(void)
-{
-    fair = true;
-    for (unsigned i = 0; i < n_clients; i++) {
-        clients[i].dials_left = MIN(clients[i].dials_left, 1U);
-        sim_task_queue(&clients[i].task);
-    }
-}
-
-bool clients_are_done(void)
-{
-    for (unsigned i = 0; i < n_clients; i++)
-        if (clients[i].stream || clients[i].dial || clients[i].dials_left > 0)
-            return false;
-    return true;
 }
 
 /* Whether it can never be answered, or waits for a timeout that does not exist. */
@@ -442,55 +455,32 @@ static bool waits_in_vain(const struct client *c)
 
     if (!c->stream || !k->setup || !has_said_all(c))
         return false;
+    if (is_stuck(c))
+        return (k->opened ? k->setup->idle_ms : k->setup->handshake_ms) == TIMER_NEVER;
     if (c->ending == END_SILENT || c->stopped || k->framing == FRAMING_CHUNK)
         return k->setup->idle_ms == TIMER_NEVER &&
                (k->sent == k->n_bytes || k->setup->message_ms == TIMER_NEVER);
     return k->errored || k->urgent;
 }
 
-void clients_let_go(void)
+void client_let_go(struct client *c)
 {
-    for (unsigned i = 0; i < n_clients; i++) {
-        if (!waits_in_vain(&clients[i]))
-            continue;
-        clients[i].let_go = true;
-        clients[i].ending = END_SILENT;
-        sim_task_queue(&clients[i].task);
-    }
+    if (!waits_in_vain(c))
+        return;
+    c->let_go = true;
+    c->ending = END_SILENT;
+    sim_task_queue(&c->task);
 }
 
-void clients_tell(void)
+void client_end(struct client *c)
 {
-    for (unsigned i = 0; i < n_clients; i++) {
-        const struct client *c = &clients[i];
-        const struct conn *k = c->conn;
-
-        if (c->dial || c->dials_left > 0)
-            sim_say("client %u: %s, %u more", i, c->dial ? "dials" : "waits", c->dials_left);
-        if (c->stream)
-            sim_say("client %u, connection %u: ending %d%s%s%s, %u messages left, said %zu, sent "
-                    "%" PRIu64 " of %" PRIu64 "; %s, received %" PRIu64 ", recorded %" PRIu64
-                    ", replied %" PRIu64 ", bytes %" PRIu64 " of %" PRIu64,
-                    i, k->number, c->ending, c->shut ? ", shut" : "", c->stopped ? ", stopped" : "",
-                    k->errored ? ", errored" : "", c->messages_left, k->n_messages, k->sent,
-                    k->n_bytes, k->setup ? k->setup->name : "not accepted", k->received,
-                    k->recorded, k->replied, c->received, k->bytes_out);
+    if (c->dial)
+        sim_dial_cancel(c->dial);
+    if (c->stream) {
+        sim_watch_remove(&c->watch);
+        sim_stream_close(c->stream);
     }
-}
-
-void clients_end(void)
-{
-    for (unsigned i = 0; i < n_clients; i++) {
-        struct client *c = &clients[i];
-
-        if (c->dial)
-            sim_dial_cancel(c->dial);
-        if (c->stream) {
-            sim_watch_remove(&c->watch);
-            sim_stream_close(c->stream);
-        }
-        sim_alarm_cancel(&c->alarm);
-        sim_task_unqueue(&c->task);
-    }
-    sim_own_free(clients);
+    cipher_free(c->cipher);
+    sim_alarm_cancel(&c->alarm);
+    sim_task_unqueue(&c->task);
 }

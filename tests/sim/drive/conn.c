@@ -30,6 +30,8 @@ void conn_free(struct conn *c)
 {
     sim_own_free(c->bytes);
     sim_own_free(c->messages);
+    sim_own_free(c->enciphered);
+    sim_own_free(c->promised);
     sim_own_free(c->out);
     sim_own_free(c);
 }

@@ -44,6 +44,24 @@ struct conn {
     size_t header_size, header_sent; /* size 0: none */
     bool header_wrong;
 
+    /* TLS, whose bytes come behind the header. What the client and the program say is below. */
+    bool tls, asks_for_keys;
+    bool broken; /* a record was damaged, or it speaks no TLS: nothing more may be taken */
+    struct enciphered {
+        uint64_t end, said; /* what was said is complete with so many encrypted bytes */
+    } * enciphered;
+    size_t n_enciphered, enciphered_capacity;
+    uint64_t cipher_received; /* encrypted bytes */
+    uint64_t shaken_at;       /* so many make the handshake complete; 0: unknown */
+    uint64_t header_at,
+        hello_at;      /* when the header was complete, and the first byte behind it came, in ns */
+    uint8_t *promised; /* replies that the program wants to encrypt */
+    uint64_t n_promised, promised_capacity;
+    uint64_t kept_promises, heard; /* so many are sent; the client has read so many */
+    bool failed;                   /* its stream */
+    bool mute_end; /* the client may find no close_notify: it took too long to make room */
+    bool had_room; /* for sending, when its worker last waited for events */
+
     /* What the client says. */
     uint8_t *bytes;
     uint64_t n_bytes, capacity;
@@ -96,6 +114,20 @@ void conn_say_malformed(struct conn *c, unsigned how);
 /* The client begins with a PROXY header. how: which, from 0 to CONN_HEADERS - 1. */
 #define CONN_HEADERS 6
 void conn_begin_with_header(struct conn *c, unsigned how);
+
+/* What the client has said, up to `said` bytes, makes `end` encrypted bytes. */
+void conn_enciphered(struct conn *c, uint64_t end, uint64_t said);
+/* The last of these is not true. */
+void conn_forget_cipher(struct conn *c);
+/* What the first `end` encrypted bytes say. */
+uint64_t conn_deciphered(const struct conn *c, uint64_t end);
+/* What has arrived at the program's kernel, and was received or not. server: its end. */
+uint64_t conn_arrived(const struct conn *c);
+/* The program wants to encrypt these bytes of replies. Returns how many of them it had wanted to
+ * before, when there was no room for all. */
+size_t conn_promised(struct conn *c, const uint8_t *bytes, size_t n);
+/* The client has read these. */
+void conn_heard(struct conn *c, const uint8_t *bytes, size_t n);
 
 /* Whether the program knows a TCP client: by its socket, or by its header. */
 bool conn_has_address(const struct conn *c);

@@ -115,7 +115,7 @@ void crowd(unsigned n, const struct run_options *options, struct run_result *ret
     sim_world_begin(SIM_PLAIN, options->verbose);
     book_begin();
     book.crowded = true;
-    setups_begin(false);
+    setups_begin(false, false);
     prepare(n);
     sim_seed_draw(1);
     connect_all(n);

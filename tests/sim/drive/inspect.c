@@ -10,6 +10,7 @@
 #include "../trace.h"
 #include "base/macros.h"
 #include "book.h"
+#include "inspect.h"
 #include "life.h"
 #include "process.h"
 
@@ -191,6 +192,7 @@ void inspect(struct worker *w, uint64_t timeout_ns)
         process.memory_limit < SIZE_MAX / 4)
         sim_violate("%zu bytes are used, and MemoryLimit= is %zu", x->budget.used,
                     process.memory_limit);
+    inspect_prefaces(x);
     look_at_clock(w);
     look_at_acceptors(w);
     look_at_recorder(w, &w->journal);

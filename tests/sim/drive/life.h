@@ -19,6 +19,7 @@ struct life {
     uint64_t refusals[4], timeouts[4], shed[4];
     uint64_t stalled_at[4]; /* when that worker was last seen stalled in a turn, in ns */
     unsigned urgent;
+    unsigned steps[4]; /* of handshakes in this turn, by worker */
 };
 
 extern struct life life;

@@ -13,6 +13,7 @@
 #include "../names.h"
 #include "../seed.h"
 #include "../threads.h"
+#include "../tls/tls.h"
 #include "../trace.h"
 #include "../world.h"
 #include "base/macros.h"
@@ -35,6 +36,7 @@ static void place_draw(struct place *p, unsigned i)
     p->framing = (enum framing)sim_below(4);
     p->mute = sim_below(6) == 5;
     p->proxied = sim_below(5) == 4;
+    p->tls = setups_have_tls() && sim_below(3) > 0;
     p->fd = -1;
     if (p->is_unix)
         (void)snprintf(p->address, sizeof p->address, "/run/place-%u", i);
@@ -43,7 +45,7 @@ static void place_draw(struct place *p, unsigned i)
     size = sim_address(p->address, &address);
     (void)sim_listening_new((struct sockaddr *)&address, size, (int)sim_scale(1, 100), &p->file);
     sim_file_set_nonblocking(p->file, true);
-    p->setup = setup_draw(p->framing, p->mute, p->proxied);
+    p->setup = setup_draw(p->framing, p->mute, p->proxied, p->tls);
 }
 
 void process_draw(void)
@@ -107,7 +109,7 @@ void process_reload(bool all)
 
         choose_place(p, all || sim_below(4) > 0);
         if (sim_below(2) > 0)
-            p->setup = setup_draw(p->framing, p->mute, p->proxied);
+            p->setup = setup_draw(p->framing, p->mute, p->proxied, p->tls);
     }
     sim_say("RELOAD");
     serve();
@@ -161,6 +163,8 @@ void process_begin(void)
     address_limit_init(&process.shared.addresses, UINT64_MAX);
     process_limit(false);
     sim_threads_begin();
+    if (setups_have_tls())
+        sim_tls_process_begins();
     sim_threads_set_turned(book_turned);
     event_log_open(false, JOURNAL_PATH);
     process.shared.notify_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -294,6 +298,10 @@ void process_stop(void)
     forget_process();
     book_process_gone();
     sim_world_look_for_leaks(0);
+    if (setups_have_tls())
+        sim_tls_process_ends();
+    if (sim_tls_left() > 0)
+        sim_violate("%zu objects of OpenSSL are left", sim_tls_left());
 }
 
 bool process_log_has_failed(void)
@@ -313,6 +321,8 @@ void process_kill(void)
     daemon_log_forget();
     sim_threads_end();
     tdestroy(process.shared.addresses.tree, forget_nothing);
+    if (setups_have_tls())
+        sim_tls_process_is_killed();
     sim_world_kill();
     /* The next process does not inherit open descriptors. */
     event_log_close();

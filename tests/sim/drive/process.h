@@ -19,6 +19,7 @@ struct place {
     enum framing framing;
     bool mute;    /* it never sends anything, and its clients know this */
     bool proxied; /* its clients begin with a PROXY header */
+    bool tls;
     struct sim_file *file;
     int fd;                    /* the program's, or -1 */
     bool leaving;              /* the program closes it once no worker uses it */

@@ -7,10 +7,11 @@
 #include "../seed.h"
 #include "../task.h"
 #include "../terminal.h"
+#include "../tls/tls.h"
 #include "../trace.h"
 #include "../world.h"
 #include "book.h"
-#include "client.h"
+#include "clients.h"
 #include "daemon-log.h"
 #include "others.h"
 #include "process.h"
@@ -147,7 +148,11 @@ void run(const struct run_options *options, struct run_result *ret)
     sim_world_begin(SIM_BY_SEED, options->verbose);
     book_begin();
     book.canary = options->canary;
-    setups_begin(options->log);
+    setups_begin(options->log, options->tls);
+    if (setups_have_tls()) {
+        sim_tls_begin();
+        book_tls_begin();
+    }
     /* Large entries take several paths, which lack of kernel memory selects. */
     if (setups_are_large() && sim_below(2) > 0)
         sim_fault_set(SIM_NO_KERNEL, 200000);
@@ -171,4 +176,5 @@ void run(const struct run_options *options, struct run_result *ret)
     setups_end();
     book_end();
     sim_world_end();
+    sim_tls_end();
 }

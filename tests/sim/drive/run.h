@@ -17,6 +17,7 @@ struct run_result {
 struct run_options {
     bool verbose;
     bool log;    /* every run has a record log */
+    bool tls;    /* every run has listeners that speak TLS */
     bool canary; /* a fault that must be found: the journal forgets an entry now and then */
 };
 

@@ -6,6 +6,7 @@
 
 #include "../own.h"
 #include "../seed.h"
+#include "../tls/tls.h"
 #include "../trace.h"
 #include "base/macros.h"
 #include "base/timer.h"
@@ -19,10 +20,10 @@ static struct {
     struct setup *all;
     unsigned n;
     uint32_t max_message, output_limit;
-    bool short_spans, large, log;
+    bool short_spans, large, log, tls;
 } setups;
 
-void setups_begin(bool log)
+void setups_begin(bool log, bool tls)
 {
     setups.all = NULL;
     setups.n = 0;
@@ -31,6 +32,12 @@ void setups_begin(bool log)
     setups.output_limit = sim_scale(1, 1 << 18);
     setups.short_spans = sim_below(2);
     setups.log = sim_below(5) == 4 || log;
+    setups.tls = sim_tls_is_there() && (sim_below(10) == 9 || tls);
+}
+
+bool setups_have_tls(void)
+{
+    return setups.tls;
 }
 
 bool setups_are_large(void)
@@ -82,7 +89,16 @@ const struct setup *setup_plain(enum framing framing)
     return s;
 }
 
-const struct setup *setup_draw(enum framing framing, bool mute, bool proxied)
+static void draw_tls(struct setup *s)
+{
+    s->tls = true;
+    s->handshake_ms = draw_span();
+    s->max_handshakes = sim_below(2) > 0 ? sim_scale(1, 8) : 1000;
+    sim_say("%s: TLS, handshake %" PRId64 ", at most %" PRIu64, s->name, s->handshake_ms,
+            s->max_handshakes);
+}
+
+const struct setup *setup_draw(enum framing framing, bool mute, bool proxied, bool tls)
 {
     static const enum record_mode records[] = { RECORD_JOURNAL, RECORD_JOURNAL, RECORD_JOURNAL,
                                                 RECORD_JOURNAL, RECORD_STDERR,  RECORD_NONE };
@@ -110,6 +126,8 @@ const struct setup *setup_draw(enum framing framing, bool mute, bool proxied)
             s->name, framing_name(framing), mute ? ", mute" : "", proxied ? ", proxied" : "",
             s->record, s->reply, s->max_message, s->output_limit, s->idle_ms, s->message_ms,
             s->write_ms, s->cost_ns);
+    if (tls)
+        draw_tls(s);
     return s;
 }
 
@@ -161,6 +179,11 @@ struct settings *setup_settings(const struct setup *s)
     if (s->proxied) {
         r->proxy = PROXY_V1 | PROXY_V2;
         (void)prefix_list_parse("127.0.0.0/8 unix", &r->proxy_from);
+    }
+    if (s->tls) {
+        r->tls = tls_server_ref(sim_tls_server());
+        r->handshake_ms = s->handshake_ms;
+        r->max_handshakes = s->max_handshakes;
     }
     (void)settings_prepare(r);
     return r;

@@ -21,20 +21,24 @@ struct setup {
     enum record_mode record;
     enum reply_kind reply;
     size_t max_message, output_limit;
+    bool tls;
     uint64_t idle_ms, message_ms, write_ms, cost_ns;
+    uint64_t handshake_ms, max_handshakes; /* with TLS */
 };
 
-/* log: there is a record log in any case. Draws what a run's setups have in common. A run that mixed everything would show little of
- * each. */
-void setups_begin(bool log);
+/* Draws what a run's setups have in common. A run that mixed everything would show little of each.
+ * log, tls: there is a record log, or TLS, in any case. */
+void setups_begin(bool log, bool tls);
 void setups_end(void);
 
 /* Whether the run is about large messages. */
 bool setups_are_large(void);
 /* Whether the program has a record log. */
 bool setups_have_log(void);
+/* Whether some listeners speak TLS. */
+bool setups_have_tls(void);
 /* These are fixed for an address, since its clients know them. */
-const struct setup *setup_draw(enum framing framing, bool mute, bool proxied);
+const struct setup *setup_draw(enum framing framing, bool mute, bool proxied, bool tls);
 /* Records to the journal, answers "ok", without limits. */
 const struct setup *setup_plain(enum framing framing);
 const struct setup *setup_find(const char *name);

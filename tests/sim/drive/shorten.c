@@ -31,7 +31,10 @@ static bool fails(const struct list *l)
     char this[sizeof kind];
 
     sim_seed_replay(l->decisions, l->n);
-    run(&(struct run_options){ .canary = options->canary }, &r);
+    run(&(struct run_options){ .canary = options->canary,
+                               .log = options->log,
+                               .tls = options->tls },
+        &r);
     kind_of(r.violation, this, sizeof this);
     return r.violation[0] && strcmp(this, kind) == 0;
 }

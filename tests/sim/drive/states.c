@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "../faults.h"
 #include "../trace.h"
@@ -92,13 +93,32 @@ bool life_is_short_of_memory(void)
     return process.memory_was_limited || sim_fault_count(SIM_NO_MEMORY) > 0;
 }
 
+/* Room for the end of a TLS stream is waited for, but not for ever. */
+static void check_end(struct conn *c, const struct connection *k, int from)
+{
+    if (from != CONNECTION_FINISHING || !(k->transport.owner_flags & CONNECTION_ENDING))
+        return;
+    c->mute_end = sim_now() + COARSE_NS >= (k->active_ms + CONNECTION_LINGER_MS) * SIM_MS;
+    if (c->mute_end && c->had_room && c->server && sim_stream_poll(c->server) & EPOLLOUT)
+        sim_violate("connection %u: there is room for the end of its stream", c->number);
+}
+
+/* If a peer asks for other keys, and takes no answer, its stream is lost with all that is in it. */
+static bool keys_are_lost(const struct conn *c, const struct connection *k)
+{
+    return c->asks_for_keys && k->transport.flags & (TRANSPORT_OUT_FAILED | TRANSPORT_OUT_ENDED);
+}
+
 static void check_closed(struct conn *c, const struct connection *k, int from)
 {
     bool late = from == CONNECTION_LINGERING &&
                 sim_now() + COARSE_NS >= k->active_ms * SIM_MS + CONNECTION_LINGER_MS * SIM_MS;
 
     c->taken = k->input.session.seq;
+    check_end(c, k, from);
     if (c->excuses)
+        return;
+    if (keys_are_lost(c, k))
         return;
     /* Without memory, input of departed peers may be discarded. */
     if (c->taken < arrived(c, k) && !late && !c->urgent && !life_is_short_of_memory())

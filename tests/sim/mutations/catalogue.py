@@ -38,10 +38,9 @@ MUTATIONS = [
     ("paused-in-loop", "a paused acceptor stays in the loop", [
         (S + "acceptor.c", "    loop_remove(&x->loop, &a->source);\n    a->registered = false;", "    a->registered = false;")]),
     ("header-and-more", "a byte behind a PROXY header is taken with it", [
-        (S + "preface.c", "(size_t)size - have : (size_t)n)", "(size_t)size - have + 1 : (size_t)n)")]),
+        (S + "proxy-stage.c", "(size_t)size - have : (size_t)n)", "(size_t)size - have + 1 : (size_t)n)")]),
     ("header-forgotten", "the parts of a PROXY header are not kept together", [
-        (S + "preface.c", "    if (buffer_append(&p->bytes, x->scratch + have, (size_t)n) == 0)\n        return 1;\n    end(x, p);\n"
-         "    return 0;\n}", "    return 1;\n}")]),
+        (S + "proxy-stage.c", "return size == 0 && buffer_append(kept, x->scratch + have, (size_t)n) == 0;", "return size == 0;")]),
     ("pause-for-ever", "a paused acceptor sets no timer", [
         (S + "acceptor.c", "    a->source.ready = 0;\n    retry_later(x, a);", "    a->source.ready = 0;")]),
     ("accept-and-close", "if connections cannot be taken, each new one is accepted and closed", [
@@ -60,7 +59,7 @@ MUTATIONS = [
          "            c->transport.owner_flags & CONNECTION_DISCARDS)",
          "if (connection_state(c) == CONNECTION_LINGERING)")]),
     ("readiness-cleared", "a short read ends readiness on any socket", [
-        (N + "transport.c", "if ((size_t)r < n && short_read_drains(t))", "if ((size_t)r < n)")]),
+        (N + "transport.c", "if ((size_t)r < n && source_short_read_drains(&t->source, is_unix(t)))", "if ((size_t)r < n)")]),
     ("no-requeue", "a connection that used up its share of a dispatch is not queued again", [
         (S + "conversation.c", "            loop_queue(&x->loop, &c->transport.source);\n            return;\n        }\n        admitted = false;",
          "            return;\n        }\n        admitted = false;")]),
@@ -165,6 +164,52 @@ MUTATIONS = [
         (R + "committer.c", "c->writer.error == 0 && store_error_passes", "c && store_error_passes")]),
     ("log-guess-kept", "numbers go on behind a guess although a later segment tells the exact one", [
         (L + "recovery.c", "    t->guessed = 0;\n", "")]),
+    ("tls-bytes-inside-forgotten", "bytes that wait inside TLS do not count as the socket's", [
+        (N + "transport.c", "    if (r > 0 && tls_has_bytes(tls_of(t)))\n        t->source.ready |= READY_IN;\n", "")]),
+    ("tls-first-bytes-forgotten", "what came with the end of the handshake waits for an edge", [
+        (S + "connection.c", "    if (arrival->tls && tls_has_bytes(arrival->tls)) {\n        transport_recheck(t);\n"
+         "        loop_queue(&x->loop, &t->source);\n    }\n", "")]),
+    ("tls-next-asleep", "the end of a handshake does not wake the next one that waits for a place", [
+        (S + "handshake.c", "    h->tls = NULL;\n    wake_next(x);\n", "    h->tls = NULL;\n")]),
+    ("tls-next-takes-wake-along", "whoever waits for a place and goes does not wake the next one", [
+        (S + "handshake.c", "    x->handshakes.n -= h->tls != NULL;\n", "    if (!h->tls)\n        return;\n    x->handshakes.n--;\n")]),
+    ("tls-place-never-given", "a handshake that is done keeps its place", [
+        (S + "handshake.c", "    x->handshakes.n -= h->tls != NULL;\n", "")]),
+    ("tls-newcomer-never-gives-way", "no timer makes a handshake give way if it began while others waited", [
+        (S + "handshake.c", "    x->handshakes.n++;\n    arm_give_way(x);\n", "    x->handshakes.n++;\n")]),
+    ("tls-silence-takes-a-place", "a client that has sent only its PROXY header takes a place among the handshakes", [
+        (S + "handshake.c", "if (n < 0 && errno == EAGAIN) {", "if (n < 0 && errno == ENOTSOCK) {")]),
+    ("tls-budget-no-requeue", "a handshake beyond the budget of a turn is not queued again", [
+        (S + "handshake.c", "        loop_queue(&x->loop, h->source);\n        return STAGE_WAITS;", "        return STAGE_WAITS;")]),
+    ("tls-no-budget", "handshakes have no budget", [
+        (S + "handshake.c", "x->handshakes.steps == STEPS_PER_TURN &&", "x->handshakes.steps == UINT_MAX &&"),
+        (S + "handshake.c", "#include <errno.h>", "#include <errno.h>\n#include <limits.h>")]),
+    ("tls-no-limit", "MaxHandshakes= is not kept", [
+        (S + "handshake.c", "return x->handshakes.n * x->shared->n_contexts < s->max_handshakes;",
+         "return x->handshakes.n * x->shared->n_contexts <= s->max_handshakes;")]),
+    ("tls-leaked", "the stream of a handshake that fails is not freed", [
+        (S + "handshake.c", "    if (h->tls && !keep)\n        tls_free(h->tls);\n", "    (void)keep;\n")]),
+    ("tls-server-kept", "settings that are gone keep the certificates", [
+        (S + "settings.c", "    tls_server_unref(s->tls);\n", "")]),
+    ("tls-not-moved", "a stream stays bound to the source of its handshake", [
+        (N + "transport.c", "    tls_move(tls, &t->source);\n", "")]),
+    ("tls-end-untold", "a close_notify without room is not sent later", [
+        (N + "transport.c", "tls_end(tls_of(t)) == -EAGAIN)\n        return false;", "tls_end(tls_of(t)) > 0)\n        return false;")]),
+    ("tls-end-once", "a close_notify without room is not tried again", [
+        (S + "turn.c", "if (connection_state(c) == CONNECTION_FINISHING && output_is_empty(&c->output))",
+         "if (connection_state(c) == CONNECTION_FINISHING && output_is_empty(&c->output) &&\n"
+         "        !(c->transport.owner_flags & CONNECTION_ENDING))")]),
+    ("tls-cut-taken-for-end", "a stream that ends without close_notify is taken for an orderly one", [
+        (N + "tls.c", "? -ENODATA : 0;", "? 0 : 0;")]),
+    ("tls-damage-taken-for-end", "a damaged stream is taken for an orderly one", [
+        (N + "transport.c", "    if (r < 0)\n        t->flags |= TRANSPORT_IN_CUT;\n    if (r < 0 && r != -ENODATA)\n        note_error(t, (int)-r);\n",
+         "    if (r == -ENODATA)\n        t->flags |= TRANSPORT_IN_CUT;\n    if (r < 0 && r != -ENODATA)\n        t->flags |= TRANSPORT_OUT_ENDED;\n")]),
+    ("tls-in-cleared-without-room", "want of room for sending ends readiness for receiving", [
+        (N + "openssl.c", "s->ready &= (uint8_t)~READY_OUT;", "s->ready = 0;")]),
+    ("tls-readiness-cleared", "a short read ends readiness on a UNIX socket, too", [
+        (N + "openssl.c", "source_short_read_drains(s, BIO_test_flags(bio, IS_UNIX))", "source_short_read_drains(s, false)")]),
+    ("tls-stops-at-new-keys", "a read that found only new keys waits for an edge", [
+        (N + "tls.c", "while (r != 1 && stopped_early(ssl, r));", "while (r > 1 && stopped_early(ssl, r));")]),
     ("log-numbers-again", "retention removes the newest segment before the next one has begun", [
         (L + "store.c", "return s->n > (s->writing ? 0 : 1);", "return s->n > 0;")]),
 ]

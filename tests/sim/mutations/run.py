@@ -26,6 +26,7 @@ CFLAGS = shlex.split(os.environ.get("CFLAGS", f"-include config.h -I{TOP}/src -s
 # The shell has taken the quotes away.
 CFLAGS += ["-ULOCALSTATEDIR", '-DLOCALSTATEDIR="/var"']
 LDFLAGS = shlex.split(os.environ.get("LDFLAGS", ""))
+OPENSSL = shlex.split(os.environ.get("OPENSSL_LIBS", "-lssl -lcrypto"))
 SEEDS = 8000
 CROWD = 3000
 # The simulation itself ends a run that goes around in circles, by its processor time. This is for a machine that is
@@ -51,11 +52,12 @@ def build(folder, edits):
         objects.append(source.with_suffix(".o"))
         subprocess.run([*CC, *CFLAGS, "-w", f"-I{(TOP / name).parent}", "-c", source, "-o", objects[-1]], check=True)
     driver = sorted(Path("tests/sim/drive").glob("*.o")) + [Path("tests/sim/simulate.o")]
-    libraries = [f"src/lib{name}.a" for name in LIBRARIES]
+    libraries = ["tests/sim/libtls.a", *(f"src/lib{name}.a" for name in LIBRARIES)]
+    wrapped = [f"-Wl,@{TOP}/tests/sim/{name}" for name in (["wrapped", "wrapped-tls"] if OPENSSL else ["wrapped"])]
     program = folder / "simulate"
     # The changed objects come first, so that the linker does not take those of the libraries.
-    subprocess.run([*CC, *CFLAGS, "-w", *LDFLAGS, f"-Wl,@{TOP}/tests/sim/wrapped", "-o", program, *driver, *objects,
-                    *libraries, "tests/sim/libworld.a"], check=True)
+    subprocess.run([*CC, *CFLAGS, "-w", *LDFLAGS, *wrapped, "-o", program, *driver, *objects, *libraries,
+                    "tests/sim/libworld.a", *OPENSSL], check=True)
     return program
 
 
@@ -74,8 +76,8 @@ def look(mutation, seeds):
     name, what, edits = mutation
     with tempfile.TemporaryDirectory() as folder:
         program = build(Path(folder), edits)
-        # Faults of the record log are found where there is one.
-        kind = ["--log"] if name.startswith("log-") else []
+        # Faults of the record log are found where there is one; likewise with TLS.
+        kind = [f"--{kind}" for kind in ("log", "tls") if name.startswith(f"{kind}-")]
         try:
             found = attempt(program, f"--seeds={seeds}", *kind) or attempt(program, f"--crowd={CROWD}")
             said = found or ""
@@ -93,7 +95,7 @@ def main():
             seeds = int(argument.partition("=")[2])
         else:
             names.append(argument)
-    chosen = [m for m in MUTATIONS if not names or m[0] in names]
+    chosen = [m for m in MUTATIONS if (m[0] in names if names else OPENSSL or not m[0].startswith("tls-"))]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(lambda m: look(m, seeds), chosen))
     print(f"# {sum(found)} of {len(found)} found")
