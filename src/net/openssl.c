@@ -210,6 +210,8 @@ void openssl_stream_use(SSL *ssl)
     BIO_set_data(bio, openssl_stream_source(ssl));
     BIO_clear_flags(bio, BIO_FLAGS_IN_EOF);
     too_many = false;
+    /* OpenSSL forgives some failures, and then nobody has taken the error. */
+    socket_error = 0;
 }
 
 SSL_CTX *openssl_context_new(const SSL_METHOD *side)

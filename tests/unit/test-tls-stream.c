@@ -276,6 +276,31 @@ START_TEST(damaged_records)
 }
 END_TEST
 
+/* OpenSSL forgives a client that is gone before its ticket. That is no error of the next stream. */
+START_TEST(an_error_that_was_forgiven)
+{
+    const unsigned char *bytes;
+    size_t n;
+
+    tls_stand_dial(0, TLS1_3_VERSION);
+    (void)tls_peer_shakes(&peers[0]);
+    tls_stand_transmit(0, 0);
+    ck_assert(tls_peer_shakes(&peers[0]));
+    n = tls_peer_takes(&peers[0], &bytes);
+    tls_stand_send(0, bytes, n);
+    tls_stand_hang_up(0);
+    (void)stand_run(&stand);
+    ck_assert_uint_eq(counter_get(&counters->accepted), 1);
+
+    tls_stand_dial(1, TLS1_3_VERSION);
+    tls_stand_shake(1, 0);
+    tls_stand_transmit(1, 0);
+    tls_stand_send(1, (const unsigned char *)"\x17\3\3\0\1x", 6);
+    (void)stand_run(&stand);
+    ck_assert_uint_eq(hooks.logged[EVENT_PROTOCOL_ERROR], 1);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("tls-stream");
@@ -293,6 +318,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, no_renegotiation);
     tcase_add_loop_test(cases, a_close_notify_without_room, 0, 2);
     tcase_add_loop_test(cases, damaged_records, 0, 2);
+    tcase_add_test(cases, an_error_that_was_forgiven);
     suite_add_tcase(suite, cases);
     return suite;
 }
