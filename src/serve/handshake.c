@@ -113,7 +113,6 @@ static enum stage begin(struct context *x, struct handshake *h, const struct arr
     link_queue_append(&x->handshakes.under_way, &h->link);
     x->handshakes.n++;
     budget_hold(&x->budget, HANDSHAKE_MEMORY);
-    arm_give_way(x);
     wake_next(x);
     return STAGE_DONE;
 }
