@@ -189,13 +189,21 @@ time_t tls_server_expires(const struct tls_server *server, const char **ret_file
     return server->certificates.expires;
 }
 
-struct tls *tls_server_accept(struct tls_server *server, struct source *s, bool is_unix)
+struct tls *tls_server_accept(struct tls_server *server, struct source *s, bool is_unix, bool mute)
 {
     SSL *ssl = openssl_stream_new(server->certificates.groups[0].context, s, is_unix);
 
-    if (ssl)
-        SSL_set_accept_state(ssl);
+    if (!ssl)
+        return NULL;
+    SSL_set_accept_state(ssl);
+    if (mute)
+        (void)SSL_set_num_tickets(ssl, 0);
     return (struct tls *)ssl;
+}
+
+bool tls_server_verifies(const struct tls_server *server)
+{
+    return server->verify.store && server->verify.demand != TLS_CLIENT_NONE;
 }
 
 size_t tls_server_client_name(const struct tls_server *server, const struct tls *t,

@@ -30,8 +30,13 @@ void tls_server_unref(struct tls_server *server);
 time_t tls_server_expires(const struct tls_server *server, const char **ret_file);
 
 /* A stream to a client that has just connected, or NULL: out of memory. The stream keeps no
- * reference: the server has to outlive it. */
-struct tls *tls_server_accept(struct tls_server *server, struct source *s, bool is_unix);
+ * reference: the server has to outlive it. mute: the client may never read, so it gets no ticket in
+ * TLS 1.3. If that stayed unread, the client's close() would reset the connection, and destroy what
+ * it has sent (tcp(7)). */
+struct tls *tls_server_accept(struct tls_server *server, struct source *s, bool is_unix, bool mute);
+
+/* Whether it asks clients for a certificate. */
+bool tls_server_verifies(const struct tls_server *server);
 
 /* After the handshake: the name in the client's verified certificate. Returns its size; 0: there is
  * none, or none that fits. */

@@ -78,6 +78,41 @@ int tls_verify_load(const struct tls_settings *settings, struct tls_verify *ret,
     return r;
 }
 
+/* Whether the certificate still leads to an authority, is still in time, and is not revoked. */
+static bool is_still_valid(const struct tls_verify *v, X509 *certificate)
+{
+    X509_STORE_CTX *check = X509_STORE_CTX_new();
+    bool valid = check && X509_STORE_CTX_init(check, v->store, certificate, NULL) == 1 &&
+                 X509_STORE_CTX_set_default(check, "ssl_client") == 1 &&
+                 X509_verify_cert(check) == 1;
+
+    X509_STORE_CTX_free(check);
+    ERR_clear_error();
+    return valid;
+}
+
+/*
+ * A ticket has the client's certificate, and OpenSSL does not verify it again. Otherwise, a client
+ * that comes back often enough could use an expired one for ever. A ticket has no certificates in
+ * between. If they are needed, a full handshake follows.
+ */
+static SSL_TICKET_RETURN on_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+                                   size_t n, SSL_TICKET_STATUS status, void *userdata)
+{
+    const struct tls_verify *v = userdata;
+    X509 *certificate;
+
+    (void)ssl;
+    (void)name;
+    (void)n;
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    certificate = SSL_SESSION_get0_peer(session);
+    if (certificate && !is_still_valid(v, certificate))
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 int tls_verify_use(const struct tls_verify *v, SSL_CTX *context)
 {
     STACK_OF(X509_NAME) * names;
@@ -91,6 +126,8 @@ int tls_verify_use(const struct tls_verify *v, SSL_CTX *context)
         return -ENOMEM;
     SSL_CTX_set0_CA_list(context, names);
     SSL_CTX_set1_cert_store(context, v->store);
+    if (SSL_CTX_set_session_ticket_cb(context, NULL, on_ticket, (void *)v) != 1)
+        return -ENOMEM;
     SSL_CTX_set_verify(context,
                        SSL_VERIFY_PEER |
                            (v->demand == TLS_CLIENT_REQUIRE ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),

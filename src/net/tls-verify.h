@@ -19,7 +19,7 @@ int tls_verify_load(const struct tls_settings *settings, struct tls_verify *ret,
                     struct tls_error *ret_error);
 void tls_verify_free(struct tls_verify *v);
 
-/* 0 or -ENOMEM. */
+/* Connections of the context are verified so, which has to outlive them. 0 or -ENOMEM. */
 int tls_verify_use(const struct tls_verify *v, SSL_CTX *context);
 
 /* The name in the client's verified certificate. Returns its size; 0: there is none, or none that

@@ -19,7 +19,7 @@ static int failure(SSL *ssl, int r, const char **ret_error)
     SSL_set_quiet_shutdown(ssl, 1);
     *ret_error = openssl_reason(openssl_excess() ?: "the stream ended within it");
     last_reason = *ret_error;
-    return -(openssl_take_socket_error() ?: EPROTO);
+    return error == SSL_ERROR_SYSCALL ? -(openssl_take_socket_error() ?: EPROTO) : -EPROTO;
 }
 
 /* What is wrong with the client's certificate. OpenSSL's own reason only says that it is. */

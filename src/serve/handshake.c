@@ -51,12 +51,20 @@ static void unlink_from(struct context *x, struct handshake *h)
         link_queue_remove(h->tls ? &x->handshakes.under_way : &x->handshakes.waiters, &h->link);
 }
 
-/* Call whenever the first of those that wait may be another one, or have a place. It looks itself
- * whether it has: it may be of another listener, with another limit. */
+/* Call whenever the first of those that wait may be another one, or have a place. */
 static void wake_next(struct context *x)
 {
-    if (x->handshakes.waiters.first)
-        loop_queue(&x->loop, first(&x->handshakes.waiters)->source);
+    const struct handshake *next = first(&x->handshakes.waiters);
+
+    if (next && has_place(x, next->settings))
+        loop_queue(&x->loop, next->source);
+}
+
+/* Memory may have become free meanwhile. */
+void handshakes_check(struct context *x)
+{
+    if (_unlikely_(x->handshakes.waiters.first))
+        wake_next(x);
 }
 
 static void arm_give_way(struct context *x)
@@ -106,13 +114,14 @@ static enum stage begin(struct context *x, struct handshake *h, const struct arr
         return STAGE_WAITS;
     }
     unlink_from(x, h);
-    h->tls = tls_server_accept(a->settings->tls, h->source, a->is_unix);
+    h->tls = tls_server_accept(a->settings->tls, h->source, a->is_unix, a->settings->rules.mute);
     if (!h->tls)
         return no_memory(x);
     h->began_ms = context_ms(x);
     link_queue_append(&x->handshakes.under_way, &h->link);
     x->handshakes.n++;
     budget_hold(&x->budget, HANDSHAKE_MEMORY);
+    arm_give_way(x);
     wake_next(x);
     return STAGE_DONE;
 }
@@ -120,9 +129,12 @@ static enum stage begin(struct context *x, struct handshake *h, const struct arr
 /* Gives the arrival all that the handshake has brought. */
 static enum stage hand_over(struct context *x, struct handshake *h, struct arrival *a)
 {
+    const struct tls_server *server = a->settings->tls;
     char name[TLS_NAME_MAX + 1];
 
-    if (tls_server_client_name(a->settings->tls, h->tls, name) > 0) {
+    /* If we verify clients, we do not rely on the proxy's word for a name. */
+    if (tls_server_client_name(server, h->tls, name) > 0 ||
+        (a->origin && tls_server_verifies(server))) {
         struct origin *named = origin_new_named(a->origin, name);
 
         if (!named)

@@ -24,16 +24,20 @@
 #define HANDSHAKE_MEMORY ((size_t)64 * 1024) /* of OpenSSL, for one */
 
 struct handshake {
-    struct source *source; /* the socket */
-    struct tls *tls;       /* NULL: it has no place yet */
-    struct link link;      /* in context.handshakes: in .waiters, or then in .under_way */
-    uint64_t began_ms;     /* when it got its place */
-    bool evicted;          /* it has lost its place */
+    struct source *source;           /* the socket */
+    const struct settings *settings; /* of the arrival */
+    struct tls *tls;                 /* NULL: it has no place yet */
+    struct link link;                /* in context.handshakes: in .waiters, or then in .under_way */
+    uint64_t began_ms;               /* when it got its place */
+    bool evicted;                    /* it has lost its place */
 };
 
 /* The socket is ready, or it is this one's turn. DONE: a->tls is the stream, and a->origin has the
  * client's verified name. */
 enum stage handshake_continue(struct context *x, struct handshake *h, struct arrival *a);
+
+/* Call at the end of a turn: whoever waits for a place gets it, if there is one. */
+void handshakes_check(struct context *x);
 
 /* The oldest handshakes may have to give way: TIMER_HANDSHAKE has expired. */
 void handshakes_expire(struct context *x);

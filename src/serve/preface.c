@@ -109,7 +109,7 @@ int preface_open(struct context *x, const struct arrival *arrival, bool register
         .source = { .fd = arrival->fd, .kind = SOURCE_PREFACE, .ready = READY_OUT },
         .arrival = *arrival,
         .has_header = !s->proxy,
-        .handshake = { .source = &p->source },
+        .handshake = { .source = &p->source, .settings = s },
         .deadline = { .kind = TIMER_PREFACE },
     };
     r = watch(x, p, registered);

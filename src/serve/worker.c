@@ -274,6 +274,7 @@ void worker_turn(struct worker *w)
     if (loop_again(&x->loop))
         dispatch_ready(w);
     connection_free_buried(x);
+    handshakes_check(x);
     watch_memory(w);
     context_leave_out_stall(x);
 }

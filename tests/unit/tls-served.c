@@ -44,7 +44,7 @@ void served_open(struct served *s, struct tls_server *server, const struct ident
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     s->source.fd = fds[0];
     s->client_fd = fds[1];
-    s->server = tls_server_accept(server, &s->source, true);
+    s->server = tls_server_accept(server, &s->source, true, false);
     ck_assert_ptr_nonnull(s->server);
     if (!trusted)
         return;

@@ -13,7 +13,7 @@
 
 static const struct preface *preface_of(const struct handshake *h)
 {
-    return CONTAINER_OF(h, struct preface, handshake);
+    return CONTAINER_OF((struct handshake *)h, struct preface, handshake);
 }
 
 static uint64_t share_of(const struct preface *p)
@@ -57,8 +57,9 @@ static void look_at_waiters(const struct context *x)
 
     if (!first)
         return;
-    next = CONTAINER_OF(first, struct handshake, link);
-    if (x->handshakes.n < share_of(preface_of(next)))
+    next = CONTAINER_OF((struct link *)first, struct handshake, link);
+    if (x->handshakes.n == 0 || (x->handshakes.n < share_of(preface_of(next)) &&
+                                 budget_may_hold(&x->budget, HANDSHAKE_MEMORY)))
         sim_violate("there is a place for a handshake, and the next one sleeps");
     if (x->handshakes.under_way.first && !timer_armed(&x->handshakes.give_way))
         sim_violate("a handshake waits for a place, and no other has to give way");
@@ -69,7 +70,7 @@ void inspect_prefaces(const struct context *x)
     uint64_t n = 0, most = 0;
 
     for (const struct link *l = x->prefaces; l; l = l->next) {
-        const struct preface *p = CONTAINER_OF(l, struct preface, link);
+        const struct preface *p = CONTAINER_OF((struct link *)l, struct preface, link);
 
         n += p->handshake.tls != NULL;
         if (p->handshake.tls) {
