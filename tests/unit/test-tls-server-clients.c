@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -236,6 +237,42 @@ START_TEST(a_resumed_client_keeps_its_name)
 }
 END_TEST
 
+/* A ticket does not make a certificate last longer. */
+START_TEST(an_expired_client_is_not_resumed)
+{
+    static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+    struct tls_server *server = served_by(&settings);
+    SSL_SESSION *sessions[ARRAY_SIZE(versions)];
+    const time_t until = time(NULL) + 3;
+    struct identity client =
+        identity_new(&(struct recipe){ .name = "client", .from = -60, .until = 3 }, &ca);
+    struct served s;
+
+    for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+        served_open(&s, server, &ca);
+        (void)SSL_CTX_set_max_proto_version(s.context, versions[i]);
+        present(&s, &client);
+        (void)served_shake(&s, NULL);
+        ck_assert(served_well(&s));
+        sessions[i] = SSL_get1_session(s.client);
+        served_close(&s);
+    }
+    while (time(NULL) <= until + 1)
+        (void)nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+        served_open(&s, server, &ca);
+        (void)SSL_CTX_set_max_proto_version(s.context, versions[i]);
+        present(&s, &client);
+        ck_assert_int_eq(served_shake(&s, sessions[i]), -EPROTO);
+        ck_assert_str_eq(s.name, "");
+        SSL_SESSION_free(sessions[i]);
+        served_close(&s);
+    }
+    tls_server_unref(server);
+    identity_free(&client);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("tls-server-clients");
@@ -249,6 +286,7 @@ Suite *test_suite(void)
     tcase_add_test(cases, kinds_of_identity);
     tcase_add_test(cases, names_that_nobody_should_read);
     tcase_add_test(cases, a_resumed_client_keeps_its_name);
+    tcase_add_test(cases, an_expired_client_is_not_resumed);
     suite_add_tcase(suite, cases);
     return suite;
 }
