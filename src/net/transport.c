@@ -133,6 +133,11 @@ bool transport_has_bytes(struct transport *t)
     return false;
 }
 
+bool transport_is_within_record(const struct transport *t)
+{
+    return is_tls(t) && !(t->source.ready & READY_INPUT) && tls_has_bytes(tls_of(t));
+}
+
 void transport_recheck(struct transport *t)
 {
     t->source.ready |= READY_IN;

@@ -85,6 +85,10 @@ ssize_t transport_recv(struct transport *t, void *bytes, size_t n);
  * bytes. */
 bool transport_has_bytes(struct transport *t);
 
+/* Whether part of a TLS record has arrived and the rest has not. Only the rest makes it bytes to
+ * receive. */
+bool transport_is_within_record(const struct transport *t);
+
 /* Makes the stream readable without an edge, so that the next transport_recv() asks the kernel. */
 void transport_recheck(struct transport *t);
 

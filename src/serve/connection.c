@@ -97,6 +97,9 @@ void connection_waited(struct context *x, struct connection *c)
     assert(c->transport.owner_flags & CONNECTION_WAITING);
     forget_waiting(c);
     c->active_ms = MIN(context_ms(x), c->active_ms + waited);
+    if (connection_record_ms(c) > 0)
+        ((struct extension *)c - 1)->record_ms =
+            MIN(context_ms(x), connection_record_ms(c) + waited);
     input_excuse(&c->input, x, waited);
     output_excuse(&c->output, x, waited);
 }
@@ -183,6 +186,16 @@ static uint64_t linger_deadline(const struct context *x, const struct connection
     return MIN(d, last);
 }
 
+void connection_note_record(const struct context *x, struct connection *c, bool received)
+{
+    struct extension *e = (struct extension *)c - 1;
+
+    if (!transport_is_within_record(&c->transport))
+        e->record_ms = 0;
+    else if (e->record_ms == 0 || received)
+        e->record_ms = context_ms(x);
+}
+
 uint64_t connection_deadline(const struct context *x, const struct connection *c)
 {
     const struct settings *s = c->settings;
@@ -202,6 +215,8 @@ uint64_t connection_deadline(const struct context *x, const struct connection *c
         return MIN(d, connection_resume_ms(c));
     if (input_is_unfinished(&c->input) && !connection_is_owed_enough(c))
         d = MIN(d, timer_after(c->input.bytes->stamp, s->message_ms));
+    if (connection_record_ms(c) > 0 && !connection_is_owed_enough(c))
+        d = MIN(d, timer_after(connection_record_ms(c), s->message_ms));
     if (output_is_empty(&c->output) && !input_is_pending(&c->input))
         d = MIN(d, timer_after(c->active_ms, s->idle_ms));
     return d;

@@ -99,6 +99,7 @@ struct arrival {
 /* What only some connections need. */
 struct extension {
     struct origin *origin; /* owned; NULL: nothing is known besides the peer */
+    uint64_t record_ms;    /* when the unfinished TLS record began; 0: there is none */
     struct tls *tls;       /* for the transport, see transport_tls() */
 };
 _Static_assert(offsetof(struct extension, tls) + sizeof(struct tls *) == sizeof(struct extension),
@@ -201,6 +202,17 @@ static inline bool connection_is_mute(const struct connection *c)
 static inline bool connection_is_owed_enough(const struct connection *c)
 {
     return output_size(&c->output) >= c->settings->output_limit;
+}
+
+/* Only for TLS: notes when an unfinished record began. received: bytes have come since the last
+ * call. */
+void connection_note_record(const struct context *x, struct connection *c, bool received);
+
+/* When the peer began a TLS record that is not complete, or 0. It may be longer than any message,
+ * and none of it can be taken before its end. */
+static inline uint64_t connection_record_ms(const struct connection *c)
+{
+    return c->transport.flags & TRANSPORT_TLS ? ((const struct extension *)c - 1)->record_ms : 0;
 }
 
 /* The nearest deadline in ms, or TIMER_NEVER. There is none while replies are held: the peer is not

@@ -15,6 +15,7 @@ static bool is_settled(const struct connection *c)
            !(c->transport.owner_flags &
              (CONNECTION_DRAINING | CONNECTION_DISCARDS | CONNECTION_WAITING)) &&
            !(c->transport.flags & (TRANSPORT_IN_ENDED | TRANSPORT_OUT_ENDED)) &&
+           connection_record_ms(c) == 0 &&
            (s->idle_ms == TIMER_NEVER ||
             (timer_armed(&c->timer) && c->timer.expires <= c->active_ms + s->idle_ms));
 }
@@ -117,6 +118,8 @@ static void settle(struct context *x, struct connection *c)
 
 static void dispatch(struct context *x, struct connection *c, bool admitted)
 {
+    uint64_t received = counter_get(&x->counters.bytes_in);
+
     count(&x->counters.dispatches, 1);
     if (transport_is_broken(&c->transport))
         transport_abandon_output(&c->transport);
@@ -131,6 +134,8 @@ static void dispatch(struct context *x, struct connection *c, bool admitted)
     if (transport_is_broken(&c->transport) &&
         (c->transport.owner_flags & CONNECTION_WAITING || connection_is_limited(c)))
         conversation_collect(x, c);
+    if (_unlikely_(c->transport.flags & TRANSPORT_TLS))
+        connection_note_record(x, c, counter_get(&x->counters.bytes_in) != received);
     if (!is_settled(c))
         settle(x, c);
 }
@@ -168,6 +173,15 @@ static void linger_on(struct context *x, struct connection *c)
     dispatch(x, c, false);
 }
 
+/* Whether a message, or the TLS record that has it, should be complete by now. */
+static bool is_late(const struct connection *c, uint64_t now)
+{
+    uint64_t record = connection_record_ms(c), span = c->settings->message_ms;
+
+    return (input_is_unfinished(&c->input) && timer_after(c->input.bytes->stamp, span) <= now) ||
+           (record > 0 && timer_after(record, span) <= now);
+}
+
 /* One of the deadlines of connection_deadline() has come. */
 static void expire(struct context *x, struct connection *c)
 {
@@ -188,8 +202,7 @@ static void expire(struct context *x, struct connection *c)
         }
     } else if (connection_is_limited(c)) {
         loop_queue(&x->loop, &c->transport.source);
-    } else if (input_is_unfinished(&c->input) &&
-               timer_after(c->input.bytes->stamp, s->message_ms) <= now) {
+    } else if (is_late(c, now)) {
         note_timeout(x, c, "sent an unfinished message", s->message_ms);
         connection_refuse(x, c, "message not complete in time");
         settle(x, c);

@@ -166,6 +166,62 @@ START_TEST(no_renegotiation)
 }
 END_TEST
 
+/* A record may be longer than a message, and none of it can be taken before its end. */
+START_TEST(an_unfinished_record_has_a_deadline)
+{
+    const unsigned char *bytes;
+    size_t n;
+
+    stand.settings->message_ms = 1000;
+    tls_stand_dial(0, versions[_i]);
+    tls_stand_shake(0, 0);
+    tls_stand_transmit(0, 0);
+    /* A byte in time is not enough. */
+    tls_peer_says(&peers[0], "x\n");
+    n = tls_peer_takes(&peers[0], &bytes);
+    tls_stand_send(0, bytes, n - 2);
+    (void)stand_run(&stand);
+    stand_pass(&stand, 600);
+    tls_stand_send(0, bytes + n - 2, 1);
+    (void)stand_run(&stand);
+    stand_pass(&stand, 399);
+    ck_assert_uint_eq(hooks.logged[EVENT_TIMEOUT], 0);
+    stand_pass(&stand, 2);
+    ck_assert_uint_eq(hooks.logged[EVENT_TIMEOUT], 1);
+    (void)tls_peer_hears(&peers[0], sockets[0]);
+    ck_assert_str_eq(tls_peer_received(&peers[0]), "error: message not complete in time\n$");
+    tls_stand_hang_up(0);
+    stand_pass(&stand, 5000);
+    ck_assert_uint_eq(atomic_load(&stand.contexts[0]->n_connections), 0);
+}
+END_TEST
+
+/* Nobody is cut off who has a part of the next record behind each whole one. */
+START_TEST(a_stream_that_goes_on_is_not_late)
+{
+    unsigned char all[4096];
+    const unsigned char *bytes;
+    size_t n = 0, at = 0;
+
+    stand.settings->message_ms = 1000;
+    tls_stand_dial(0, versions[_i]);
+    tls_stand_shake(0, 0);
+    tls_stand_transmit(0, 0);
+    for (int i = 0; i < 20; i++)
+        tls_peer_says(&peers[0], "x\n");
+    n = tls_peer_takes(&peers[0], &bytes);
+    ck_assert_uint_le(n, sizeof all);
+    memcpy(all, bytes, n);
+    for (size_t step = n / 20 + 1; at < n; at += step) {
+        tls_stand_send(0, all + at, step < n - at ? step : n - at);
+        (void)stand_run(&stand);
+        stand_pass(&stand, 900);
+    }
+    ck_assert_uint_eq(hooks.logged[EVENT_TIMEOUT], 0);
+    ck_assert_uint_eq(counter_get(&counters->messages), 20);
+}
+END_TEST
+
 /* The end of the stream waits for room, like all before it. */
 START_TEST(a_close_notify_without_room)
 {
@@ -316,6 +372,8 @@ Suite *test_suite(void)
     tcase_add_test(cases, key_updates_with_data_between);
     tcase_add_test(cases, new_keys_where_a_read_ends);
     tcase_add_test(cases, no_renegotiation);
+    tcase_add_loop_test(cases, an_unfinished_record_has_a_deadline, 0, 2);
+    tcase_add_loop_test(cases, a_stream_that_goes_on_is_not_late, 0, 2);
     tcase_add_loop_test(cases, a_close_notify_without_room, 0, 2);
     tcase_add_loop_test(cases, damaged_records, 0, 2);
     tcase_add_test(cases, an_error_that_was_forgiven);

@@ -196,6 +196,7 @@ void conn_received(struct conn *c, size_t n, uint64_t now)
     size_t complete = c->complete;
 
     c->received += n;
+    c->received_at = now;
     if (c->framing == FRAMING_CHUNK) {
         m = add_message(c);
         *m = (struct said_message){ .start = before, .data = before, .end = c->received };
@@ -228,13 +229,23 @@ static bool is_cut_inside(const struct conn *c, size_t i)
            c->sent > end;
 }
 
+uint64_t conn_late_since(const struct conn *c)
+{
+    uint64_t whole = c->complete > 0 ? c->messages[c->complete - 1].end : 0;
+
+    if (!c->tls || (c->framing != FRAMING_CHUNK && c->received > whole))
+        return c->partial_at;
+    return MAX(c->accepted_at, c->received_at);
+}
+
 /* The message has begun, is incomplete, and its time is over. */
 static bool is_late(const struct conn *c, size_t i)
 {
     uint64_t span = c->setup->message_ms;
-    if (span == TIMER_NEVER || i < c->complete || c->framing == FRAMING_CHUNK)
+
+    if (span == TIMER_NEVER || i < c->complete || (c->framing == FRAMING_CHUNK && !c->tls))
         return false;
-    return sim_now() + COARSE_NS >= c->partial_at + span * SIM_MS;
+    return sim_now() + COARSE_NS >= conn_late_since(c) + span * SIM_MS;
 }
 
 static bool is_malformed(const struct conn *c, size_t i)

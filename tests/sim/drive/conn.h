@@ -85,6 +85,7 @@ struct conn {
     uint64_t unread;       /* found unread at the end */
     size_t complete;       /* complete messages among them */
     uint64_t partial_at;   /* when the next message began to arrive, in ns */
+    uint64_t received_at;  /* when bytes were last received, in ns */
     uint64_t id;           /* from its records */
     uint64_t recorded;     /* messages, up to a legitimate gap */
     uint64_t unrecordable; /* the message that could not be recorded; 0: none */
@@ -116,6 +117,10 @@ void conn_say_malformed(struct conn *c, unsigned how);
 void conn_begin_with_header(struct conn *c, unsigned how);
 
 /* What the client has said, up to `said` bytes, makes `end` encrypted bytes. */
+/* Since when the next message may be late at the earliest. With TLS, an unfinished record counts,
+ * too, even if no message has begun. */
+uint64_t conn_late_since(const struct conn *c);
+
 void conn_enciphered(struct conn *c, uint64_t end, uint64_t said);
 /* The last of these is not true. */
 void conn_forget_cipher(struct conn *c);

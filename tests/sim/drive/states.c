@@ -51,7 +51,7 @@ static void timed_out(const struct conn *c, const struct connection *k, int to)
     if (to == CONNECTION_CLOSED && !c->mute)
         check_span(c, last_activity(c), c->setup->write_ms, "WriteTimeout");
     else if (k->transport.owner_flags & CONNECTION_DISCARDS)
-        check_span(c, c->partial_at, c->setup->message_ms, "MessageTimeout");
+        check_span(c, conn_late_since(c), c->setup->message_ms, "MessageTimeout");
     else
         check_span(c, last_activity(c), c->setup->idle_ms, "IdleTimeout");
 }
