@@ -268,8 +268,8 @@ int config_find_file(const char *value, char **ret, const char **ret_expected)
     if (strchr(value, '/'))
         folder = NULL;
     else if (!folder)
-        return refuse(ret_expected, PATH "; and credentials need $CREDENTIALS_DIRECTORY, which is "
-                                         "not set");
+        return refuse(ret_expected, PATH ", or a credential: $CREDENTIALS_DIRECTORY is not set; "
+                                         "set it to the directory of the files");
     if (asprintf(&path, "%s%s%s", folder ?: "", folder ? "/" : "", value) < 0)
         return -ENOMEM;
     *ret = path;

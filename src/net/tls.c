@@ -22,12 +22,32 @@ static int failure(SSL *ssl, int r, const char **ret_error)
     return error == SSL_ERROR_SYSCALL ? -(openssl_take_socket_error() ?: EPROTO) : -EPROTO;
 }
 
-/* What is wrong with the client's certificate. OpenSSL's own reason only says that it is. */
+/* What is wrong with the client's certificate, in words that say whose it is. OpenSSL's own reason
+ * only says that something is. */
 static const char *objection(const SSL *ssl)
 {
     long result = SSL_is_server(ssl) ? SSL_get_verify_result(ssl) : X509_V_OK;
 
-    return result == X509_V_OK ? NULL : X509_verify_cert_error_string(result);
+    switch (result) {
+    case X509_V_OK:
+        return NULL;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return "the client's certificate has expired";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return "the client's certificate is not valid yet";
+    case X509_V_ERR_CERT_REVOKED:
+        return "the client's certificate is revoked";
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+        return "Revoked= has no list of the authority of the client's certificate";
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+        return "the revocation list of the client's authority is out of date";
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+        return "the client's certificate is of no authority in ClientCA=";
+    default:
+        return X509_verify_cert_error_string(result);
+    }
 }
 
 int tls_handshake(struct tls *t, const char **ret_error)

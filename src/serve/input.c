@@ -154,7 +154,7 @@ _cold_ static void report_failure(const struct input *in, const struct exchange 
     case FRAME_TLS:
         event_log_about(EVENT_HEADER_REFUSED, &who,
                         "refused: began a TLS handshake, but [Listener %s] does not speak TLS; "
-                        "switch TLS off in the sender",
+                        "set TLS= there, or switch TLS off in the sender",
                         e->settings->name);
         break;
     case FRAME_HTTP:

@@ -17,7 +17,8 @@ from daemon import Daemon, program
 CONFIG = 78
 VERSION = subprocess.run([program(), "--version"], check=True, text=True, stdout=subprocess.PIPE).stdout
 NAMES = "TLS section's name has"
-CREDENTIAL = "a path with a slash; and credentials need $CREDENTIALS_DIRECTORY, which is not set"
+CREDENTIAL = ("a path with a slash, or a credential: $CREDENTIALS_DIRECTORY is not set; "
+              "set it to the directory of the files")
 CLIENTS = "also set ClientCA= to the authority that signs the certificates of clients"
 GOOD = "[TLS main]\nCertificate={dir}/a.crt\nKey={dir}/a.key\n"
 

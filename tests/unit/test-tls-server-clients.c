@@ -91,18 +91,19 @@ START_TEST(who_is_trusted)
     ck_assert_str_eq(meet_new(&(struct recipe){ .name = "x", .usage = "serverAuth" }, &ca),
                      "!unsuitable certificate purpose");
     ck_assert_str_eq(meet_new(&(struct recipe){ .name = "x", .from = -7200, .until = -3600 }, &ca),
-                     "!certificate has expired");
+                     "!the client's certificate has expired");
     ck_assert_str_eq(meet_new(&(struct recipe){ .name = "x", .from = 3600, .until = 7200 }, &ca),
-                     "!certificate is not yet valid");
+                     "!the client's certificate is not valid yet");
     ck_assert_str_eq(meet_new(&(struct recipe){ .name = "x" }, &stranger),
-                     "!unable to get local issuer certificate");
-    ck_assert_str_eq(meet_new(&(struct recipe){ .name = "x" }, NULL), "!self-signed certificate");
+                     "!the client's certificate is of no authority in ClientCA=");
+    ck_assert_str_eq(meet_new(&(struct recipe){ .name = "x" }, NULL),
+                     "!the client's certificate is of no authority in ClientCA=");
     ck_assert_str_eq(meet(NULL), none);
     settings.client_certificate = TLS_CLIENT_REQUEST;
     ck_assert_str_eq(meet(NULL), "");
     ck_assert_str_eq(meet_new(&(struct recipe){ .name = "x" }, &ca), "x");
     ck_assert_str_eq(meet_new(&(struct recipe){ .name = "x" }, &stranger),
-                     "!unable to get local issuer certificate");
+                     "!the client's certificate is of no authority in ClientCA=");
     settings.client_certificate = TLS_CLIENT_NONE;
     ck_assert_str_eq(meet_new(&(struct recipe){ .name = "x" }, &ca), "");
     identity_free(&stranger);
@@ -157,9 +158,9 @@ START_TEST(revoked_certificates_are_refused)
 
     settings.revoked = (char *)list_of("crl.pem", &bad, 3600);
     ck_assert_str_eq(meet(&good), "good");
-    ck_assert_str_eq(meet(&bad), "!certificate revoked");
+    ck_assert_str_eq(meet(&bad), "!the client's certificate is revoked");
     settings.revoked = (char *)list_of("old.pem", &bad, -3600);
-    ck_assert_str_eq(meet(&good), "!CRL has expired");
+    ck_assert_str_eq(meet(&good), "!the revocation list of the client's authority is out of date");
     identity_free(&good);
     identity_free(&bad);
 }
