@@ -51,20 +51,17 @@ static void unlink_from(struct context *x, struct handshake *h)
         link_queue_remove(h->tls ? &x->handshakes.under_way : &x->handshakes.waiters, &h->link);
 }
 
-/* Call whenever the first of those that wait may be another one, or have a place. */
-static void wake_next(struct context *x)
-{
-    const struct handshake *next = first(&x->handshakes.waiters);
-
-    if (next && has_place(x, next->settings))
-        loop_queue(&x->loop, next->source);
-}
-
-/* Memory may have become free meanwhile. */
 void handshakes_check(struct context *x)
 {
-    if (_unlikely_(x->handshakes.waiters.first))
-        wake_next(x);
+    const struct link *l = x->handshakes.waiters.first;
+
+    for (unsigned i = 0; _unlikely_(l) && i < STEPS_PER_TURN; i++, l = l->next) {
+        const struct handshake *h = CONTAINER_OF((struct link *)l, struct handshake, link);
+
+        if (!has_place(x, h->settings))
+            break;
+        loop_queue(&x->loop, h->source);
+    }
 }
 
 static void arm_give_way(struct context *x)
@@ -122,7 +119,6 @@ static enum stage begin(struct context *x, struct handshake *h, const struct arr
     x->handshakes.n++;
     budget_hold(&x->budget, HANDSHAKE_MEMORY);
     arm_give_way(x);
-    wake_next(x);
     return STAGE_DONE;
 }
 
@@ -210,5 +206,4 @@ void handshake_leave(struct context *x, struct handshake *h, bool keep)
         x->handshakes.n--;
         budget_release(&x->budget, HANDSHAKE_MEMORY);
     }
-    wake_next(x);
 }

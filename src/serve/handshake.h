@@ -36,7 +36,7 @@ struct handshake {
  * client's verified name. */
 enum stage handshake_continue(struct context *x, struct handshake *h, struct arrival *a);
 
-/* Call at the end of a turn: whoever waits for a place gets it, if there is one. */
+/* Call at the end of a turn: whoever waits for a place gets its turn, if there is one. */
 void handshakes_check(struct context *x);
 
 /* The oldest handshakes may have to give way: TIMER_HANDSHAKE has expired. */
