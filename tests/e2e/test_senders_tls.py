@@ -2,6 +2,7 @@
 """Other people's TLS: clients that send lines and read the replies, and a scanner that looks for weak spots."""
 
 import re
+import ssl
 import subprocess
 import sys
 import unittest
@@ -116,6 +117,21 @@ class Clients(unittest.TestCase):
 
     def test_node(self):
         self.talk("node", "-e", NODE, "%PORT", "%CA", "%CLIENT.pem")
+
+
+class Mute(unittest.TestCase):
+    def test_a_sender_that_never_reads_loses_nothing(self):
+        """Bytes that stay unread when it closes, even a session ticket, would make its kernel reset the connection."""
+        served = Served(self, "ClientCertificate=none", "Reply=none")
+        context = ssl.create_default_context(cafile=served.authority.file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        for _ in range(10):
+            with net.connect(served.daemon.address()) as client:
+                tls = context.wrap_socket(client, server_hostname="localhost")
+                tls.sendall(STREAM * 7)
+                tls.close()
+        self.assertEqual(len(served.journal.wait_for(70 * LINES)), 70 * LINES)
+        served.daemon.stop()
 
 
 class Scan(unittest.TestCase):
