@@ -17,10 +17,10 @@ struct identity {
 };
 
 struct recipe {
-    const char *name;  /* the common name; NULL: none */
-    const char *names; /* the alternative names, as in x509v3_config(5); NULL: none */
-    const char *usage; /* the extended key usage, likewise */
-    long from, until;  /* in seconds from now; 0, 0: valid */
+    const char *name;   /* the common name; NULL: none */
+    const char *names;  /* the alternative names, as in x509v3_config(5); NULL: none */
+    const char *usage;  /* the extended key usage, likewise */
+    long from, until;   /* in seconds from now; 0, 0: valid */
     bool is_ca, is_rsa; /* otherwise its key is ECDSA */
 };
 
