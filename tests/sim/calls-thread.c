@@ -13,8 +13,10 @@
 
 #define MAX_THREADS 16
 #define MAX_KEYS    4
+#define FIRST_KEY   (1U << 20) /* more than the real ones (PTHREAD_KEYS_MAX) */
 
-/* Like a program's static variables, keys are there until the simulation ends. */
+/* Like a program's static variables, keys are there until the simulation ends. A sanitizer has keys
+ * of its own, which it makes before the world begins. */
 static struct {
     void (*destroy[MAX_KEYS])(void *);
     unsigned n;
@@ -74,28 +76,32 @@ static void run(void *userdata)
 
 int __wrap_pthread_key_create(pthread_key_t *ret, void (*destroy)(void *))
 {
+    if (!sim_world_stands)
+        return __real_pthread_key_create(ret, destroy);
     if (keys.n == MAX_KEYS)
         return EAGAIN;
     keys.destroy[keys.n] = destroy;
-    *ret = keys.n++;
+    *ret = FIRST_KEY + keys.n++;
     return 0;
 }
 
-static void **values(void)
+static void **value(pthread_key_t key)
 {
     int self = sim_thread_self();
 
-    return self < 0 ? threads.values : threads.all[self].values;
+    return (self < 0 ? threads.values : threads.all[self].values) + (key - FIRST_KEY);
 }
 
 void *__wrap_pthread_getspecific(pthread_key_t key)
 {
-    return values()[key];
+    return key < FIRST_KEY ? __real_pthread_getspecific(key) : *value(key);
 }
 
-int __wrap_pthread_setspecific(pthread_key_t key, const void *value)
+int __wrap_pthread_setspecific(pthread_key_t key, const void *data)
 {
-    values()[key] = (void *)value;
+    if (key < FIRST_KEY)
+        return __real_pthread_setspecific(key, data);
+    *value(key) = (void *)data;
     return 0;
 }
 

@@ -121,6 +121,7 @@ static double now(void)
 
 static void add(struct run_result *sum, const struct run_result *r)
 {
+    sum->digest += r->digest;
     sum->calls += r->calls;
     sum->turns += r->turns;
     sum->decisions += r->decisions;
@@ -140,6 +141,7 @@ static void report(const struct run_result *sum, uint64_t runs, uint64_t repeate
                  " replies, %" PRIu64 " calls\n",
                  (double)sum->simulated_ns / 3.6e12, sum->connections, sum->messages, sum->replies,
                  sum->calls);
+    (void)printf("# digest %016" PRIx64 "\n", sum->digest);
     (void)printf("# %.0f times real time, %.0f records a second\n",
                  (double)sum->simulated_ns / 1e9 / took, (double)sum->messages / took);
     for (int i = 0; i < SIM_FAULTS; i++)

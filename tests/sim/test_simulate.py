@@ -2,6 +2,7 @@
 """The simulation finds nothing with many seeds, and finds a planted fault."""
 
 import os
+import re
 import subprocess
 import unittest
 from pathlib import Path
@@ -23,9 +24,17 @@ def simulate(*arguments):
 
 
 def kept():
-    """Seeds that once found a fault."""
+    """Seeds that once found a fault, with their options."""
     lines = (TOP / "tests/sim/seeds").read_text().splitlines()
-    return [line.split()[0] for line in lines if line and not line.startswith("#")]
+    words = [line.split() for line in lines if line and not line.startswith("#")]
+    return [[f"--seed={seed}", *(word for word in others if word.startswith("--"))] for seed, *others in words]
+
+
+def digest(*arguments):
+    """Of all that the runs did, and of every byte that was sent. It is the sum of the runs' own."""
+    code, text = simulate(*arguments)
+    found = re.search(r"^# digest ([0-9a-f]{16})$", text, re.MULTILINE)
+    return code, found and int(found[1], 16)
 
 
 class Simulate(unittest.TestCase):
@@ -34,10 +43,20 @@ class Simulate(unittest.TestCase):
         print("".join(f"{line}\n" for line in text.splitlines() if line.startswith("#")), end="")
         self.assertEqual(code, 0, text)
 
+    def test_seeds_with_tls_violate_nothing(self):
+        code, text = simulate("--tls", f"--seeds={SEEDS // 20}")
+        self.assertEqual(code, 0, text)
+
+    def test_a_run_does_not_depend_on_those_before_it(self):
+        for kind in [], ["--tls"]:
+            with self.subTest(kind=kind):
+                runs = [digest(*kind, "--from=1", "--seeds=3"), digest(*kind, "--from=4", "--seeds=3")]
+                self.assertEqual(digest(*kind, "--from=1", "--seeds=6"), (0, sum(found for _, found in runs) % 2**64))
+
     def test_what_once_failed_does_not_any_more(self):
-        for seed in kept():
-            with self.subTest(seed=seed):
-                code, text = simulate(f"--seed={seed}")
+        for arguments in kept():
+            with self.subTest(arguments=arguments):
+                code, text = simulate(*arguments)
                 self.assertEqual(code, 0, text)
 
     def test_a_crowd_is_served_in_few_turns(self):

@@ -116,11 +116,11 @@ void conn_say_malformed(struct conn *c, unsigned how);
 #define CONN_HEADERS 6
 void conn_begin_with_header(struct conn *c, unsigned how);
 
-/* What the client has said, up to `said` bytes, makes `end` encrypted bytes. */
 /* Since when the next message may be late at the earliest. With TLS, an unfinished record counts,
  * too, even if no message has begun. */
 uint64_t conn_late_since(const struct conn *c);
 
+/* What the client has said, up to `said` bytes, makes `end` encrypted bytes. */
 void conn_enciphered(struct conn *c, uint64_t end, uint64_t said);
 /* The last of these is not true. */
 void conn_forget_cipher(struct conn *c);

@@ -11,9 +11,9 @@
 #include "process.h"
 #include "serve/preface.h"
 
-static const struct preface *preface_of(const struct handshake *h)
+static const struct preface *preface_of(struct handshake *h)
 {
-    return CONTAINER_OF((struct handshake *)h, struct preface, handshake);
+    return CONTAINER_OF(h, struct preface, handshake);
 }
 
 static uint64_t share_of(const struct preface *p)
@@ -52,12 +52,12 @@ static void look_at_place(const struct preface *p)
 
 static void look_at_waiters(const struct context *x)
 {
-    const struct link *first = x->handshakes.waiters.first;
-    const struct handshake *next;
+    struct link *first = x->handshakes.waiters.first;
+    struct handshake *next;
 
     if (!first)
         return;
-    next = CONTAINER_OF((struct link *)first, struct handshake, link);
+    next = CONTAINER_OF(first, struct handshake, link);
     if (x->handshakes.n == 0 || (x->handshakes.n < share_of(preface_of(next)) &&
                                  budget_may_hold(&x->budget, HANDSHAKE_MEMORY)))
         sim_violate("there is a place for a handshake, and the next one sleeps");
@@ -69,8 +69,8 @@ void inspect_prefaces(const struct context *x)
 {
     uint64_t n = 0, most = 0;
 
-    for (const struct link *l = x->prefaces; l; l = l->next) {
-        const struct preface *p = CONTAINER_OF((struct link *)l, struct preface, link);
+    for (struct link *l = x->prefaces; l; l = l->next) {
+        const struct preface *p = CONTAINER_OF(l, struct preface, link);
 
         n += p->handshake.tls != NULL;
         if (p->handshake.tls) {

@@ -175,6 +175,8 @@ MUTATIONS = [
         (S + "handshake.c", "        x->handshakes.n--;\n", "")]),
     ("tls-newcomer-never-gives-way", "no timer makes a handshake give way if it began while others waited", [
         (S + "handshake.c", "HANDSHAKE_MEMORY);\n    arm_give_way(x);\n", "HANDSHAKE_MEMORY);\n")]),
+    ("tls-never-gives-way", "a handshake that waits does not make another one give way", [
+        (S + "handshake.c", "        arm_give_way(x);\n        return STAGE_WAITS;", "        return STAGE_WAITS;")]),
     ("tls-silence-takes-a-place", "a client that has sent only its PROXY header takes a place among the handshakes", [
         (S + "handshake.c", "if (n < 0 && errno == EAGAIN) {", "if (n < 0 && errno == ENOTSOCK) {")]),
     ("tls-budget-no-requeue", "a handshake beyond the budget of a turn is not queued again", [

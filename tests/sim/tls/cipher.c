@@ -216,13 +216,17 @@ ssize_t cipher_hear(struct cipher *c, const uint8_t *bytes, size_t n)
     return good ? (ssize_t)heard : -EPROTO;
 }
 
+/* Whether the program ends the stream in order, if nothing happens to it. */
+static bool is_told(const struct conn *k)
+{
+    return k->opened && (k->excuses & ~(unsigned)EXCUSE_ERROR) == 0 && !(k->excuses && k->mute) &&
+           !k->failed && !k->mute_end;
+}
+
 void cipher_heard_all(const struct cipher *c)
 {
-    const struct conn *k = c->conn;
-
-    if (c->ready && !c->told && c->wrong == WRONG_NOT && k->opened && k->excuses == 0 &&
-        !k->failed && !k->mute_end)
-        sim_violate("connection %u: its stream ends, and nobody says so", k->number);
+    if (c->ready && !c->told && c->wrong == WRONG_NOT && is_told(c->conn))
+        sim_violate("connection %u: its stream ends, and nobody says so", c->conn->number);
 }
 
 /* --- speaking ------------------------------------------------------------------------------- */
