@@ -111,6 +111,14 @@ static bool is_shaken(const struct conn *c)
     return c->shaken_at > 0 && c->cipher_received >= c->shaken_at && !c->broken;
 }
 
+/* A good header is refused only if its client has too many connections, or is gone. */
+static void preface_refused(const struct conn *c)
+{
+    if (c->header_size > 0 && !c->header_wrong && c->cipher_received == 0 && !c->is_too_many &&
+        !c->over && !c->fin && !life_is_short_of_memory())
+        sim_violate("connection %u: its header is good, and it is refused", c->number);
+}
+
 void book_preface_closed(const struct conn *c)
 {
     const struct worker *w = process_worker();
@@ -118,7 +126,8 @@ void book_preface_closed(const struct conn *c)
 
     if (!w)
         return;
-    (void)life_grew(&life.refusals[w->index], &w->context.counters.refused);
+    if (life_grew(&life.refusals[w->index], &w->context.counters.refused))
+        preface_refused(c);
     shed = life_grew(&life.shed[w->index], &w->context.counters.shed);
     if (life_grew(&life.timeouts[w->index], &w->context.counters.timeouts)) {
         preface_timed_out(c);
