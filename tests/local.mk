@@ -17,12 +17,13 @@ AM_TESTS_ENVIRONMENT = \
 	ASK_BENCH='$(abs_top_builddir)/ask-bench'; export ASK_BENCH; \
 	ANSWERLOG='$(abs_top_builddir)/answerlog'; export ANSWERLOG; \
 	ASAN_OPTIONS="allocator_may_return_null=1:$$ASAN_OPTIONS"; export ASAN_OPTIONS; \
-	TSAN_OPTIONS="allocator_may_return_null=1:$$TSAN_OPTIONS"; export TSAN_OPTIONS; \
+	TSAN_OPTIONS="allocator_may_return_null=1:suppressions=$(abs_top_srcdir)/tests/tsan.suppressions:$$TSAN_OPTIONS"; export TSAN_OPTIONS; \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
 
 TESTS += tests/layers.py
 EXTRA_DIST += tests/layers.py
 EXTRA_DIST += tests/slowest.py
+EXTRA_DIST += tests/tsan.suppressions
 
 include tests/lib/local.mk
 include tests/unit/local.mk
