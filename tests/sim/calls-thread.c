@@ -7,6 +7,7 @@
 
 #include "calls.h"
 #include "fiber.h"
+#include "sanitize.h"
 #include "task.h"
 #include "threads.h"
 #include "trace.h"
@@ -74,7 +75,7 @@ static void run(void *userdata)
 
 /* --- what each thread has for itself --- */
 
-int __wrap_pthread_key_create(pthread_key_t *ret, void (*destroy)(void *))
+sim_uninstrumented int __wrap_pthread_key_create(pthread_key_t *ret, void (*destroy)(void *))
 {
     if (!sim_world_stands)
         return __real_pthread_key_create(ret, destroy);
@@ -92,12 +93,12 @@ static void **value(pthread_key_t key)
     return (self < 0 ? threads.values : threads.all[self].values) + (key - FIRST_KEY);
 }
 
-void *__wrap_pthread_getspecific(pthread_key_t key)
+sim_uninstrumented void *__wrap_pthread_getspecific(pthread_key_t key)
 {
     return key < FIRST_KEY ? __real_pthread_getspecific(key) : *value(key);
 }
 
-int __wrap_pthread_setspecific(pthread_key_t key, const void *data)
+sim_uninstrumented int __wrap_pthread_setspecific(pthread_key_t key, const void *data)
 {
     if (key < FIRST_KEY)
         return __real_pthread_setspecific(key, data);

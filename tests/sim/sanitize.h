@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+/* For a function that the runtime of a sanitizer calls before it is ready itself. */
+#define sim_uninstrumented
+#ifdef __has_attribute
+#if __has_attribute(disable_sanitizer_instrumentation)
+#undef sim_uninstrumented
+#define sim_uninstrumented __attribute__((disable_sanitizer_instrumentation))
+#endif
+#endif
+
 /* Tells AddressSanitizer that memory is used again, if it has not seen the memory freed. */
 
 /* gcc has a macro for it, clang a feature. */
