@@ -139,7 +139,7 @@ static bool hand_over(struct context *to, const struct arrival *arrival)
 
 static void turn_away(struct context *x, const struct arrival *arrival, int error)
 {
-    event_log(EVENT_MEMORY_LIMIT, "could not take a connection: %s", strerror(-error));
+    connection_tell_not_taken(error);
     connection_turn_away(x, arrival);
 }
 

@@ -274,6 +274,11 @@ void connection_drain_all(struct context *x)
     connection_for_each(x, drain, x);
 }
 
+_cold_ void connection_tell_not_taken(int error)
+{
+    event_log(EVENT_MEMORY_LIMIT, "could not take a connection: %s", strerror(-error));
+}
+
 void connection_turn_away(struct context *x, const struct arrival *arrival)
 {
     (void)close_fd(arrival->fd);

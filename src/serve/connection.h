@@ -126,6 +126,9 @@ void connection_for_each(struct context *x, void (*fn)(void *connection, void *u
  * another source. 0; or a negative errno, and the caller still owns the arrival. */
 int connection_open(struct context *x, const struct arrival *arrival, bool registered);
 
+/* Logs that an arrival cannot become a connection: -ENOMEM, or what the kernel has refused. */
+void connection_tell_not_taken(int error);
+
 /* Closes an arrival that will not become a connection, and releases its resources. */
 void connection_turn_away(struct context *x, const struct arrival *arrival);
 

@@ -27,7 +27,7 @@ _cold_ static enum stage refuse(struct context *x, const struct arrival *a, cons
 _cold_ static enum stage no_memory(struct context *x)
 {
     count(&x->counters.shed, 1);
-    event_log(EVENT_MEMORY_LIMIT, "could not take a connection: %s", strerror(ENOMEM));
+    connection_tell_not_taken(-ENOMEM);
     return STAGE_OVER;
 }
 

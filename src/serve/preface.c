@@ -37,7 +37,7 @@ static void begin_connection(struct context *x, struct preface *p)
     r = connection_open(x, &arrival, true);
     if (r == 0)
         return;
-    event_log(EVENT_MEMORY_LIMIT, "could not take a connection: %s", strerror(-r));
+    connection_tell_not_taken(r);
     connection_turn_away(x, &arrival);
 }
 

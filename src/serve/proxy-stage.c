@@ -35,7 +35,7 @@ static enum stage take_client(struct context *x, struct arrival *a,
     a->peer = client;
     if (a->origin)
         return STAGE_DONE;
-    event_log(EVENT_MEMORY_LIMIT, "could not take a connection: %s", strerror(ENOMEM));
+    connection_tell_not_taken(-ENOMEM);
     return STAGE_OVER;
 }
 

@@ -55,6 +55,15 @@ static void look_at_timer(const struct looking *l, const struct connection *c)
         sim_violate("a connection of state %d has a deadline and no timer", connection_state(c));
 }
 
+/* Nobody waits for the rest of a TLS record for ever. */
+static void look_at_record(const struct connection *c)
+{
+    if (connection_state(c) == CONNECTION_OPEN && transport_is_within_record(&c->transport) &&
+        connection_record_ms(c) == 0)
+        sim_violate(
+            "a connection waits for the rest of a TLS record, and does not know since when");
+}
+
 /* A source that could go on is on the ready list, or waits for an edge. */
 static void look_for_stall(const struct connection *c)
 {
@@ -119,6 +128,7 @@ static void look_at_connection(void *item, void *userdata)
         sim_violate("%zu bytes are owed, and OutputLimit= is %zu", output_size(&c->output),
                     c->settings->output_limit);
     look_at_timer(l, c);
+    look_at_record(c);
     look_for_stall(c);
     look_at_slots(&c->output);
 }
