@@ -74,7 +74,7 @@ static void note_error(struct transport *t, int error)
 }
 
 /* The bits say what the socket has. Bytes inside count as the socket's, since they need no edge. */
-static ssize_t tls_receive(struct transport *t, void *bytes, size_t n)
+_noinline_ static ssize_t tls_receive(struct transport *t, void *bytes, size_t n)
 {
     ssize_t r = tls_recv(tls_of(t), bytes, n);
 
@@ -171,7 +171,7 @@ static void send_failed(struct transport *t, struct loop *l, int error)
 }
 
 /* Until EAGAIN, so that the bytes which are on their way are the first of those that are left. */
-static size_t tls_transmit(struct transport *t, const uint8_t *bytes, size_t n)
+_noinline_ static size_t tls_transmit(struct transport *t, const uint8_t *bytes, size_t n)
 {
     size_t sent = 0;
 

@@ -186,14 +186,18 @@ static uint64_t linger_deadline(const struct context *x, const struct connection
     return MIN(d, last);
 }
 
-void connection_note_record(const struct context *x, struct connection *c, bool received)
+/* Behind a message that was complete, or has begun, in this turn, the time begins anew: the peer
+ * goes on. The next records of a message that has begun before have the rest of its own time. */
+void connection_note_record(const struct context *x, struct connection *c)
 {
     struct extension *e = (struct extension *)c - 1;
+    uint64_t now = context_ms(x);
+    bool goes_on = c->active_ms == now || (c->input.bytes && c->input.bytes->stamp == now);
 
     if (!transport_is_within_record(&c->transport))
         e->record_ms = 0;
-    else if (e->record_ms == 0 || received)
-        e->record_ms = context_ms(x);
+    else if (e->record_ms == 0 || goes_on)
+        e->record_ms = now;
 }
 
 uint64_t connection_deadline(const struct context *x, const struct connection *c)

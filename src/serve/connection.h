@@ -207,9 +207,8 @@ static inline bool connection_is_owed_enough(const struct connection *c)
     return output_size(&c->output) >= c->settings->output_limit;
 }
 
-/* Only for TLS: notes when an unfinished record began. received: bytes have come since the last
- * call. */
-void connection_note_record(const struct context *x, struct connection *c, bool received);
+/* Only for TLS, in each turn of the connection: notes when an unfinished record began. */
+void connection_note_record(const struct context *x, struct connection *c);
 
 /* When the peer began a TLS record that is not complete, or 0. It may be longer than any message,
  * and none of it can be taken before its end. */

@@ -298,12 +298,12 @@ static _inline_ ssize_t receive(const struct input *in, const struct exchange *e
     struct context *x = e->context;
     ssize_t n = transport_recv(e->transport, x->scratch, e->settings->read_size);
 
-    if (_unlikely_(n == -EPROTO)) {
+    if (n > 0) {
+        count(&x->counters.bytes_in, (uint64_t)n);
+    } else if (n == -EPROTO) {
         report_broken(in, e);
         return 0;
     }
-    if (n > 0)
-        count(&x->counters.bytes_in, (uint64_t)n);
     return n;
 }
 

@@ -5,7 +5,7 @@
 #include "serve/conversation.h"
 
 /* The usual case, with nothing to decide: all messages are answered, and the timer is armed if it
- * has to be. */
+ * has to be. With TLS, a part of a record may still be there. */
 static bool is_settled(const struct connection *c)
 {
     const struct settings *s = c->settings;
@@ -14,8 +14,7 @@ static bool is_settled(const struct connection *c)
            output_is_empty(&c->output) &&
            !(c->transport.owner_flags &
              (CONNECTION_DRAINING | CONNECTION_DISCARDS | CONNECTION_WAITING)) &&
-           !(c->transport.flags & (TRANSPORT_IN_ENDED | TRANSPORT_OUT_ENDED)) &&
-           connection_record_ms(c) == 0 &&
+           !(c->transport.flags & (TRANSPORT_IN_ENDED | TRANSPORT_OUT_ENDED | TRANSPORT_TLS)) &&
            (s->idle_ms == TIMER_NEVER ||
             (timer_armed(&c->timer) && c->timer.expires <= c->active_ms + s->idle_ms));
 }
@@ -100,6 +99,8 @@ static void settle(struct context *x, struct connection *c)
 {
     if (c->transport.owner_flags & CONNECTION_WAITING || connection_state(c) == CONNECTION_CLOSED)
         return;
+    if (c->transport.flags & TRANSPORT_TLS)
+        connection_note_record(x, c);
     if (connection_state(c) == CONNECTION_OPEN) {
         if (input_has_ended(c) || c->transport.owner_flags & CONNECTION_DISCARDS ||
             (c->transport.flags & TRANSPORT_OUT_FAILED && is_quiet(c)))
@@ -118,8 +119,6 @@ static void settle(struct context *x, struct connection *c)
 
 static void dispatch(struct context *x, struct connection *c, bool admitted)
 {
-    uint64_t received = counter_get(&x->counters.bytes_in);
-
     count(&x->counters.dispatches, 1);
     if (transport_is_broken(&c->transport))
         transport_abandon_output(&c->transport);
@@ -134,8 +133,6 @@ static void dispatch(struct context *x, struct connection *c, bool admitted)
     if (transport_is_broken(&c->transport) &&
         (c->transport.owner_flags & CONNECTION_WAITING || connection_is_limited(c)))
         conversation_collect(x, c);
-    if (_unlikely_(c->transport.flags & TRANSPORT_TLS))
-        connection_note_record(x, c, counter_get(&x->counters.bytes_in) != received);
     if (!is_settled(c))
         settle(x, c);
 }
