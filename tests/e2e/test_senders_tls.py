@@ -38,6 +38,7 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", int(port))), ser
         while not reply.endswith(b"\\n"):
             reply += tls.recv(1000)
         sys.stdout.buffer.write(reply)
+        sys.stdout.buffer.flush()
     tls.unwrap()
 """
 
